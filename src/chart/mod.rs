@@ -1,0 +1,1 @@
+//! Helm charts: reading their files, rendering them with `helm`, packing them reproducibly.

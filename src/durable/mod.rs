@@ -1,0 +1,7 @@
+//! Every durable write goes through here: written aside, synced where it matters, renamed into place.
+
+mod abort;
+mod write;
+
+pub use abort::boundary;
+pub use write::{Sync, append_temp, create_dir_all, persist, remove_file, sync_dir, write};

@@ -1,0 +1,88 @@
+//! Places in source texts: file, byte span, line and column.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// A half-open range of byte offsets into a source text.
+pub type Span = Range<usize>;
+
+/// A text that places point into: a file as it was read, or rendered output under a name of its own.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// The path as people know it (relative to where the command was called, where possible).
+    pub path: Utf8PathBuf,
+    /// The whole text; empty when the file could not be read.
+    pub text: String,
+}
+
+impl SourceFile {
+    /// Wraps a text that was read from `path`.
+    pub fn new(path: impl Into<Utf8PathBuf>, text: impl Into<String>) -> Arc<Self> {
+        Arc::new(Self { path: path.into(), text: text.into() })
+    }
+}
+
+/// One place: a span of a source text. Clones share the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    file: Arc<SourceFile>,
+    span: Span,
+}
+
+impl Place {
+    /// A span of a text; clamped to it, so that a wrong span can never panic later.
+    pub fn new(file: Arc<SourceFile>, span: Span) -> Self {
+        let end = span.end.min(file.text.len());
+        let start = span.start.min(end);
+        Self { file, span: start..end }
+    }
+
+    /// A file as a whole, whose text is of no use (absent, binary, a folder).
+    pub fn file_only(path: impl AsRef<Utf8Path>) -> Self {
+        Self::new(SourceFile::new(path.as_ref(), ""), 0..0)
+    }
+
+    /// The path as people know it.
+    pub fn path(&self) -> &Utf8Path {
+        &self.file.path
+    }
+
+    /// The text it points into; empty for [`Place::file_only`].
+    pub fn text(&self) -> &str {
+        &self.file.text
+    }
+
+    /// The source file it points into.
+    pub fn source(&self) -> &Arc<SourceFile> {
+        &self.file
+    }
+
+    /// The span in bytes.
+    pub fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Line and column, both from 1; columns count characters. `None` for a place without text.
+    pub fn line_column(&self) -> Option<(usize, usize)> {
+        if self.file.text.is_empty() {
+            return None;
+        }
+        let bytes = self.file.text.as_bytes();
+        let before = bytes.get(..self.span.start).unwrap_or(bytes);
+        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+        let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        let column = String::from_utf8_lossy(before.get(line_start..).unwrap_or_default()).chars().count() + 1;
+        Some((line, column))
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line_column() {
+            Some((line, column)) => write!(f, "{}:{line}:{column}", self.file.path),
+            None => write!(f, "{}", self.file.path),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What can go wrong between us and a registry, a layout or an archive, classified once.
+
+use crate::fault::{Fault, Kind};
+
+/// The class of an error: what callers decide on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// It is not there (404, no such entry).
+    Absent,
+    /// This repository is denied although the login itself is good: it may be absent (contracts §2).
+    Denied,
+    /// The credentials themselves were refused.
+    BadCredentials,
+    /// 429 to the end of the retries.
+    Throttled,
+    /// 5xx to the end of the retries.
+    Server,
+    /// Connect, DNS, TLS or time-out.
+    Unreachable,
+    /// The answer makes no sense (wrong media type, unparsable, digest header that differs).
+    Protocol,
+    /// Larger or deeper than the limits allow.
+    TooLarge,
+    /// Content does not have the digest or size it is named by.
+    Corrupt,
+    /// The local disk failed.
+    Disk,
+    /// Somebody else wrote the tag meanwhile.
+    Conflict,
+    /// The user stopped the run.
+    Cancelled,
+}
+
+/// An error of one operation on one thing.
+#[derive(Debug, Clone)]
+pub struct OciError {
+    /// Its class.
+    pub kind: ErrorKind,
+    /// What was being done: `read manifest`, `upload blob`.
+    pub operation: String,
+    /// On what: `myregistry.azurecr.io/release/a:1.0.0`, `blob 0123456789ab`.
+    pub subject: String,
+    /// What was answered, in words; without secrets.
+    pub detail: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl OciError {
+    /// A new error.
+    pub fn new(
+        kind: ErrorKind,
+        operation: impl Into<String>,
+        subject: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self { kind, operation: operation.into(), subject: subject.into(), detail: detail.into(), hint: None }
+    }
+
+    /// Adds a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl std::fmt::Display for OciError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}: {}", self.operation, self.subject, self.detail)
+    }
+}
+
+impl std::error::Error for OciError {}
+
+impl From<OciError> for Fault {
+    fn from(error: OciError) -> Self {
+        let kind = match error.kind {
+            ErrorKind::Cancelled => Kind::Interrupted,
+            ErrorKind::Absent | ErrorKind::TooLarge | ErrorKind::Corrupt | ErrorKind::Conflict => Kind::Invalid,
+            _ => Kind::Infrastructure,
+        };
+        let fault = Self::new(kind, error.to_string());
+        match error.hint {
+            Some(hint) => fault.hint(hint),
+            None => fault,
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! OCI: registries, image layouts, archives, manifests, and copying between them.
+//!
+//! Knows nothing of AOSM, of projects or of steps.
+
+pub mod content;
+pub mod descriptor;
+pub mod error;
+
+pub use content::{ByteStream, Content, MountOrigin, Origin};
+pub use descriptor::Descriptor;
+pub use error::{ErrorKind, OciError};

@@ -1,0 +1,150 @@
+//! The trait that every kind of artifact store implements, and the small values around it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::event::{Event, Events};
+use crate::oci::{Content, Descriptor, OciError};
+
+/// What sort of artifact; stores differ in which they can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ArtifactKind {
+    /// A container image, index or single manifest.
+    Image,
+    /// A Helm chart.
+    Chart,
+}
+
+/// A name in a store: repository path and tag.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ArtifactName {
+    /// Repository path, e.g. `release/contoso-a`.
+    pub repository: String,
+    /// Tag, e.g. `1.0.0`.
+    pub tag: String,
+}
+
+impl std::fmt::Display for ArtifactName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.repository, self.tag)
+    }
+}
+
+/// Where a store really is: keys receipts and placements; never part of a step id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StoreIdentity(pub String);
+
+impl std::fmt::Display for StoreIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a store says about a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observed {
+    /// Nothing is tagged so.
+    Absent,
+    /// The tag names this root. Size and media type as far as the store told.
+    Present(Descriptor),
+    /// The tag is there, but what it names is damaged or incomplete (found by stat change or a forced check).
+    Damaged {
+        /// What the tag names.
+        root: Descriptor,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// What a tag may hold at the moment it is written: checked right before the write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guard {
+    /// Nothing, or the same root; anything else is a lost race ([`crate::oci::ErrorKind::Conflict`]).
+    Create,
+    /// Nothing, the same root, or this one: what the plan saw.
+    Replace(crate::digest::Digest),
+}
+
+/// What one job carries along: whose step it is, how to stop it, and counters.
+#[derive(Clone)]
+pub struct Job {
+    /// The step id, for events.
+    pub step: Arc<str>,
+    /// Where events go.
+    pub events: Events,
+    /// Stops everything.
+    pub cancel: CancellationToken,
+    /// Bytes sent to the target so far.
+    pub bytes_moved: Arc<AtomicU64>,
+    /// Bytes that the target mounted from itself.
+    pub bytes_mounted: Arc<AtomicU64>,
+    /// Requests made (0 for local stores).
+    pub requests: Arc<AtomicU64>,
+}
+
+impl Job {
+    /// A job with counters at zero.
+    pub fn new(step: impl Into<Arc<str>>, events: Events, cancel: CancellationToken) -> Self {
+        Self {
+            step: step.into(),
+            events,
+            cancel,
+            bytes_moved: Arc::default(),
+            bytes_mounted: Arc::default(),
+            requests: Arc::default(),
+        }
+    }
+
+    /// Counts bytes sent and tells the events.
+    pub fn moved(&self, bytes: u64) {
+        self.bytes_moved.fetch_add(bytes, Ordering::Relaxed);
+        self.events.emit(Event::StepProgress { step: Arc::clone(&self.step), moved: bytes });
+    }
+}
+
+/// What filling did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Filled {
+    /// Bytes sent to the store.
+    pub bytes_moved: u64,
+    /// Bytes the store took from another of its repositories.
+    pub bytes_mounted: u64,
+    /// Requests made, both sides.
+    pub requests: u64,
+}
+
+/// A place that keeps artifacts by name.
+#[async_trait::async_trait]
+pub trait ArtifactStore: Send + Sync {
+    /// Its name in the project.
+    fn name(&self) -> &str;
+
+    /// Where it really is.
+    fn identity(&self) -> &StoreIdentity;
+
+    /// Can it hold this kind?
+    fn holds(&self, kind: ArtifactKind) -> bool;
+
+    /// What a name holds: at most one data-path request. With `thorough`, everything below the root is checked
+    /// for presence too (local stores: and re-hashed).
+    async fn observe(&self, name: &ArtifactName, thorough: bool, job: &Job) -> Result<Observed, OciError>;
+
+    /// Reads back what the store holds under a repository, by digest.
+    async fn content(&self, repository: &str, job: &Job) -> Result<Arc<dyn Content>, OciError>;
+
+    /// Puts the whole graph under `root` into the store and tags it last: children before root, nothing sent
+    /// that is there already, every digest verified.
+    async fn fill(
+        &self,
+        name: &ArtifactName,
+        root: &Descriptor,
+        content: Arc<dyn Content>,
+        guard: &Guard,
+        job: &Job,
+    ) -> Result<Filled, OciError>;
+
+    /// Makes everything filled so far durable; called at the end of a run and when it is interrupted.
+    async fn flush(&self) -> Result<(), OciError>;
+}
