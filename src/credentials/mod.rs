@@ -4,8 +4,6 @@ mod secret;
 
 pub use secret::Secret;
 
-use crate::oci::OciError;
-
 /// What to show a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential {
@@ -22,6 +20,23 @@ pub enum Credential {
     IdentityToken(Secret),
 }
 
+/// Why no credential could be had; without secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialError {
+    /// What failed.
+    pub detail: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl std::fmt::Display for CredentialError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for CredentialError {}
+
 /// A source of credentials for one registry or store.
 #[async_trait::async_trait]
 pub trait CredentialSource: Send + Sync {
@@ -32,7 +47,7 @@ pub trait CredentialSource: Send + Sync {
     fn describe(&self) -> String;
 
     /// The credential that is good for a scope, with its generation. Asked again after [`Self::rejected`].
-    async fn get(&self, scope: &str) -> Result<(Credential, u64), OciError>;
+    async fn get(&self, scope: &str) -> Result<(Credential, u64), CredentialError>;
 
     /// The server refused the credential of this generation; the next [`Self::get`] may bring another.
     fn rejected(&self, generation: u64);

@@ -5,7 +5,9 @@
 pub mod content;
 pub mod descriptor;
 pub mod error;
+pub mod source;
 
 pub use content::{ByteStream, Content, MountOrigin, Origin};
 pub use descriptor::Descriptor;
 pub use error::{ErrorKind, OciError};
+pub use source::{Selector, Source};
