@@ -2,6 +2,4 @@
 
 mod artifact_store;
 
-pub use artifact_store::{
-    ArtifactKind, ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity,
-};
+pub use artifact_store::{ArtifactKind, ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity};
