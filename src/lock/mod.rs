@@ -1,1 +1,10 @@
-//! To be filled.
+//! `aosm.lock`. (Placeholder until the branch is merged.)
+/// A change.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LockChange {}
+impl LockChange {
+    /// In words.
+    pub fn words(&self) -> String {
+        String::new()
+    }
+}
