@@ -40,8 +40,7 @@ pub struct StatTable {
 impl StatTable {
     /// Loads the table; an absent, damaged or foreign one is empty.
     pub fn load(path: &Utf8Path) -> Self {
-        let by_path = fs::read_to_string(path)
-            .ok()
+        let by_path = durable::read_sealed(path)
             .and_then(|text| parse(&text))
             .unwrap_or_default();
         Self {
