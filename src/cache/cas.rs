@@ -28,9 +28,7 @@ pub(super) enum Read {
 
 impl Cas {
     pub(super) fn new(cache: &Utf8Path) -> Self {
-        Self {
-            root: cache.join("cas"),
-        }
+        Self { root: cache.join("cas") }
     }
 
     /// Where a content would be.

@@ -17,11 +17,7 @@ pub struct BadDigest(String);
 
 impl fmt::Display for BadDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?} is not a digest: sha256: and 64, or sha512: and 128 lower-case hex digits, are needed",
-            self.0
-        )
+        write!(f, "{:?} is not a digest: sha256: and 64, or sha512: and 128 lower-case hex digits, are needed", self.0)
     }
 }
 
@@ -79,11 +75,7 @@ impl Digest {
 
     /// A hasher of the digest's own algorithm, to verify content against it.
     pub fn verifier(&self) -> Hasher {
-        if self.algorithm() == "sha512" {
-            Hasher::sha512()
-        } else {
-            Hasher::new()
-        }
+        if self.algorithm() == "sha512" { Hasher::sha512() } else { Hasher::new() }
     }
 }
 
@@ -98,11 +90,7 @@ impl FromStr for Digest {
             };
             hex.len() == length && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
         });
-        if good {
-            Ok(Self(text.into()))
-        } else {
-            Err(BadDigest(text.chars().take(200).collect()))
-        }
+        if good { Ok(Self(text.into())) } else { Err(BadDigest(text.chars().take(200).collect())) }
     }
 }
 
@@ -122,6 +110,20 @@ impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl schemars::JsonSchema for Digest {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Digest".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$",
+            "description": "a content digest: algorithm, colon, lower-case hex"
+        })
     }
 }
 

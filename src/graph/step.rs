@@ -85,6 +85,20 @@ impl Serialize for StepId {
     }
 }
 
+impl schemars::JsonSchema for StepId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "StepId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^(render|discover|package|locate|copy|push):.+$",
+            "description": "kind, colon, and a name; effects: kind, colon, store name, slash, artifact name"
+        })
+    }
+}
+
 /// A node of the graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {

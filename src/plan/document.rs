@@ -1,5 +1,6 @@
 //! The plan document: `aosm-plan/1`. The same inputs give the same bytes, on any machine and from any folder.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Action, Effect, Reason};
@@ -9,7 +10,7 @@ use crate::lock::LockChange;
 use crate::store::ArtifactName;
 
 /// How content gets to the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Transfer {
     /// Through this machine.
@@ -19,12 +20,13 @@ pub enum Transfer {
 }
 
 /// One effect step of a plan.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PlanStep {
     /// Its id.
     pub id: StepId,
     /// Copy or push.
     #[serde(serialize_with = "kind")]
+    #[schemars(with = "String")]
     pub kind: StepKind,
     /// The store it changes.
     pub store: String,
@@ -57,7 +59,7 @@ fn kind<S: serde::Serializer>(kind: &StepKind, serializer: S) -> Result<S::Ok, S
 }
 
 /// How many steps there are of each action.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Summary {
     /// Steps that run.
     pub run: u64,
@@ -74,7 +76,7 @@ pub struct Summary {
 }
 
 /// A name that a store holds and the project does not want.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Unwanted {
     /// The store.
     pub store: String,
@@ -83,7 +85,7 @@ pub struct Unwanted {
 }
 
 /// A whole plan.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Plan {
     /// `aosm-plan/1`.

@@ -1,11 +1,12 @@
 //! Why a step runs, or does not: desired against observed, with both values.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::digest::Digest;
 
 /// One reason. In JSON: `{"type":"digest-differs","old":…,"new":…}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Reason {
     /// The store holds nothing under this name.
@@ -62,11 +63,7 @@ impl Reason {
             Self::Damaged { why } => format!("damaged in the store: {why}"),
             Self::SameContent { old } => format!("same content as {}", old.short()),
             Self::OverwriteRefused { old, new, hint } => {
-                format!(
-                    "the store holds {} there, not {}; to replace it: {hint}",
-                    old.short(),
-                    new.short()
-                )
+                format!("the store holds {} there, not {}; to replace it: {hint}", old.short(), new.short())
             }
             Self::NotLocated { why } | Self::StoreUnreadable { why } => why.clone(),
             Self::NotAsked => "offline, and nothing is remembered".to_owned(),

@@ -19,10 +19,7 @@ pub struct Spanned<T> {
 impl<T> Spanned<T> {
     /// A value written at a place.
     pub fn new(value: T, place: Place) -> Self {
-        Self {
-            value,
-            place: Some(place),
-        }
+        Self { value, place: Some(place) }
     }
 
     /// A default: written nowhere.
@@ -323,9 +320,6 @@ pub struct RenderLimits {
 
 impl Default for RenderLimits {
     fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(120),
-            output: 256 * 1024 * 1024,
-        }
+        Self { timeout: Duration::from_secs(120), output: 256 * 1024 * 1024 }
     }
 }

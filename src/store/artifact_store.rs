@@ -100,10 +100,7 @@ impl Job {
     /// Counts bytes sent and tells the events.
     pub fn moved(&self, bytes: u64) {
         self.bytes_moved.fetch_add(bytes, Ordering::Relaxed);
-        self.events.emit(Event::StepProgress {
-            step: Arc::clone(&self.step),
-            moved: bytes,
-        });
+        self.events.emit(Event::StepProgress { step: Arc::clone(&self.step), moved: bytes });
     }
 }
 
