@@ -4,7 +4,10 @@
 
 pub mod content;
 pub mod descriptor;
+pub mod docker_archive;
 pub mod error;
+pub mod layout;
+pub mod oci_archive;
 pub mod source;
 
 pub use content::{ByteStream, Content, MountOrigin, Origin};
