@@ -4,4 +4,4 @@ mod abort;
 mod write;
 
 pub use abort::boundary;
-pub use write::{Sync, append_temp, create_dir_all, persist, remove_file, sync_dir, write};
+pub use write::{Sync, append_temp, create_dir_all, persist, remove_file, sync_dir, sync_file, write};

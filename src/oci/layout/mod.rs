@@ -22,5 +22,6 @@ pub use index::{
     check_marker, read_folder_index,
 };
 
+pub(crate) use index::read_limited;
 pub(crate) use archive_file::{ArchiveFile, Extent};
 pub(crate) use tar_scan::{Member, MemberKind, ScanError};
