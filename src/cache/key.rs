@@ -44,10 +44,20 @@ impl KeyDocument {
         }
     }
 
-    /// Adds a parameter. Secret values must be digested by the caller.
+    /// Adds a parameter; one that is added again is a list, in the order added. Secret values must be digested by
+    /// the caller.
     #[must_use]
     pub fn field(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.fields.insert(name.into(), value.into());
+        let (name, value) = (name.into(), value.into());
+        match self.fields.get_mut(&name) {
+            Some(list) => {
+                list.push('\n');
+                list.push_str(&value);
+            }
+            None => {
+                self.fields.insert(name, value);
+            }
+        }
         self
     }
 
@@ -128,6 +138,13 @@ mod tests {
         let a = KeyDocument::new("render", 1).field("release", "x").input("chart/a", Digest::of(b"1"));
         let b = KeyDocument::new("render", 1).input("chart/a", Digest::of(b"1")).field("release", "x");
         assert_eq!(a.key(), b.key());
+    }
+
+    #[test]
+    fn a_parameter_given_twice_keeps_both_values() {
+        let one = KeyDocument::new("render", 1).field("api-version", "b");
+        let two = KeyDocument::new("render", 1).field("api-version", "a").field("api-version", "b");
+        assert_ne!(one.key(), two.key());
     }
 
     #[test]

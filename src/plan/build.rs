@@ -6,7 +6,7 @@ use std::sync::Arc;
 use globset::GlobMatcher;
 
 use super::bytes::transfer_sizes;
-use super::locating::{Locations, locate_images};
+use super::locating::{Asking, Locations, locate_images};
 use super::observe::{Look, observe};
 use super::prepare::{Prepared, prepare};
 use super::target::{Target, targets};
@@ -19,7 +19,7 @@ use crate::graph::{Graph, Step, StepId, StepKind};
 use crate::store::Observed;
 
 /// What the command line asks of a plan.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct PlanOptions {
     /// Names that may be replaced, besides stores with `replace = true`.
     pub replace: Vec<GlobMatcher>,
@@ -27,6 +27,8 @@ pub struct PlanOptions {
     pub force_check: bool,
     /// Only steps that match; empty: all.
     pub only: Vec<GlobMatcher>,
+    /// How the lock takes part.
+    pub asking: Asking,
 }
 
 /// A plan, and what `apply` needs to carry it out.
@@ -58,7 +60,7 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
     }
     let wanted = wanted(&session.project, &prepared)?;
     let world = World::open(session)?;
-    let locations = locate_images(session, &wanted, &world).await?;
+    let locations = locate_images(session, &prepared, &wanted, &world, options.asking.clone()).await?;
     let mut targets = targets(&session.project, &wanted, &locations)?;
     targets.retain(|target| selected(&options.only, target));
     let looks = targets
@@ -79,8 +81,8 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
         steps.push(decided(session, options, target, seen, &mut faults));
     }
     blocked(&mut steps);
-    transfer_sizes(session, &targets, &mut steps, &world).await?;
-    let unwanted = if options.only.is_empty() { unwanted(session, &wanted, &targets, &world).await } else { Vec::new() };
+    transfer_sizes(session, &targets, &mut steps, &world, &locations).await?;
+    let unwanted = if options.only.is_empty() { unwanted(session, &targets, &world).await } else { Vec::new() };
     let graph = Graph::freeze(nodes(&prepared, &wanted, &targets))?;
     session.remember();
     let changes = locations.lock_changes.clone();
@@ -164,12 +166,11 @@ fn blocked(steps: &mut [PlanStep]) {
 }
 
 /// What local stores hold and nobody wants. Registries are not listed: that would take requests without end.
-async fn unwanted(session: &Arc<Session>, wanted: &Wanted, targets: &[Target], world: &World) -> Vec<Unwanted> {
+async fn unwanted(session: &Arc<Session>, targets: &[Target], world: &World) -> Vec<Unwanted> {
     let mut names: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
     for target in targets {
         names.entry(target.store).or_default().insert(target.name.to_string());
     }
-    let _ = wanted;
     let mut unwanted = Vec::new();
     for (index, store) in world.stores.iter().enumerate() {
         let Ok(Some(held)) = store.names(&session.job("list")).await else { continue };

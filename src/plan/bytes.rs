@@ -9,6 +9,7 @@ use std::sync::Arc;
 use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::cached_manifests::CachedManifests;
+use super::locating::Locations;
 use super::target::Target;
 use super::world::World;
 use super::{Action, PlanStep, Session, Transfer};
@@ -26,6 +27,7 @@ pub async fn transfer_sizes(
     targets: &[Target],
     steps: &mut [PlanStep],
     world: &World,
+    locations: &Locations,
 ) -> Result<(), Fault> {
     let reads: Vec<_> = targets
         .iter()
@@ -34,7 +36,8 @@ pub async fn transfer_sizes(
         .filter(|(_, (_, step))| step.action == Action::Run)
         .map(|(index, (target, _))| {
             let session = Arc::clone(session);
-            let content = target.image.and_then(|image| world.content(image));
+            let job = session.job(target.id.as_str());
+            let content = target.image.and_then(|image| locations.content(image, world, &job)?.ok());
             let (target, id) = (target.clone(), target.id.clone());
             async move {
                 session.stopped()?;
@@ -65,7 +68,8 @@ pub async fn transfer_sizes(
             .filter(|part| counted.insert((place.clone(), part.digest.clone())))
             .map(|part| part.size)
             .sum();
-        let same_registry = target.image.is_some_and(|image| world.mounts(image, target.store));
+        let host = target.image.and_then(|image| locations.host(image));
+        let same_registry = host.is_some_and(|host| world.mounts(host, target.store));
         step.transfer = Some(if same_registry { Transfer::Mount } else { Transfer::Stream });
     }
     Ok(())

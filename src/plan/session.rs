@@ -26,7 +26,7 @@ pub struct Mode {
 /// One project, opened.
 pub struct Session {
     /// The project.
-    pub project: Project,
+    pub project: Arc<Project>,
     /// The cache of local steps.
     pub cache: Arc<Cache>,
     /// Digests of files that did not change.
@@ -55,7 +55,7 @@ impl Session {
         let cache = Cache::open(&cache_folder(&project)?, Arc::clone(&events))?;
         let state = StateFolder::open(&project.root.join(".aosm/state"))?;
         let stats = Arc::new(StatTable::load(&state.path("stat")));
-        Ok(Arc::new(Self { project, cache, stats, state, events, cancel, helm, mode }))
+        Ok(Arc::new(Self { project: Arc::new(project), cache, stats, state, events, cancel, helm, mode }))
     }
 
     /// The lock file's path.

@@ -90,7 +90,7 @@ fn copy(image: &WantedImage, index: usize, store: usize, store_name: String, loc
         Some(Ok(located)) => (
             located.name.clone(),
             Desired::Known(Descriptor::new(located.media_type.clone(), located.digest.clone(), 0)),
-            located.place(),
+            format!("{}/{}{}", located.source.host, located.repository, located.selector),
         ),
         Some(Err(fault)) => (undecided_name(image), Desired::NotLocated(fault.message().to_owned()), String::new()),
         None => (undecided_name(image), Desired::NotAsked, String::new()),

@@ -133,6 +133,11 @@ fn store_index(project: &Project, chosen: Option<&Spanned<String>>, faults: &mut
 }
 
 impl WantedImage {
+    /// Where it is named in the project, or a place that says where it was found first.
+    pub fn place(&self) -> Option<Place> {
+        self.named_at.clone().or_else(|| self.found.first().map(|_| Place::file_only(self.first_place())))
+    }
+
     /// Where it was found first, in words: `contoso/templates/a.yaml, line 31`.
     pub fn first_place(&self) -> String {
         self.found.first().map_or_else(String::new, |found| {

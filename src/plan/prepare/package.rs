@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use crate::cache::KeyDocument;
 use crate::chart::{self, ChartTree, Helm};
-use crate::digest::{Digest, FileDigests as _};
+use crate::digest::Digest;
 use crate::discover::{self, Discovered};
 use crate::engine::cpu;
 use crate::event::{Event, Phase};
 use crate::fault::{Fault, Faults};
+use crate::oci::Descriptor;
 use crate::plan::Session;
-use crate::project::{ChartInput, ChartPackage, Dependencies};
+use crate::project::ChartPackage;
 
-use super::ChartOutput;
 use super::run::Tools;
+use super::{ChartOutput, dependencies};
 
 /// Bumped when rendering itself changes what it gives for the same inputs.
 const RENDER_REVISION: u32 = 1;
@@ -43,6 +44,8 @@ pub struct Package {
     pub index: usize,
     /// Its name.
     pub name: String,
+    /// Its files.
+    pub tree: Arc<ChartTree>,
     /// Its images.
     pub discovered: Arc<Discovered>,
     /// Its packed chart; `None` for ready-made manifests.
@@ -60,79 +63,66 @@ pub(super) async fn prepare(
     package: &ChartPackage,
     tools: &Tools,
 ) -> Result<(Package, Faults), Faults> {
-    let mut warnings = Faults::new();
-    let mut fetched = Vec::new();
-    let tree = match &package.input {
-        ChartInput::Manifests(_) => None,
-        ChartInput::Chart(_) => {
-            let (tree, records) = load_chart(session, package, tools, &mut warnings).await?;
-            fetched = records;
-            Some(Arc::new(tree))
-        }
+    let (tree, warnings) = {
+        let (session, package) = (Arc::clone(session), package.clone());
+        cpu(move || chart::load(&package, &*session.stats)).await??
     };
+    let (tree, fetched) = if tree.missing().is_empty() {
+        (tree, Vec::new())
+    } else {
+        dependencies::fetch(session, package, tree, tools).await?
+    };
+    let tree = Arc::new(tree);
     session.stopped()?;
-    let inputs = {
-        let (session, package, tree) = (Arc::clone(session), package.clone(), tree.clone());
-        cpu(move || chart::render_inputs(&package, tree.as_deref(), &*session.stats)).await??
-    };
-    let mut render = KeyDocument::new("render", RENDER_REVISION);
-    for (name, value) in inputs.fields {
-        render = render.field(name, value);
-    }
-    for (name, digest) in inputs.inputs {
-        render = render.input(name, digest);
-    }
-    if tree.is_some() {
-        render = render.field("helm", tools.helm(session).await?.1);
-    }
-    let (rendered, fresh_text) = rendered(session, package, tree.as_ref(), tools, &render).await?;
+    let render = render_key(session, package, &tree, tools).await?;
+    let (rendered, fresh_text) = rendered(session, package, &tree, tools, &render).await?;
     session.stopped()?;
     let rules = serde_json::to_string(&session.project.discovery).unwrap_or_default();
     let discover = KeyDocument::new("discover", discover::REVISION)
         .field("package", package.name.value.clone())
         .field("rules", rules)
         .input("rendered", rendered);
-    let discovered = discovered(session, package, tree.as_ref(), tools, &render, &discover, fresh_text).await?;
+    let discovered = discovered(session, package, &tree, tools, &render, &discover, fresh_text).await?;
     session.stopped()?;
-    let (chart, package_key) = match &tree {
-        None => (None, None),
-        Some(tree) => {
-            let (output, key) = packed(session, tree).await?;
-            (Some(output), Some(key))
-        }
+    let (chart, package_key) = if tree.is_chart() {
+        let (output, key) = packed(session, package, &tree).await?;
+        (Some(output), Some(key))
+    } else {
+        (None, None)
     };
     let keys = Keys { render, discover, package: package_key };
-    let package =
-        Package { index, name: package.name.value.clone(), discovered: Arc::new(discovered), chart, keys, fetched };
-    Ok((package, warnings))
+    let name = package.name.value.clone();
+    Ok((Package { index, name, tree, discovered: Arc::new(discovered), chart, keys, fetched }, warnings))
 }
 
-async fn load_chart(
+async fn render_key(
     session: &Arc<Session>,
     package: &ChartPackage,
+    tree: &Arc<ChartTree>,
     tools: &Tools,
-    warnings: &mut Faults,
-) -> Result<(ChartTree, Vec<crate::lock::LockedChart>), Faults> {
-    let (tree, found) = {
-        let (session, package) = (Arc::clone(session), package.clone());
-        cpu(move || chart::load(&package, &*session.stats)).await??
+) -> Result<KeyDocument, Faults> {
+    let inputs = {
+        let (session, package, tree) = (Arc::clone(session), package.clone(), Arc::clone(tree));
+        cpu(move || chart::render_inputs(&package, &tree, &*session.stats)).await??
     };
-    warnings.extend(found);
-    if tree.missing_dependencies().is_empty() {
-        return Ok((tree, Vec::new()));
+    let mut key = KeyDocument::new("render", RENDER_REVISION);
+    for (name, value) in inputs.fields {
+        key = key.field(name, value);
     }
-    if package.dependencies == Dependencies::Error {
-        return Err(tree.missing_dependencies_fault(package).into());
+    for (name, digest) in inputs.inputs {
+        key = key.input(name, digest);
     }
-    let _ = tools;
-    Err(Fault::bug("dependencies").into())
+    if tree.is_chart() {
+        key = key.field("helm", tools.helm(session).await?.1);
+    }
+    Ok(key)
 }
 
 /// The digest of the rendered text, and the text itself when it was made just now.
 async fn rendered(
     session: &Arc<Session>,
     package: &ChartPackage,
-    tree: Option<&Arc<ChartTree>>,
+    tree: &Arc<ChartTree>,
     tools: &Tools,
     key: &KeyDocument,
 ) -> Result<(Digest, Option<Arc<str>>), Fault> {
@@ -151,23 +141,13 @@ async fn rendered(
 async fn render_now(
     session: &Arc<Session>,
     package: &ChartPackage,
-    tree: Option<&Arc<ChartTree>>,
+    tree: &Arc<ChartTree>,
     tools: &Tools,
 ) -> Result<Arc<str>, Fault> {
-    let helm: Option<Arc<Helm>> = match tree {
-        Some(_) => Some(tools.helm(session).await?.0),
-        None => None,
-    };
+    let helm: Option<Arc<Helm>> = if tree.is_chart() { Some(tools.helm(session).await?.0) } else { None };
     let _permit = tools.helm_permit().await;
-    let text = chart::render(
-        helm.as_deref(),
-        package,
-        tree.map(|tree| &**tree),
-        session.project.render_limits,
-        &session.scratch(),
-        &session.cancel,
-    )
-    .await?;
+    let limits = session.project.render_limits;
+    let text = chart::render(helm.as_deref(), package, tree, limits, &session.scratch(), &session.cancel).await?;
     // Only the text without secrets goes on from here, cached or not: discovery sees the same either way.
     cpu(move || Arc::from(chart::blank_secrets(&text))).await
 }
@@ -176,7 +156,7 @@ async fn render_now(
 async fn discovered(
     session: &Arc<Session>,
     package: &ChartPackage,
-    tree: Option<&Arc<ChartTree>>,
+    tree: &Arc<ChartTree>,
     tools: &Tools,
     render: &KeyDocument,
     key: &KeyDocument,
@@ -214,12 +194,20 @@ async fn discovered(
 }
 
 /// The packed chart, from the cache or made now.
-async fn packed(session: &Arc<Session>, tree: &Arc<ChartTree>) -> Result<(ChartOutput, KeyDocument), Fault> {
+async fn packed(
+    session: &Arc<Session>,
+    package: &ChartPackage,
+    tree: &Arc<ChartTree>,
+) -> Result<(ChartOutput, KeyDocument), Fault> {
     let mut key = KeyDocument::new("package", PACKAGE_REVISION);
-    for (name, digest) in tree.key_inputs() {
-        key = key.input(name, digest);
+    for file in tree.files().iter().chain(tree.provenance()) {
+        key = key.input(format!("chart {}", file.name), file.digest.clone());
     }
-    let advanced = |cached| Event::PhaseAdvanced { phase: Phase::Local, what: format!("package:{}", tree.name()), cached };
+    // The time of creation is part of the manifest only where the environment gives one.
+    if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
+        key = key.field("source-date-epoch", epoch);
+    }
+    let advanced = |cached| Event::PhaseAdvanced { phase: Phase::Local, what: format!("package:{}", package.name.value), cached };
     let cached = session.cache.lookup(&key.key()).and_then(|result| {
         let bytes = session.cache.output(result.output(CHART)?)?;
         serde_json::from_slice::<ChartOutput>(&bytes).ok()
@@ -234,23 +222,24 @@ async fn packed(session: &Arc<Session>, tree: &Arc<ChartTree>) -> Result<(ChartO
 }
 
 /// Packs a chart and keeps manifest, config and layers in the cache.
-pub(crate) async fn pack_now(
+pub async fn pack_now(
     session: &Arc<Session>,
     tree: &Arc<ChartTree>,
     key: &KeyDocument,
 ) -> Result<ChartOutput, Fault> {
     let artifact = {
         let tree = Arc::clone(tree);
-        cpu(move || chart::pack(&tree).map(|packed| chart::artifact(&tree, &packed))).await??
+        cpu(move || chart::pack(&tree).and_then(|packed| chart::artifact(&tree, &packed))).await??
     };
-    let mut blobs = vec![artifact.config_descriptor()];
+    let mut blobs = vec![Descriptor::of(chart::CONFIG_TYPE, &artifact.config)];
     blobs.extend(artifact.layers.iter().map(|(descriptor, _)| descriptor.clone()));
+    let manifest = artifact.descriptor();
     let output = ChartOutput {
         name: tree.name().to_owned(),
         version: tree.version().to_owned(),
         tag: artifact.tag.clone(),
-        manifest: artifact.manifest_descriptor(),
-        archive: artifact.layers.first().map_or_else(|| artifact.manifest_descriptor().digest, |l| l.0.digest.clone()),
+        archive: artifact.layers.first().map_or_else(|| manifest.digest.clone(), |layer| layer.0.digest.clone()),
+        manifest,
         blobs,
     };
     let described = serde_json::to_vec(&output).unwrap_or_default();
