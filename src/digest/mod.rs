@@ -17,11 +17,7 @@ pub struct BadDigest(String);
 
 impl fmt::Display for BadDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?} is not a digest: sha256: and 64, or sha512: and 128 lower-case hex digits, are needed",
-            self.0
-        )
+        write!(f, "{:?} is not a digest: sha256: and 64, or sha512: and 128 lower-case hex digits, are needed", self.0)
     }
 }
 
@@ -79,11 +75,7 @@ impl Digest {
 
     /// A hasher of the digest's own algorithm, to verify content against it.
     pub fn verifier(&self) -> Hasher {
-        if self.algorithm() == "sha512" {
-            Hasher::sha512()
-        } else {
-            Hasher::new()
-        }
+        if self.algorithm() == "sha512" { Hasher::sha512() } else { Hasher::new() }
     }
 }
 
@@ -96,16 +88,9 @@ impl FromStr for Digest {
                 "sha512" => 128,
                 _ => return false,
             };
-            hex.len() == length
-                && hex
-                    .bytes()
-                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+            hex.len() == length && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
         });
-        if good {
-            Ok(Self(text.into()))
-        } else {
-            Err(BadDigest(text.chars().take(200).collect()))
-        }
+        if good { Ok(Self(text.into())) } else { Err(BadDigest(text.chars().take(200).collect())) }
     }
 }
 
@@ -134,18 +119,12 @@ pub struct Hasher(aws_lc_rs::digest::Context, &'static str);
 impl Hasher {
     /// A SHA-256 hasher.
     pub fn new() -> Self {
-        Self(
-            aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256),
-            "sha256",
-        )
+        Self(aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256), "sha256")
     }
 
     /// A SHA-512 hasher, only to verify content that others named so.
     pub fn sha512() -> Self {
-        Self(
-            aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA512),
-            "sha512",
-        )
+        Self(aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA512), "sha512")
     }
 
     /// Takes more bytes.

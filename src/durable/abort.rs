@@ -28,9 +28,7 @@ mod imp {
 
     pub(super) fn boundary(what: &str) {
         let settings = SETTINGS.get_or_init(|| Settings {
-            abort_at: std::env::var("AOSM_ABORT_AT")
-                .ok()
-                .and_then(|text| text.parse().ok()),
+            abort_at: std::env::var("AOSM_ABORT_AT").ok().and_then(|text| text.parse().ok()),
             log: std::env::var("AOSM_ABORT_COUNT").ok(),
         });
         if settings.abort_at.is_none() && settings.log.is_none() {
@@ -38,11 +36,7 @@ mod imp {
         }
         let number = COUNT.fetch_add(1, Ordering::SeqCst) + 1;
         if let Some(path) = &settings.log {
-            if let Ok(mut file) = std::fs::OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(path)
-            {
+            if let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(path) {
                 let _ = writeln!(file, "{number} {what}");
             }
         }

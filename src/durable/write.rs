@@ -37,8 +37,7 @@ pub fn persist(file: NamedTempFile, path: &Utf8Path, sync: Sync) -> io::Result<(
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        file.as_file()
-            .set_permissions(fs::Permissions::from_mode(0o644))?;
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
     }
     if sync == Sync::Yes {
         boundary("sync file");

@@ -20,10 +20,7 @@ pub struct SourceFile {
 impl SourceFile {
     /// Wraps a text that was read from `path`.
     pub fn new(path: impl Into<Utf8PathBuf>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self {
-            path: path.into(),
-            text: text.into(),
-        })
+        Arc::new(Self { path: path.into(), text: text.into() })
     }
 }
 
@@ -39,10 +36,7 @@ impl Place {
     pub fn new(file: Arc<SourceFile>, span: Span) -> Self {
         let end = span.end.min(file.text.len());
         let start = span.start.min(end);
-        Self {
-            file,
-            span: start..end,
-        }
+        Self { file, span: start..end }
     }
 
     /// A file as a whole, whose text is of no use (absent, binary, a folder).
@@ -78,14 +72,8 @@ impl Place {
         let bytes = self.file.text.as_bytes();
         let before = bytes.get(..self.span.start).unwrap_or(bytes);
         let line = before.iter().filter(|b| **b == b'\n').count() + 1;
-        let line_start = before
-            .iter()
-            .rposition(|b| *b == b'\n')
-            .map_or(0, |at| at + 1);
-        let column = String::from_utf8_lossy(before.get(line_start..).unwrap_or_default())
-            .chars()
-            .count()
-            + 1;
+        let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        let column = String::from_utf8_lossy(before.get(line_start..).unwrap_or_default()).chars().count() + 1;
         Some((line, column))
     }
 }

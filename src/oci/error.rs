@@ -54,13 +54,7 @@ impl OciError {
         subject: impl Into<String>,
         detail: impl Into<String>,
     ) -> Self {
-        Self {
-            kind,
-            operation: operation.into(),
-            subject: subject.into(),
-            detail: detail.into(),
-            hint: None,
-        }
+        Self { kind, operation: operation.into(), subject: subject.into(), detail: detail.into(), hint: None }
     }
 
     /// Adds a hint.
@@ -83,9 +77,7 @@ impl From<OciError> for Fault {
     fn from(error: OciError) -> Self {
         let kind = match error.kind {
             ErrorKind::Cancelled => Kind::Interrupted,
-            ErrorKind::Absent | ErrorKind::TooLarge | ErrorKind::Corrupt | ErrorKind::Conflict => {
-                Kind::Invalid
-            }
+            ErrorKind::Absent | ErrorKind::TooLarge | ErrorKind::Corrupt | ErrorKind::Conflict => Kind::Invalid,
             _ => Kind::Infrastructure,
         };
         let fault = Self::new(kind, error.to_string());

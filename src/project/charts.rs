@@ -65,11 +65,7 @@ impl<T> Written<T> {
 }
 
 /// Reads `[[charts]]`.
-pub(crate) fn from_settings(
-    root: &View<'_>,
-    resolver: Resolver<'_>,
-    faults: &mut Faults,
-) -> Vec<Partial> {
+pub(crate) fn from_settings(root: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> Vec<Partial> {
     let partials: Vec<Partial> = root
         .tables("charts")
         .iter()
@@ -93,9 +89,7 @@ fn setting(view: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> Opti
     let kube_version = view.text("kube-version");
     if let Some(version) = &kube_version {
         if let Err(why) = names::kube_version(&version.value) {
-            faults.push(
-                Fault::invalid(format!("charts.kube-version: {why}")).at_opt(version.place.clone()),
-            );
+            faults.push(Fault::invalid(format!("charts.kube-version: {why}")).at_opt(version.place.clone()));
         }
     }
     let chart_only = [
@@ -125,28 +119,18 @@ fn setting(view: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> Opti
         kube_version,
         api_versions: view.texts("api-versions"),
         include_crds: view.truth("include-crds").unwrap_or(false),
-        dependencies: match view
-            .text("dependencies")
-            .as_ref()
-            .map(|text| text.value.as_str())
-        {
+        dependencies: match view.text("dependencies").as_ref().map(|text| text.value.as_str()) {
             Some("build") => Dependencies::Build,
             _ => Dependencies::Error,
         },
         store: view.text("store"),
-        chart_only: chart_only
-            .into_iter()
-            .find_map(|key| Some((key, view.key_place(key)?))),
+        chart_only: chart_only.into_iter().find_map(|key| Some((key, view.key_place(key)?))),
         name,
     })
 }
 
 /// Reads `helm_packages`.
-pub(crate) fn from_input(
-    root: &View<'_>,
-    resolver: Resolver<'_>,
-    faults: &mut Faults,
-) -> Vec<Partial> {
+pub(crate) fn from_input(root: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> Vec<Partial> {
     let partials = root
         .tables("helm_packages")
         .iter()
@@ -194,11 +178,8 @@ fn unique(partials: Vec<Partial>, table: &str, faults: &mut Faults) -> Vec<Parti
             );
         }
         if let Some(first) = kept.iter().find(|other| other.name.value == name.value) {
-            let fault = Fault::invalid(format!(
-                "package {}: named twice",
-                super::check::shorten(&name.value)
-            ))
-            .hint("AOSM installs a package under its name: give one of the two another name");
+            let fault = Fault::invalid(format!("package {}: named twice", super::check::shorten(&name.value)))
+                .hint("AOSM installs a package under its name: give one of the two another name");
             faults.push(with_first(
                 fault,
                 name.place.clone(),
@@ -221,9 +202,7 @@ fn file_path(
 ) -> Option<Spanned<Utf8PathBuf>> {
     let path = resolver.existing(written, view.document, what, faults)?;
     if path.value.is_dir() {
-        faults.push(
-            Fault::invalid(format!("{what} {}: is a folder", written.value)).at_opt(path.place),
-        );
+        faults.push(Fault::invalid(format!("{what} {}: is a folder", written.value)).at_opt(path.place));
         return None;
     }
     Some(path)
@@ -236,22 +215,14 @@ fn chart_path(
     faults: &mut Faults,
 ) -> Option<Spanned<Utf8PathBuf>> {
     let path = resolver.existing(written, view.document, "chart", faults)?;
-    let fault = |why: &str| {
-        Fault::invalid(format!("chart {}: {why}", written.value)).at_opt(written.place.clone())
-    };
+    let fault = |why: &str| Fault::invalid(format!("chart {}: {why}", written.value)).at_opt(written.place.clone());
     if path.value.is_dir() {
         if !path.value.join("Chart.yaml").is_file() {
-            faults.push(
-                fault("no `Chart.yaml` in this folder")
-                    .hint("name the folder that holds `Chart.yaml`"),
-            );
+            faults.push(fault("no `Chart.yaml` in this folder").hint("name the folder that holds `Chart.yaml`"));
             return None;
         }
     } else if !is_chart_archive(&path.value) {
-        faults.push(
-            fault("not a folder, `.tgz`, `.tar` or `.tar.gz`")
-                .hint("`helm package` writes a `.tgz`"),
-        );
+        faults.push(fault("not a folder, `.tgz`, `.tar` or `.tar.gz`").hint("`helm package` writes a `.tgz`"));
         return None;
     }
     Some(path)
@@ -266,17 +237,10 @@ pub(crate) fn is_chart_archive(path: &Utf8Path) -> bool {
 
 /// Lays what `aosm.toml` says over the packages of the input; new names come after. A contradiction is told with both
 /// places.
-pub(crate) fn join(
-    input: Vec<Partial>,
-    settings: Vec<Partial>,
-    faults: &mut Faults,
-) -> Vec<Partial> {
+pub(crate) fn join(input: Vec<Partial>, settings: Vec<Partial>, faults: &mut Faults) -> Vec<Partial> {
     let mut joined = input;
     for above in settings {
-        match joined
-            .iter_mut()
-            .find(|below| below.name.value == above.name.value)
-        {
+        match joined.iter_mut().find(|below| below.name.value == above.name.value) {
             Some(below) => lay_over(below, above, faults),
             None => joined.push(above),
         }
@@ -299,20 +263,13 @@ fn lay_over(below: &mut Partial, above: Partial, faults: &mut Faults) {
         }
     }
     if above.manifests != Written::Absent {
-        let fault = Fault::invalid(format!(
-            "package {name}: a chart in one file, manifests in the other"
-        ))
-        .hint("keep one of the two, or give this entry another name");
+        let fault = Fault::invalid(format!("package {name}: a chart in one file, manifests in the other"))
+            .hint("keep one of the two, or give this entry another name");
         let chart = match &below.path {
             Written::Is(path) => path.place.clone(),
             _ => below.name.place.clone(),
         };
-        faults.push(with_first(
-            fault,
-            above.manifests_place.clone(),
-            chart,
-            "the chart",
-        ));
+        faults.push(with_first(fault, above.manifests_place.clone(), chart, "the chart"));
     }
     // The name's place stays the input's: it was named there first.
     for file in above.values {
@@ -331,11 +288,7 @@ fn lay_over(below: &mut Partial, above: Partial, faults: &mut Faults) {
 }
 
 /// Completes a package: defaults, and the rules that need the whole.
-pub(crate) fn complete(
-    partial: Partial,
-    stores: &[StoreConfig],
-    faults: &mut Faults,
-) -> Option<ChartPackage> {
+pub(crate) fn complete(partial: Partial, stores: &[StoreConfig], faults: &mut Faults) -> Option<ChartPackage> {
     let name = partial.name;
     if let Some(store) = &partial.store {
         check_store(store, stores, faults);
@@ -345,37 +298,27 @@ pub(crate) fn complete(
         (Written::Absent, Written::Is(files)) => {
             if let Some((key, place)) = partial.chart_only {
                 faults.push(
-                    Fault::invalid(format!(
-                        "package {}: `{key}` has no use with `manifests`",
-                        name.value
-                    ))
-                    .at(place)
-                    .hint("ready-made manifests are taken as they are: remove it"),
+                    Fault::invalid(format!("package {}: `{key}` has no use with `manifests`", name.value))
+                        .at(place)
+                        .hint("ready-made manifests are taken as they are: remove it"),
                 );
             }
             ChartInput::Manifests(files)
         }
         (Written::Absent, Written::Absent) => {
             faults.push(
-                Fault::invalid(format!(
-                    "package {}: neither `path` nor `manifests`",
-                    name.value
-                ))
-                .at_opt(name.place.clone())
-                .hint("add `path`: the chart's folder or archive"),
+                Fault::invalid(format!("package {}: neither `path` nor `manifests`", name.value))
+                    .at_opt(name.place.clone())
+                    .hint("add `path`: the chart's folder or archive"),
             );
             return None;
         }
-        (Written::Absent | Written::Broken, Written::Broken)
-        | (Written::Broken, Written::Absent) => return None,
+        (Written::Absent | Written::Broken, Written::Broken) | (Written::Broken, Written::Absent) => return None,
         (_, _) => {
             faults.push(
-                Fault::invalid(format!(
-                    "package {}: `path` and `manifests` at once",
-                    name.value
-                ))
-                .at_opt(partial.manifests_place)
-                .hint("keep one of the two"),
+                Fault::invalid(format!("package {}: `path` and `manifests` at once", name.value))
+                    .at_opt(partial.manifests_place)
+                    .hint("keep one of the two"),
             );
             return None;
         }
@@ -412,19 +355,14 @@ fn helm_name(
 ) {
     if let Err(why) = rule(&text.value) {
         let hint = if text.place == package.place {
-            format!(
-                "AOSM installs the package under this name: change it, or set `{key}` in `[[charts]]`"
-            )
+            format!("AOSM installs the package under this name: change it, or set `{key}` in `[[charts]]`")
         } else {
             format!("change `{key}`")
         };
         faults.push(
-            Fault::invalid(format!(
-                "package {}: {why}",
-                super::check::shorten(&package.value)
-            ))
-            .at_opt(text.place.clone())
-            .hint(hint),
+            Fault::invalid(format!("package {}: {why}", super::check::shorten(&package.value)))
+                .at_opt(text.place.clone())
+                .hint(hint),
         );
     }
 }
@@ -432,10 +370,7 @@ fn helm_name(
 /// A named store must be there.
 pub(crate) fn check_store(store: &Spanned<String>, stores: &[StoreConfig], faults: &mut Faults) {
     if !stores.iter().any(|other| other.name.value == store.value) {
-        let known: Vec<&str> = stores
-            .iter()
-            .map(|other| other.name.value.as_str())
-            .collect();
+        let known: Vec<&str> = stores.iter().map(|other| other.name.value.as_str()).collect();
         faults.push(
             Fault::invalid(format!(
                 "store {}: the project has none of this name",

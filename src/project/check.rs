@@ -27,9 +27,7 @@ struct Check<'a> {
 impl Check<'_> {
     fn table(&mut self, table: &Table, keys: &'static [Key], path: &str, place: &Span) {
         // In a table whose kind is not supported, its keys need no errors of their own.
-        let kind_is_later = table
-            .get("kind")
-            .is_some_and(|entry| is_later_choice(entry, keys));
+        let kind_is_later = table.get("kind").is_some_and(|entry| is_later_choice(entry, keys));
         for entry in &table.entries {
             match keys.iter().find(|key| key.name == entry.key) {
                 Some(key) => self.entry(entry, key, &join(path, key.name), kind_is_later),
@@ -49,8 +47,11 @@ impl Check<'_> {
                 } else {
                     path
                 };
-                let fault = Fault::invalid(format!("{of}: `{}` is missing", key.name))
-                    .hint(format!("add `{}`: {}", key.name, plain(key.doc)));
+                let fault = Fault::invalid(format!("{of}: `{}` is missing", key.name)).hint(format!(
+                    "add `{}`: {}",
+                    key.name,
+                    plain(key.doc)
+                ));
                 self.faults.push(fault.at(self.document.place(place)));
             }
         }
@@ -96,10 +97,7 @@ impl Check<'_> {
                     match &item.value {
                         Value::Text(text) => self.not_empty(text, item, key, path),
                         other => self.push(
-                            format!(
-                                "{path}: expected a list of texts, found {} in it",
-                                other.word()
-                            ),
+                            format!("{path}: expected a list of texts, found {} in it", other.word()),
                             item,
                             quote_hint(other),
                         ),
@@ -126,10 +124,7 @@ impl Check<'_> {
                     match &item.value {
                         Value::Table(inner) => self.table(inner, keys, path, &item.span),
                         other => self.push(
-                            format!(
-                                "{path}: expected a list of tables, found {} in it",
-                                other.word()
-                            ),
+                            format!("{path}: expected a list of tables, found {} in it", other.word()),
                             item,
                             format!("known keys: {}", live_names(keys)),
                         ),
@@ -137,11 +132,7 @@ impl Check<'_> {
                 }
             }
             (other, shape) => self.push(
-                format!(
-                    "{path}: expected {}, found {}",
-                    shape_word(shape),
-                    other.word()
-                ),
+                format!("{path}: expected {}, found {}", shape_word(shape), other.word()),
                 node,
                 shape_hint(shape, other, key.name),
             ),
@@ -195,16 +186,11 @@ impl Check<'_> {
     fn push(&mut self, message: String, node: &Node, hint: String) {
         // A whole table or list as a place would mark many lines: its start says enough.
         let span = match node.value {
-            Value::Table(_) | Value::List(_) => {
-                node.span.start..node.span.start.saturating_add(1).min(node.span.end)
-            }
+            Value::Table(_) | Value::List(_) => node.span.start..node.span.start.saturating_add(1).min(node.span.end),
             _ => node.span.clone(),
         };
-        self.faults.push(
-            Fault::invalid(message)
-                .at(self.document.place(&span))
-                .hint(hint),
-        );
+        self.faults
+            .push(Fault::invalid(message).at(self.document.place(&span)).hint(hint));
     }
 }
 
@@ -241,10 +227,7 @@ fn is_empty(value: &Value) -> bool {
 }
 
 fn is_later_choice(entry: &Entry, keys: &[Key]) -> bool {
-    let (Value::Text(text), Some(key)) = (
-        &entry.node.value,
-        keys.iter().find(|key| key.name == entry.key),
-    ) else {
+    let (Value::Text(text), Some(key)) = (&entry.node.value, keys.iter().find(|key| key.name == entry.key)) else {
         return false;
     };
     matches!(key.shape, Shape::Choice(choices) if choices.iter().any(|choice| choice.later && choice.word == text))
@@ -298,9 +281,7 @@ fn shape_word(shape: Shape) -> &'static str {
 
 fn quote_hint(found: &Value) -> String {
     match found {
-        Value::Text(_) | Value::List(_) | Value::Table(_) | Value::Null => {
-            "every item is a text in quotes".into()
-        }
+        Value::Text(_) | Value::List(_) | Value::Table(_) | Value::Null => "every item is a text in quotes".into(),
         _ => "write it in quotes".into(),
     }
 }

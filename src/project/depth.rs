@@ -37,9 +37,7 @@ pub(crate) fn too_deep(text: &str, format: Format) -> Option<Span> {
             (b'/', Format::Jsonc) if rest.looking_at(b"/") => rest.skip_line(),
             (b'/', Format::Jsonc) if rest.looking_at(b"*") => rest.skip_past(b"*/"),
             (b'#', Format::Toml) => rest.skip_line(),
-            (b'"', Format::Toml) if rest.looking_at(b"\"\"") => {
-                rest.skip_long_string(b"\"\"\"", true)
-            }
+            (b'"', Format::Toml) if rest.looking_at(b"\"\"") => rest.skip_long_string(b"\"\"\"", true),
             (b'\'', Format::Toml) if rest.looking_at(b"''") => rest.skip_long_string(b"'''", false),
             (b'"', Format::Toml) => rest.skip_string(b'"', true),
             (b'\'', Format::Toml) => rest.skip_string(b'\'', false),
@@ -62,9 +60,7 @@ impl Scan<'_> {
     }
 
     fn looking_at(&self, text: &[u8]) -> bool {
-        self.bytes
-            .get(self.at..)
-            .is_some_and(|rest| rest.starts_with(text))
+        self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(text))
     }
 
     fn skip_line(&mut self) {
@@ -116,10 +112,7 @@ mod tests {
             (Format::Toml, format!("a = \"{many}\"")),
             (Format::Toml, format!("a = '{many}'")),
             (Format::Toml, format!("a = \"\\\"{many}\"")),
-            (
-                Format::Toml,
-                format!("a = \"\"\"\n\"{many}\n\"\"\"\nb = [1]"),
-            ),
+            (Format::Toml, format!("a = \"\"\"\n\"{many}\n\"\"\"\nb = [1]")),
             (Format::Toml, format!("a = '''\n'{many}\n'''")),
             (Format::Toml, format!("# {many}\na = 1")),
             (Format::Jsonc, format!("{{\"a\": \"{many}\"}}")),
@@ -152,10 +145,7 @@ mod tests {
             (Format::Jsonc, "// x\n"),
             (Format::Jsonc, "\"x\" "),
         ] {
-            assert!(
-                too_deep(&format!("{start}{many}"), format).is_some(),
-                "{start}"
-            );
+            assert!(too_deep(&format!("{start}{many}"), format).is_some(), "{start}");
         }
     }
 

@@ -41,12 +41,7 @@ impl Document {
     }
 
     /// Reads and parses. `None` when nothing of it can be used; `faults` then says why.
-    pub(crate) fn read(
-        path: &Utf8Path,
-        shown: &Utf8Path,
-        format: Format,
-        faults: &mut Faults,
-    ) -> Option<Self> {
+    pub(crate) fn read(path: &Utf8Path, shown: &Utf8Path, format: Format, faults: &mut Faults) -> Option<Self> {
         let text = match read_text(path, shown) {
             Ok(text) => text,
             Err(fault) => {
@@ -70,12 +65,9 @@ impl Document {
             let blank: String = text.bytes().map(blank).collect();
             let place = Place::new(SourceFile::new(shown, blank), span);
             faults.push(
-                Fault::invalid(format!(
-                    "{shown}: nested deeper than {} levels",
-                    depth::MAX_DEPTH
-                ))
-                .at(place)
-                .hint("no project file needs that: look for a bracket that is never closed"),
+                Fault::invalid(format!("{shown}: nested deeper than {} levels", depth::MAX_DEPTH))
+                    .at(place)
+                    .hint("no project file needs that: look for a bracket that is never closed"),
             );
             return None;
         }
@@ -94,12 +86,9 @@ impl Document {
         } = root
         else {
             faults.push(
-                Fault::invalid(format!(
-                    "{shown}: expected an object, found {}",
-                    root.value.word()
-                ))
-                .at(Place::new(Arc::clone(&source), root.span))
-                .hint("the whole file is one object: `{ … }`"),
+                Fault::invalid(format!("{shown}: expected an object, found {}", root.value.word()))
+                    .at(Place::new(Arc::clone(&source), root.span))
+                    .hint("the whole file is one object: `{ … }`"),
             );
             return None;
         };
@@ -162,15 +151,11 @@ fn read_text(path: &Utf8Path, shown: &Utf8Path) -> Result<String, Fault> {
     };
     // Asked before opening: opening a named pipe would wait for a writer.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(
-            Fault::invalid(format!("{shown}: not a regular file")).at(Place::file_only(shown))
-        );
+        return Err(Fault::invalid(format!("{shown}: not a regular file")).at(Place::file_only(shown)));
     }
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(MAX_FILE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(Fault::invalid(format!("{shown}: larger than 1 MiB"))
             .at(Place::file_only(shown))

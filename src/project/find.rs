@@ -22,11 +22,7 @@ pub(crate) struct FoundFiles {
 }
 
 /// Looks in a folder, or at the file given.
-pub(crate) fn find(
-    folder: &Utf8Path,
-    file: Option<&Utf8Path>,
-    current_dir: &Utf8Path,
-) -> Result<FoundFiles, Fault> {
+pub(crate) fn find(folder: &Utf8Path, file: Option<&Utf8Path>, current_dir: &Utf8Path) -> Result<FoundFiles, Fault> {
     if let Some(file) = file {
         let path = normalise(&current_dir.join(file));
         return match path.extension() {
@@ -53,10 +49,7 @@ pub(crate) fn find(
     } else {
         &INPUT_FILES[..]
     };
-    let input = names
-        .iter()
-        .map(|name| folder.join(name))
-        .find(|path| path.exists());
+    let input = names.iter().map(|name| folder.join(name)).find(|path| path.exists());
     if settings.is_none() && input.is_none() {
         return Err(nothing(folder, current_dir));
     }
@@ -66,8 +59,7 @@ pub(crate) fn find(
 fn nothing(folder: &Utf8Path, current_dir: &Utf8Path) -> Fault {
     let shown = relative_to(folder, current_dir);
     if !folder.is_dir() {
-        return Fault::invalid(format!("{shown}: there is no such folder"))
-            .at(Place::file_only(shown));
+        return Fault::invalid(format!("{shown}: there is no such folder")).at(Place::file_only(shown));
     }
     let fault = Fault::invalid(format!(
         "{shown}: no `aosm.toml` and no `cnf-input.jsonc` in this folder"

@@ -24,10 +24,7 @@ pub(crate) fn parse(text: &str) -> Result<Parsed, String> {
         match scheme.to_ascii_lowercase().as_str() {
             "https" | "oci" | "docker" => {}
             "http" => {
-                warning = Some(
-                    "`http://` has no effect here: name the host in `plain-http` of `[network]`"
-                        .to_owned(),
-                );
+                warning = Some("`http://` has no effect here: name the host in `plain-http` of `[network]`".to_owned());
             }
             _ => {
                 return Err(format!(
@@ -98,16 +95,8 @@ mod tests {
     fn every_way_to_write_a_source_comes_to_one_form() {
         let cases = [
             ("myregistry.azurecr.io", "myregistry.azurecr.io", ""),
-            (
-                "https://myregistry.azurecr.io/",
-                "myregistry.azurecr.io",
-                "",
-            ),
-            (
-                "https://MyRegistry.azurecr.io/test/",
-                "myregistry.azurecr.io",
-                "test",
-            ),
+            ("https://myregistry.azurecr.io/", "myregistry.azurecr.io", ""),
+            ("https://MyRegistry.azurecr.io/test/", "myregistry.azurecr.io", "test"),
             ("HTTPS://ghcr.io/a/b", "ghcr.io", "a/b"),
             ("oci://ghcr.io/a", "ghcr.io", "a"),
             (" ghcr.io ", "ghcr.io", ""),
@@ -117,10 +106,7 @@ mod tests {
         for (text, host, namespace) in cases {
             let parsed = parse(text).unwrap();
             assert_eq!(
-                (
-                    parsed.source.host.as_str(),
-                    parsed.source.namespace.as_str()
-                ),
+                (parsed.source.host.as_str(), parsed.source.namespace.as_str()),
                 (host, namespace),
                 "{text}"
             );
@@ -149,11 +135,7 @@ mod tests {
 
     #[test]
     fn a_password_is_not_repeated_in_the_error() {
-        assert!(
-            !parse("https://me:s3cret@x.io/a")
-                .unwrap_err()
-                .contains("s3cret")
-        );
+        assert!(!parse("https://me:s3cret@x.io/a").unwrap_err().contains("s3cret"));
     }
 
     #[test]
@@ -161,28 +143,15 @@ mod tests {
         let id = "/subscriptions/0/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/MyAcr";
         let cases = [
             ("MyAcr.azurecr.io", "", "myacr.azurecr.io"),
-            (
-                "https://myacr.azurecr.io/",
-                "/Samples/",
-                "myacr.azurecr.io/samples",
-            ),
+            ("https://myacr.azurecr.io/", "/Samples/", "myacr.azurecr.io/samples"),
             (id, "", "myacr.azurecr.io"),
             (id, "samples", "myacr.azurecr.io/samples"),
         ];
         for (registry, namespace, expected) in cases {
-            assert_eq!(
-                parse_old(registry, namespace).unwrap().source.to_string(),
-                expected
-            );
+            assert_eq!(parse_old(registry, namespace).unwrap().source.to_string(), expected);
         }
         assert!(parse_old("/subscriptions/0/resourceGroups/rg", "").is_err());
-        assert!(
-            parse_old(
-                "/subscriptions/0/providers/Microsoft.ContainerRegistry/registries/",
-                ""
-            )
-            .is_err()
-        );
+        assert!(parse_old("/subscriptions/0/providers/Microsoft.ContainerRegistry/registries/", "").is_err());
     }
 
     #[test]

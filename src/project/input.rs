@@ -73,18 +73,14 @@ fn check_version(version: &Spanned<String>, faults: &mut Faults) {
 }
 
 fn check_head(root: &View<'_>, faults: &mut Faults) {
-    let missing: Vec<&str> = HEAD
-        .into_iter()
-        .filter(|key| root.text(key).is_none())
-        .collect();
+    let missing: Vec<&str> = HEAD.into_iter().filter(|key| root.text(key).is_none()).collect();
     // A file written by hand for local stores has none of them and needs no word.
     let any = HEAD.into_iter().any(|key| root.entry(key).is_some());
     if let (true, Some(first)) = (any, missing.first()) {
         let list: Vec<String> = missing.iter().map(|key| format!("`{key}`")).collect();
         let shown = &root.document.source.path;
-        let mut fault = Fault::warning(format!("{shown}: {} not set", list.join(", "))).hint(
-            "only publishing to AOSM needs them: the Azure CLI extension refuses the file without",
-        );
+        let mut fault = Fault::warning(format!("{shown}: {} not set", list.join(", ")))
+            .hint("only publishing to AOSM needs them: the Azure CLI extension refuses the file without");
         fault = match root.value_place(first) {
             Some(place) => fault.at(place),
             None => fault.at(root.document.place(&(0..0))),
@@ -98,12 +94,11 @@ fn image_sources(root: &View<'_>, faults: &mut Faults) -> Option<SourceList> {
     let older = older_images(root, faults);
     match (current, older) {
         (Some(current), Some(older)) if !current.entries.is_empty() => {
-            if older.entries.iter().any(|source| {
-                !current
-                    .entries
-                    .iter()
-                    .any(|other| other.value == source.value)
-            }) {
+            if older
+                .entries
+                .iter()
+                .any(|source| !current.entries.iter().any(|other| other.value == source.value))
+            {
                 faults.push(
                     Fault::warning("images: has no effect beside `image_sources`")
                         .at_opt(older.place)
@@ -122,11 +117,9 @@ fn older_images(root: &View<'_>, faults: &mut Faults) -> Option<SourceList> {
     let view = root.table("images")?;
     if let Some(image) = view.text("source_local_docker_image") {
         faults.push(
-            Fault::invalid(
-                "images.source_local_docker_image: images of the local docker cannot be read",
-            )
-            .at_opt(image.place.clone())
-            .hint(docker_save_hint(&image.value)),
+            Fault::invalid("images.source_local_docker_image: images of the local docker cannot be read")
+                .at_opt(image.place.clone())
+                .hint(docker_save_hint(&image.value)),
         );
     }
     let namespace = view.text("source_registry_namespace");
@@ -141,11 +134,7 @@ fn older_images(root: &View<'_>, faults: &mut Faults) -> Option<SourceList> {
         return None;
     };
     let namespace = namespace.map(|text| text.value).unwrap_or_default();
-    let entries = sources::one(
-        &registry,
-        image_source::parse_old(&registry.value, &namespace),
-        faults,
-    );
+    let entries = sources::one(&registry, image_source::parse_old(&registry.value, &namespace), faults);
     Some(SourceList {
         place: Some(place),
         entries: entries.into_iter().collect(),
@@ -156,11 +145,7 @@ fn older_images(root: &View<'_>, faults: &mut Faults) -> Option<SourceList> {
 fn docker_save_hint(image: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
     // Text for a shell is only repeated when nothing in it means anything to one.
-    let image = if image.chars().all(plain) {
-        image
-    } else {
-        "NAME:TAG"
-    };
+    let image = if image.chars().all(plain) { image } else { "NAME:TAG" };
     format!(
         "save it to a file:\n  docker save {image} -o images.tar\nthen write in aosm.toml:\n  [project]\n  image-sources = \
          [\"local-images\"]\n  [sources.\"local-images\"]\n  kind = \"docker-archive\"\n  path = \"images.tar\"\nand \

@@ -14,11 +14,7 @@ pub(crate) const ROOT: &[Key] = &[
         Shape::MaybeText,
         "Azure location of the publisher and its resources.",
     ),
-    key(
-        "publisher_name",
-        Shape::MaybeText,
-        "Name of the publisher resource.",
-    ),
+    key("publisher_name", Shape::MaybeText, "Name of the publisher resource."),
     key(
         "publisher_resource_group_name",
         Shape::MaybeText,
@@ -44,11 +40,7 @@ pub(crate) const ROOT: &[Key] = &[
         Shape::Texts,
         "Resource IDs of network fabric controllers to connect.",
     ),
-    key(
-        "nf_name",
-        Shape::MaybeText,
-        "Name of the network function definition.",
-    ),
+    key("nf_name", Shape::MaybeText, "Name of the network function definition."),
     key(
         "version",
         Shape::MaybeText,
@@ -79,10 +71,7 @@ pub(crate) const ROOT: &[Key] = &[
         "multiple_instances",
         "newer versions of the Azure CLI extension refuse it",
     ),
-    old(
-        "image_name_parameter",
-        "it belongs to virtual machine images",
-    ),
+    old("image_name_parameter", "it belongs to virtual machine images"),
     old("blob_artifact_store_name", "it belongs to disk images"),
     later("vhd"),
     later("arm_template"),
@@ -112,12 +101,7 @@ const OLD_IMAGES: &[Key] = &[
 ];
 
 const HELM_PACKAGE: &[Key] = &[
-    key(
-        "name",
-        Shape::Text,
-        "The package's name: what AOSM installs it as.",
-    )
-    .required(),
+    key("name", Shape::Text, "The package's name: what AOSM installs it as.").required(),
     key(
         "path_to_chart",
         Shape::Text,

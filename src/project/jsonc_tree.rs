@@ -78,12 +78,7 @@ fn convert(value: ast::Value<'_>, errors: &mut Vec<SyntaxError>) -> Node {
         },
         ast::Value::BooleanLit(truth) => Value::Bool(truth.value),
         ast::Value::NullKeyword(_) => Value::Null,
-        ast::Value::Array(list) => Value::List(
-            list.elements
-                .into_iter()
-                .map(|item| convert(item, errors))
-                .collect(),
-        ),
+        ast::Value::Array(list) => Value::List(list.elements.into_iter().map(|item| convert(item, errors)).collect()),
         ast::Value::Object(object) => Value::Table(table(object, errors)),
     };
     Node {
@@ -103,10 +98,7 @@ fn table(object: ast::Object<'_>, errors: &mut Vec<SyntaxError>) -> Table {
             key_span: range.start..range.end,
             node: convert(property.value, errors),
         };
-        match seen
-            .get(&entry.key)
-            .and_then(|at: &usize| table.entries.get_mut(*at))
-        {
+        match seen.get(&entry.key).and_then(|at: &usize| table.entries.get_mut(*at)) {
             Some(earlier) => {
                 errors.push(SyntaxError {
                     message: format!("`{}` stands twice in one object", entry.key),

@@ -78,11 +78,7 @@ pub(crate) const fn choice(word: &'static str, doc: &'static str) -> Choice {
 
 /// A word that a later version will know.
 pub(crate) const fn later_choice(word: &'static str, doc: &'static str) -> Choice {
-    Choice {
-        word,
-        doc,
-        later: true,
-    }
+    Choice { word, doc, later: true }
 }
 
 /// A key with an effect.

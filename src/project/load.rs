@@ -67,17 +67,13 @@ impl Loading<'_> {
             .parent()?
             .to_owned();
         let has_settings = files.settings.is_some();
-        let document = files
-            .settings
-            .and_then(|path| self.read(&path, Format::Toml));
-        let settings = document.as_ref().map(|document| {
-            settings::decode(document, environment, self.resolver, &mut self.faults)
-        });
+        let document = files.settings.and_then(|path| self.read(&path, Format::Toml));
+        let settings = document
+            .as_ref()
+            .map(|document| settings::decode(document, environment, self.resolver, &mut self.faults));
         let named = match (
             &document,
-            settings
-                .as_ref()
-                .and_then(|settings| settings.input.as_ref()),
+            settings.as_ref().and_then(|settings| settings.input.as_ref()),
         ) {
             (Some(document), Some(written)) => self.named_input(document, written),
             _ => Named::Nothing,
@@ -124,10 +120,7 @@ impl Loading<'_> {
             );
             return Named::Broken;
         }
-        match self
-            .resolver
-            .existing(written, document, "input", &mut self.faults)
-        {
+        match self.resolver.existing(written, document, "input", &mut self.faults) {
             Some(path) => Named::Is(path.value),
             None => Named::Broken,
         }
@@ -143,11 +136,7 @@ impl Loading<'_> {
         let faults = &mut self.faults;
         let mut settings = settings.unwrap_or_else(Settings::empty);
         let mut input = input.unwrap_or_else(Input::empty);
-        let image_sources = join_sources(
-            settings.image_sources.take(),
-            input.image_sources.take(),
-            faults,
-        );
+        let image_sources = join_sources(settings.image_sources.take(), input.image_sources.take(), faults);
         let version = join_version(settings.version.take(), input.version.take(), faults);
         let project_stores = if settings.stores.is_empty() {
             vec![stores::default_store(&root)]
@@ -206,20 +195,12 @@ fn join_sources(
     match (ours, theirs) {
         (Some(ours), Some(theirs)) if !theirs.entries.is_empty() => {
             let values = |list: &SourceList| -> Vec<ImageSource> {
-                list.entries
-                    .iter()
-                    .map(|entry| entry.value.clone())
-                    .collect()
+                list.entries.iter().map(|entry| entry.value.clone()).collect()
             };
             if values(&ours) != values(&theirs) {
                 let fault = Fault::invalid("image-sources: the two files differ")
                     .hint("keep the list in one of the two files, or write the same list in the same order");
-                faults.push(with_first(
-                    fault,
-                    ours.place.clone(),
-                    theirs.place,
-                    "the other list",
-                ));
+                faults.push(with_first(fault, ours.place.clone(), theirs.place, "the other list"));
             }
             ours.entries
         }
@@ -228,11 +209,7 @@ fn join_sources(
     }
 }
 
-fn join_version(
-    ours: Option<Spanned<String>>,
-    theirs: Option<Spanned<String>>,
-    faults: &mut Faults,
-) -> Option<String> {
+fn join_version(ours: Option<Spanned<String>>, theirs: Option<Spanned<String>>, faults: &mut Faults) -> Option<String> {
     if let (Some(ours), Some(theirs)) = (&ours, &theirs) {
         if ours.value != theirs.value {
             let fault = Fault::invalid("version: the two files differ")
@@ -254,10 +231,7 @@ fn in_order(faults: Faults, files: &[Utf8PathBuf]) -> Faults {
     let key = |fault: &Fault| {
         let place = fault.labels().first().map(|label| &label.place);
         let file = place.and_then(|place| files.iter().position(|file| file == place.path()));
-        (
-            file.unwrap_or(usize::MAX),
-            place.map_or(0, |place| place.span().start),
-        )
+        (file.unwrap_or(usize::MAX), place.map_or(0, |place| place.span().start))
     };
     list.sort_by_key(key);
     let mut unique: Vec<Fault> = Vec::new();

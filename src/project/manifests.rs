@@ -48,10 +48,7 @@ fn one(
                 faults.push(
                     Fault::invalid(format!("manifest {}: is a folder", pattern.value))
                         .at_opt(pattern.place.clone())
-                        .hint(format!(
-                            "write `{}/*.yaml`",
-                            pattern.value.trim_end_matches('/')
-                        )),
+                        .hint(format!("write `{}/*.yaml`", pattern.value.trim_end_matches('/'))),
                 );
                 BTreeSet::new()
             }
@@ -59,10 +56,7 @@ fn one(
         };
     }
     let text = pattern.value.trim_start_matches("./");
-    let glob = match globset::GlobBuilder::new(text)
-        .literal_separator(true)
-        .build()
-    {
+    let glob = match globset::GlobBuilder::new(text).literal_separator(true).build() {
         Ok(glob) => glob.compile_matcher(),
         Err(error) => {
             faults.push(

@@ -142,10 +142,7 @@ mod tests {
             let masked = masked_toml(text);
             assert_eq!(masked.len(), text.len());
             assert_eq!(masked.matches('\n').count(), text.matches('\n').count());
-            assert!(
-                !masked.contains("s3cret") && !masked.contains("42"),
-                "{masked}"
-            );
+            assert!(!masked.contains("s3cret") && !masked.contains("42"), "{masked}");
             assert!(masked.contains("name = \"x\""), "{masked}");
         }
     }
@@ -168,10 +165,7 @@ mod tests {
     #[test]
     fn user_and_password_of_a_url_are_blanked() {
         let masked = masked_toml("[network]\nproxy = \"http://me:s3cret@proxy:3128/x\"\n");
-        assert_eq!(
-            masked,
-            "[network]\nproxy = \"http://*********@proxy:3128/x\"\n"
-        );
+        assert_eq!(masked, "[network]\nproxy = \"http://*********@proxy:3128/x\"\n");
         let text = "{\"image_sources\": [\"https://me:s3c/ret@host/ns\"]}";
         let (root, _) = jsonc_tree::parse(text);
         assert!(!mask(text, &root, false).contains("s3c"));

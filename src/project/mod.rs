@@ -22,7 +22,9 @@ mod model;
 mod names;
 mod node;
 mod paths;
+mod propose;
 mod rules;
+mod schema;
 mod set_values;
 mod settings;
 mod sources;
@@ -34,3 +36,5 @@ mod view;
 
 pub use load::{LoadOptions, load};
 pub use model::*;
+pub use propose::{Proposal, propose};
+pub use schema::schemas;

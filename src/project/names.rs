@@ -11,8 +11,7 @@ const MAX_RELEASE: usize = 53;
 const MAX_LABEL: usize = 63;
 
 fn is_label(text: &str) -> bool {
-    let ends =
-        |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let ends = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = text.as_bytes();
     ends(bytes.first())
         && ends(bytes.last())
@@ -85,9 +84,7 @@ fn word(text: &str, more: &str, what: &str) -> Result<(), String> {
 /// A tag (distribution spec, "Pulling manifests").
 pub(crate) fn tag(text: &str) -> Result<(), String> {
     let first = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let good = text.len() <= 128
-        && text.starts_with(first)
-        && text.chars().all(|c| first(c) || matches!(c, '.' | '-'));
+    let good = text.len() <= 128 && text.starts_with(first) && text.chars().all(|c| first(c) || matches!(c, '.' | '-'));
     if good {
         Ok(())
     } else {
@@ -109,13 +106,10 @@ pub(crate) fn version(text: &str) -> Result<(), String> {
 /// A Kubernetes version as Helm takes it.
 pub(crate) fn kube_version(text: &str) -> Result<(), String> {
     // Helm reads it as a semantic version in which the last parts may be missing.
-    static SHAPE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"^v?\d+(\.\d+){0,2}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$").ok()
-    });
+    static SHAPE: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"^v?\d+(\.\d+){0,2}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$").ok());
     match &*SHAPE {
-        Some(shape) if !shape.is_match(text) => {
-            Err("a Kubernetes version looks like `1.31` or `v1.31.2`".into())
-        }
+        Some(shape) if !shape.is_match(text) => Err("a Kubernetes version looks like `1.31` or `v1.31.2`".into()),
         _ => Ok(()),
     }
 }
@@ -139,9 +133,7 @@ pub(crate) fn host(text: &str) -> Result<(), String> {
         },
     };
     if let Some(port) = port {
-        if !port.parse::<u16>().is_ok_and(|number| number > 0)
-            || !port.bytes().all(|b| b.is_ascii_digit())
-        {
+        if !port.parse::<u16>().is_ok_and(|number| number > 0) || !port.bytes().all(|b| b.is_ascii_digit()) {
             return Err(format!("`{port}` is no port from 1 to 65535"));
         }
     }
@@ -171,13 +163,8 @@ pub(crate) fn repository_path(text: &str) -> Result<(), String> {
     let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     for part in text.split('/').filter(|_| !text.is_empty()) {
         let bytes = part.as_bytes();
-        let ends =
-            bytes.first().is_some_and(|b| letter(*b)) && bytes.last().is_some_and(|b| letter(*b));
-        if !ends
-            || !bytes
-                .iter()
-                .all(|b| letter(*b) || matches!(b, b'.' | b'_' | b'-'))
-        {
+        let ends = bytes.first().is_some_and(|b| letter(*b)) && bytes.last().is_some_and(|b| letter(*b));
+        if !ends || !bytes.iter().all(|b| letter(*b) || matches!(b, b'.' | b'_' | b'-')) {
             return Err(format!(
                 "`{}` is no repository name: lower-case letters, digits, `.`, `_` and `-`",
                 super::check::shorten(part)
@@ -213,11 +200,7 @@ mod tests {
 
     #[test]
     fn namespaces_are_labels() {
-        table(
-            namespace,
-            &["a", "a-1"],
-            &["", "a.b", "A", "-a", "a-", &"a".repeat(64)],
-        );
+        table(namespace, &["a", "a-1"], &["", "a.b", "A", "-a", "a-", &"a".repeat(64)]);
     }
 
     #[test]
@@ -225,9 +208,7 @@ mod tests {
         table(
             version,
             &["1.0.0", "10.20.30"],
-            &[
-                "", "1", "1.", "1.0", "1.0.0.0", "1-0-0", "v1.0.0", "1.0.x", "1.0.0-a",
-            ],
+            &["", "1", "1.", "1.0", "1.0.0.0", "1-0-0", "v1.0.0", "1.0.x", "1.0.0-a"],
         );
     }
 
@@ -263,8 +244,8 @@ mod tests {
                 "a_b.example:1",
             ],
             &[
-                "", ":5000", "a b", "a:", "a:0", "a:70000", "a:+5", "[::1", "[x]:1", "[::1]x",
-                "-a", "a-.b", "a..b", "host/x", "ä.io",
+                "", ":5000", "a b", "a:", "a:0", "a:70000", "a:+5", "[::1", "[x]:1", "[::1]x", "-a", "a-.b", "a..b",
+                "host/x", "ä.io",
             ],
         );
     }

@@ -29,11 +29,8 @@ impl Resolver<'_> {
         let found = self.resolve(written, document, what, faults);
         if found.is_none() {
             let tried = normalise(&document.folder().join(&written.value));
-            let mut fault = Fault::invalid(format!(
-                "{what} {}: there is no such file or folder",
-                written.value
-            ))
-            .at_opt(written.place.clone());
+            let mut fault = Fault::invalid(format!("{what} {}: there is no such file or folder", written.value))
+                .at_opt(written.place.clone());
             fault = fault.because(format!("looked for {}", self.show(&tried)));
             faults.push(fault.hint(self.absence_hint(written, document)));
         }
@@ -98,13 +95,10 @@ impl Resolver<'_> {
             return "write paths with `/`, which works everywhere".into();
         }
         let path = normalise(&document.folder().join(&written.value));
-        let near = path
-            .parent()
-            .zip(path.file_name())
-            .and_then(|(parent, name)| {
-                let names = file_names(parent);
-                super::suggest::nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
-            });
+        let near = path.parent().zip(path.file_name()).and_then(|(parent, name)| {
+            let names = file_names(parent);
+            super::suggest::nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
+        });
         match near {
             Some(name) => format!("did you mean `{name}`, which is in the same folder?"),
             None => format!("paths start from the folder of {}", document.source.path),
@@ -147,8 +141,7 @@ pub(crate) fn normalise(path: &Utf8Path) -> Utf8PathBuf {
             Utf8Component::CurDir => {}
             // Through a symbolic link `..` leads elsewhere, so only the rest of a real folder is cut.
             Utf8Component::ParentDir
-                if matches!(out.components().next_back(), Some(Utf8Component::Normal(_)))
-                    && !out.is_symlink() =>
+                if matches!(out.components().next_back(), Some(Utf8Component::Normal(_))) && !out.is_symlink() =>
             {
                 out.pop();
             }

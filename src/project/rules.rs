@@ -14,11 +14,7 @@ pub(crate) fn read(root: &View<'_>, faults: &mut Faults) -> Discovery {
         return defaults;
     };
     let discovery = Discovery {
-        candidates: match view
-            .text("candidates")
-            .as_ref()
-            .map(|text| text.value.as_str())
-        {
+        candidates: match view.text("candidates").as_ref().map(|text| text.value.as_str()) {
             Some("include") => Candidates::Include,
             Some("ignore") => Candidates::Ignore,
             _ => Candidates::Warn,
@@ -84,14 +80,8 @@ fn read_rule(view: &View<'_>, place: &Place, faults: &mut Faults) -> DiscoveryRu
         digest: text("digest"),
     };
     let mut refuse = |key: Option<&str>, why: &str, hint: &str| {
-        let at = key
-            .and_then(|key| view.key_place(key))
-            .unwrap_or_else(|| place.clone());
-        faults.push(
-            Fault::invalid(format!("discovery.rules: {why}"))
-                .at(at)
-                .hint(hint),
-        );
+        let at = key.and_then(|key| view.key_place(key)).unwrap_or_else(|| place.clone());
+        faults.push(Fault::invalid(format!("discovery.rules: {why}")).at(at).hint(hint));
     };
     if rule.pointer.is_none() && rule.env.is_none() && rule.arg.is_none() && rule.regex.is_none() {
         refuse(
@@ -130,11 +120,7 @@ fn read_rule(view: &View<'_>, place: &Place, faults: &mut Faults) -> DiscoveryRu
             "write two rules",
         );
     }
-    if rule
-        .pointer
-        .as_ref()
-        .is_some_and(|pointer| !pointer.starts_with('/'))
-    {
+    if rule.pointer.as_ref().is_some_and(|pointer| !pointer.starts_with('/')) {
         refuse(
             Some("pointer"),
             "a JSON pointer starts with `/`",
@@ -142,10 +128,7 @@ fn read_rule(view: &View<'_>, place: &Place, faults: &mut Faults) -> DiscoveryRu
         );
     }
     if let Some(regex) = &rule.regex {
-        match regex::RegexBuilder::new(regex)
-            .size_limit(MAX_REGEX)
-            .build()
-        {
+        match regex::RegexBuilder::new(regex).size_limit(MAX_REGEX).build() {
             Ok(compiled) if compiled.captures_len() < 2 => refuse(
                 Some("regex"),
                 "the regular expression has no group",
@@ -164,12 +147,7 @@ fn read_rule(view: &View<'_>, place: &Place, faults: &mut Faults) -> DiscoveryRu
     }
     for (key, glob) in [("env", &rule.env), ("arg", &rule.arg)] {
         if let Some(glob) = glob {
-            check_glob(
-                &format!("discovery.rules.{key}"),
-                glob,
-                view.value_place(key),
-                faults,
-            );
+            check_glob(&format!("discovery.rules.{key}"), glob, view.value_place(key), faults);
         }
     }
     rule

@@ -9,11 +9,7 @@ use super::node::{Node, Value};
 use crate::fault::{Fault, Faults};
 
 /// All leaves, in the order written, with the paths to them.
-pub(crate) fn flatten(
-    node: &Node,
-    document: &Document,
-    faults: &mut Faults,
-) -> Vec<(Spanned<String>, String)> {
+pub(crate) fn flatten(node: &Node, document: &Document, faults: &mut Faults) -> Vec<(Spanned<String>, String)> {
     let mut leaves = Vec::new();
     walk(
         node,
@@ -63,13 +59,7 @@ fn walk(
                 } else {
                     format!("{}.{}", path.value, entry.key)
                 };
-                walk(
-                    &entry.node,
-                    &Spanned::new(value, place),
-                    document,
-                    leaves,
-                    faults,
-                );
+                walk(&entry.node, &Spanned::new(value, place), document, leaves, faults);
             }
             return;
         }

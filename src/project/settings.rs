@@ -7,9 +7,7 @@ use camino::Utf8PathBuf;
 
 use super::charts::{self, Partial};
 use super::document::Document;
-use super::model::{
-    CopyOptions, Discovery, ExtraImage, Network, RenderLimits, SourceConfig, Spanned, StoreConfig,
-};
+use super::model::{CopyOptions, Discovery, ExtraImage, Network, RenderLimits, SourceConfig, Spanned, StoreConfig};
 use super::paths::Resolver;
 use super::sources::{self, SourceList, with_first};
 use super::view::View;
@@ -89,9 +87,7 @@ fn render_limits(view: &View<'_>) -> RenderLimits {
         timeout: view
             .number("render-timeout")
             .map_or(defaults.timeout, Duration::from_secs),
-        output: view
-            .number("render-output-limit")
-            .unwrap_or(defaults.output),
+        output: view.number("render-output-limit").unwrap_or(defaults.output),
     }
 }
 
@@ -120,27 +116,21 @@ fn images(root: &View<'_>, faults: &mut Faults) -> Vec<ExtraImage> {
         };
         if image.reference.value.chars().any(char::is_whitespace) {
             faults.push(
-                Fault::invalid("images.reference: a reference has no spaces")
-                    .at_opt(image.reference.place.clone()),
+                Fault::invalid("images.reference: a reference has no spaces").at_opt(image.reference.place.clone()),
             );
         }
         if let Some(version) = &image.version {
             if let Err(why) = names::tag(&version.value) {
-                faults.push(
-                    Fault::invalid(format!("images.version: {why}")).at_opt(version.place.clone()),
-                );
+                faults.push(Fault::invalid(format!("images.version: {why}")).at_opt(version.place.clone()));
             }
         }
         let store = |image: &ExtraImage| image.store.as_ref().map(|store| store.value.clone());
-        let twin = images.iter().find(|other| {
-            other.reference.value == image.reference.value && store(other) == store(&image)
-        });
+        let twin = images
+            .iter()
+            .find(|other| other.reference.value == image.reference.value && store(other) == store(&image));
         if let Some(first) = twin {
-            let fault = Fault::invalid(format!(
-                "image {}: named twice",
-                check::shorten(&image.reference.value)
-            ))
-            .hint("remove one of the two");
+            let fault = Fault::invalid(format!("image {}: named twice", check::shorten(&image.reference.value)))
+                .hint("remove one of the two");
             faults.push(with_first(
                 fault,
                 image.reference.place.clone(),
@@ -187,9 +177,7 @@ fn network(root: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> Netw
 /// The proxy may carry a password, so messages do not repeat it.
 fn check_proxy(proxy: &Spanned<String>, faults: &mut Faults) {
     let why = match url::Url::parse(&proxy.value) {
-        Ok(url) if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") => {
-            "its scheme is not supported"
-        }
+        Ok(url) if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") => "its scheme is not supported",
         Ok(url) if url.host_str().is_none_or(str::is_empty) => "it names no host",
         Ok(_) => return,
         Err(_) => "it is no URL",

@@ -45,8 +45,7 @@ pub(crate) fn one(
         Ok(parsed) => {
             if let Some(warning) = parsed.warning {
                 faults.push(
-                    Fault::warning(format!("image source {}: {warning}", parsed.source))
-                        .at_opt(text.place.clone()),
+                    Fault::warning(format!("image source {}: {warning}", parsed.source)).at_opt(text.place.clone()),
                 );
             }
             Some(Spanned {
@@ -58,41 +57,25 @@ pub(crate) fn one(
             faults.push(
                 Fault::invalid(format!("image source: {why}"))
                     .at_opt(text.place.clone())
-                    .hint(
-                        "write a host and, perhaps, a namespace: `myregistry.azurecr.io/samples`",
-                    ),
+                    .hint("write a host and, perhaps, a namespace: `myregistry.azurecr.io/samples`"),
             );
             None
         }
     }
 }
 
-fn push(
-    source: Spanned<ImageSource>,
-    entries: &mut Vec<Spanned<ImageSource>>,
-    faults: &mut Faults,
-) {
+fn push(source: Spanned<ImageSource>, entries: &mut Vec<Spanned<ImageSource>>, faults: &mut Faults) {
     if let Some(first) = entries.iter().find(|entry| entry.value == source.value) {
-        let fault = Fault::warning(format!("image source {}: stands twice", source.value))
-            .hint("remove one of the two");
-        faults.push(with_first(
-            fault,
-            source.place,
-            first.place.clone(),
-            "first here",
-        ));
+        let fault =
+            Fault::warning(format!("image source {}: stands twice", source.value)).hint("remove one of the two");
+        faults.push(with_first(fault, source.place, first.place.clone(), "first here"));
     } else {
         entries.push(source);
     }
 }
 
 /// Two places, where known: the main one, and the one that came first.
-pub(crate) fn with_first(
-    fault: Fault,
-    main: Option<Place>,
-    first: Option<Place>,
-    word: &str,
-) -> Fault {
+pub(crate) fn with_first(fault: Fault, main: Option<Place>, first: Option<Place>, word: &str) -> Fault {
     let fault = fault.at_opt(main);
     match first.map(|place| Label {
         place,
@@ -113,11 +96,7 @@ pub(crate) fn auth(text: Option<&str>) -> Auth {
 }
 
 /// Reads `[sources]`, by host in lower case.
-pub(crate) fn table(
-    root: &View<'_>,
-    resolver: Resolver<'_>,
-    faults: &mut Faults,
-) -> BTreeMap<String, SourceConfig> {
+pub(crate) fn table(root: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> BTreeMap<String, SourceConfig> {
     let mut sources: BTreeMap<String, SourceConfig> = BTreeMap::new();
     for (written, view) in root.named("sources") {
         let Some(config) = source(&written, &view, resolver, faults) else {
@@ -125,14 +104,9 @@ pub(crate) fn table(
         };
         let host = config.host.value.to_ascii_lowercase();
         if let Some(first) = sources.get(&host) {
-            let fault = Fault::invalid(format!("sources.\"{host}\": named twice"))
-                .hint("hosts do not tell cases apart");
-            faults.push(with_first(
-                fault,
-                written.place,
-                first.host.place.clone(),
-                "first here",
-            ));
+            let fault =
+                Fault::invalid(format!("sources.\"{host}\": named twice")).hint("hosts do not tell cases apart");
+            faults.push(with_first(fault, written.place, first.host.place.clone(), "first here"));
         } else {
             sources.insert(host, config);
         }
@@ -201,17 +175,10 @@ fn source(
 }
 
 /// Image sources and `[sources]` must fit: a table that no source uses, and a bare word that no table explains, are told.
-pub(crate) fn fit(
-    list: &[Spanned<ImageSource>],
-    sources: &BTreeMap<String, SourceConfig>,
-    faults: &mut Faults,
-) {
+pub(crate) fn fit(list: &[Spanned<ImageSource>], sources: &BTreeMap<String, SourceConfig>, faults: &mut Faults) {
     for (host, config) in sources {
         if !list.iter().any(|source| source.value.host == *host) {
-            let hosts: Vec<&str> = list
-                .iter()
-                .map(|source| source.value.host.as_str())
-                .collect();
+            let hosts: Vec<&str> = list.iter().map(|source| source.value.host.as_str()).collect();
             faults.push(
                 Fault::warning(format!("sources.\"{host}\": no image source names it"))
                     .at_opt(config.host.place.clone())

@@ -24,11 +24,7 @@ pub(crate) fn default_store(root: &camino::Utf8Path) -> StoreConfig {
 }
 
 /// Reads all stores as the chosen environment sees them. Every other environment is read too, for its faults.
-pub(crate) fn all(
-    root: &View<'_>,
-    environment: Option<&str>,
-    faults: &mut Faults,
-) -> Vec<StoreConfig> {
+pub(crate) fn all(root: &View<'_>, environment: Option<&str>, faults: &mut Faults) -> Vec<StoreConfig> {
     let base = root.named("stores");
     for (name, _) in &base {
         check_name("stores", name, faults);
@@ -50,10 +46,7 @@ pub(crate) fn all(
     }
     if let Some(wanted) = environment {
         if !known {
-            let names: Vec<&str> = environments
-                .iter()
-                .map(|(name, _)| name.value.as_str())
-                .collect();
+            let names: Vec<&str> = environments.iter().map(|(name, _)| name.value.as_str()).collect();
             faults.push(
                 Fault::invalid(format!(
                     "environment {}: the project has none of this name",
@@ -71,12 +64,9 @@ pub(crate) fn all(
 fn check_name(table: &str, name: &Spanned<String>, faults: &mut Faults) {
     if let Err(why) = names::store(&name.value) {
         faults.push(
-            Fault::invalid(format!(
-                "{table}.{}: {why}",
-                super::check::shorten(&name.value)
-            ))
-            .at_opt(name.place.clone())
-            .hint("it is part of step ids and of `NAME:REFERENCE` on the command line"),
+            Fault::invalid(format!("{table}.{}: {why}", super::check::shorten(&name.value)))
+                .at_opt(name.place.clone())
+                .hint("it is part of step ids and of `NAME:REFERENCE` on the command line"),
         );
     }
 }
@@ -85,8 +75,7 @@ type Named<'a> = (Spanned<String>, View<'a>);
 
 /// The stores of the base in their order, each under its override, then the override's own.
 fn layered(base: &[Named<'_>], over: &[Named<'_>], faults: &mut Faults) -> Vec<StoreConfig> {
-    let of =
-        |list: &[Named<'_>], name: &str| list.iter().position(|(other, _)| other.value == name);
+    let of = |list: &[Named<'_>], name: &str| list.iter().position(|(other, _)| other.value == name);
     let mut stores = Vec::new();
     for (name, view) in base {
         let mut layers = Vec::new();
@@ -181,22 +170,11 @@ fn store(name: &Spanned<String>, layers: &[View<'_>], faults: &mut Faults) -> Op
 }
 
 /// A key of the other kind is an error in the layer that says the kind; in a layer below it is merely covered.
-fn refuse(
-    layers: &[View<'_>],
-    key: &str,
-    label: &str,
-    why: &str,
-    instead: &str,
-    faults: &mut Faults,
-) {
+fn refuse(layers: &[View<'_>], key: &str, label: &str, why: &str, instead: &str, faults: &mut Faults) {
     for view in layers {
         if let Some(place) = view.key_place(key) {
             let hint = format!("remove it, or write `{instead}`");
-            faults.push(
-                Fault::invalid(format!("{label}.{key}: {why}"))
-                    .at(place)
-                    .hint(hint),
-            );
+            faults.push(Fault::invalid(format!("{label}.{key}: {why}")).at(place).hint(hint));
         }
         if view.entry("kind").is_some() {
             return;
@@ -206,9 +184,7 @@ fn refuse(
 
 /// A store need not be there yet, so its path starts from the file that names it and nowhere else.
 fn local_path(layers: &[View<'_>]) -> Utf8PathBuf {
-    let named = layers
-        .iter()
-        .find_map(|view| Some((view, view.text("path")?)));
+    let named = layers.iter().find_map(|view| Some((view, view.text("path")?)));
     let (folder, path) = match &named {
         Some((view, path)) => (view.document.folder(), path.value.as_str()),
         None => (
@@ -232,10 +208,7 @@ fn registry_place(text: &str) -> Result<(String, String), String> {
         .find_map(|scheme| text.strip_prefix(scheme))
         .unwrap_or(text);
     if rest.contains("://") {
-        return Err(
-            "write the host without a scheme; `plain-http` of `[network]` names hosts without TLS"
-                .into(),
-        );
+        return Err("write the host without a scheme; `plain-http` of `[network]` names hosts without TLS".into());
     }
     let rest = rest.trim_end_matches('/');
     let (host, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -248,11 +221,7 @@ fn registry_place(text: &str) -> Result<(String, String), String> {
 /// Two names for one place would make every artifact's target ambiguous.
 fn twins(stores: &[StoreConfig], faults: &mut Faults) {
     for (at, store) in stores.iter().enumerate() {
-        if let Some(first) = stores
-            .iter()
-            .take(at)
-            .find(|other| other.kind == store.kind)
-        {
+        if let Some(first) = stores.iter().take(at).find(|other| other.kind == store.kind) {
             let fault = Fault::invalid(format!(
                 "stores.{}: the same place as stores.{}",
                 store.name.value, first.name.value

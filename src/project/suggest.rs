@@ -1,10 +1,7 @@
 //! "Did you mean": the nearest of some known words.
 
 /// The known word nearest to what was written, if any is near enough to be meant.
-pub(crate) fn nearest<'a>(
-    written: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['_', ' ', '.'], "-");
     let wanted = plain(written);
     known
@@ -39,14 +36,7 @@ mod tests {
 
     #[test]
     fn the_nearest_word_is_found_and_far_ones_are_not() {
-        let known = [
-            "name",
-            "namespace",
-            "values",
-            "image-sources",
-            "include-crds",
-            "set",
-        ];
+        let known = ["name", "namespace", "values", "image-sources", "include-crds", "set"];
         let cases = [
             ("nmae", Some("name")),
             ("Name", Some("name")),

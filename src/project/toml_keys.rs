@@ -80,10 +80,7 @@ const SOURCE_KINDS: &[Choice] = &[
     choice("registry", "an OCI or Docker registry"),
     choice("oci-layout", "an OCI image layout folder"),
     choice("oci-archive", "a tar of an OCI image layout"),
-    choice(
-        "docker-archive",
-        "what `docker save` writes, `.tar` or `.tar.gz`",
-    ),
+    choice("docker-archive", "what `docker save` writes, `.tar` or `.tar.gz`"),
 ];
 
 const AUTHS: &[Choice] = &[
@@ -95,12 +92,7 @@ const AUTHS: &[Choice] = &[
 ];
 
 const SOURCE: &[Key] = &[
-    key(
-        "kind",
-        Shape::Choice(SOURCE_KINDS),
-        "What kind of place this is.",
-    )
-    .default("\"registry\""),
+    key("kind", Shape::Choice(SOURCE_KINDS), "What kind of place this is.").default("\"registry\""),
     key(
         "path",
         Shape::Text,
@@ -167,17 +159,8 @@ const DEPENDENCIES: &[Choice] = &[
 ];
 
 const CHART: &[Key] = &[
-    key(
-        "name",
-        Shape::Text,
-        "The package's name: what AOSM installs it as.",
-    )
-    .required(),
-    key(
-        "path",
-        Shape::Text,
-        "The chart: a folder, `.tgz`, `.tar` or `.tar.gz`.",
-    ),
+    key("name", Shape::Text, "The package's name: what AOSM installs it as.").required(),
+    key("path", Shape::Text, "The chart: a folder, `.tgz`, `.tar` or `.tar.gz`."),
     key(
         "manifests",
         Shape::Texts,
@@ -195,12 +178,7 @@ const CHART: &[Key] = &[
         "Single values, as Helm's `--set` takes them: never written to disk, never shown.",
     )
     .default("{}"),
-    key(
-        "release-name",
-        Shape::Text,
-        "The release name given to Helm.",
-    )
-    .default("`name`"),
+    key("release-name", Shape::Text, "The release name given to Helm.").default("`name`"),
     key("namespace", Shape::Text, "The namespace given to Helm.").default("`name`"),
     key(
         "kube-version",
@@ -214,33 +192,18 @@ const CHART: &[Key] = &[
         "More API versions that `.Capabilities` shows.",
     )
     .default("[]"),
-    key(
-        "include-crds",
-        Shape::Bool,
-        "Search the chart's `crds` folder too.",
-    )
-    .default("false"),
+    key("include-crds", Shape::Bool, "Search the chart's `crds` folder too.").default("false"),
     key(
         "dependencies",
         Shape::Choice(DEPENDENCIES),
         "What to do about dependencies that are not in `charts/`.",
     )
     .default("\"error\""),
-    key(
-        "store",
-        Shape::Text,
-        "The store that gets the chart and its images.",
-    )
-    .default("the first that can hold them"),
+    key("store", Shape::Text, "The store that gets the chart and its images.").default("the first that can hold them"),
 ];
 
 const IMAGE: &[Key] = &[
-    key(
-        "reference",
-        Shape::Text,
-        "The image, as a chart would name it.",
-    )
-    .required(),
+    key("reference", Shape::Text, "The image, as a chart would name it.").required(),
     key(
         "version",
         Shape::Text,
@@ -264,15 +227,30 @@ const DISCOVERY: &[Key] = &[
     )
     .default("\"warn\""),
     key("hooks", Shape::Bool, "Take images of hook resources.").default("true"),
-    key("tests", Shape::Bool, "Take images of test resources (`helm.sh/hook: test`).").default("true"),
+    key(
+        "tests",
+        Shape::Bool,
+        "Take images of test resources (`helm.sh/hook: test`).",
+    )
+    .default("true"),
     key(
         "registry-placeholders",
         Shape::Texts,
         "First segments that stand for a registry: `repository` cuts `repository/release/x:1` to `release/x:1`.",
     )
     .default("[]"),
-    key("namespaces", Shape::Texts, "First segments that are part of the name: `core` keeps `core/x:1` whole.").default("[]"),
-    key("ignore", Shape::Texts, "Texts in image fields that are no image; `*` and `?` match.").default("[]"),
+    key(
+        "namespaces",
+        Shape::Texts,
+        "First segments that are part of the name: `core` keeps `core/x:1` whole.",
+    )
+    .default("[]"),
+    key(
+        "ignore",
+        Shape::Texts,
+        "Texts in image fields that are no image; `*` and `?` match.",
+    )
+    .default("[]"),
     key("rules", Shape::Tables(RULE), "More places that hold images."),
 ];
 
@@ -305,11 +283,7 @@ const RULE: &[Key] = &[
         "Split image: field with the repository in the map at `pointer`.",
     ),
     key("tag", Shape::Text, "Split image: field with the tag."),
-    key(
-        "registry",
-        Shape::Text,
-        "Split image: field with the registry.",
-    ),
+    key("registry", Shape::Text, "Split image: field with the registry."),
     key("digest", Shape::Text, "Split image: field with the digest."),
 ];
 

@@ -30,9 +30,7 @@ impl<'a> View<'a> {
     /// The entry of a key that has an effect; `null` counts as absent.
     pub(crate) fn entry(&self, name: &str) -> Option<&'a Entry> {
         debug_assert!(
-            self.keys
-                .iter()
-                .any(|key| key.name == name && key.is_live()),
+            self.keys.iter().any(|key| key.name == name && key.is_live()),
             "`{name}` is read but not described among the keys"
         );
         self.table
@@ -42,20 +40,17 @@ impl<'a> View<'a> {
 
     /// Where a key stands.
     pub(crate) fn key_place(&self, name: &str) -> Option<Place> {
-        self.entry(name)
-            .map(|entry| self.document.place(&entry.key_span))
+        self.entry(name).map(|entry| self.document.place(&entry.key_span))
     }
 
     /// Where a value stands.
     pub(crate) fn value_place(&self, name: &str) -> Option<Place> {
-        self.entry(name)
-            .map(|entry| self.document.place(&entry.node.span))
+        self.entry(name).map(|entry| self.document.place(&entry.node.span))
     }
 
     /// A text that is not empty.
     pub(crate) fn text(&self, name: &str) -> Option<Spanned<String>> {
-        self.entry(name)
-            .and_then(|entry| self.text_node(&entry.node))
+        self.entry(name).and_then(|entry| self.text_node(&entry.node))
     }
 
     fn text_node(&self, node: &Node) -> Option<Spanned<String>> {
@@ -86,20 +81,14 @@ impl<'a> View<'a> {
     /// The texts of a list, without empty ones; an absent key is an empty list.
     pub(crate) fn texts(&self, name: &str) -> Vec<Spanned<String>> {
         match self.entry(name).map(|entry| &entry.node.value) {
-            Some(Value::List(items)) => items
-                .iter()
-                .filter_map(|item| self.text_node(item))
-                .collect(),
+            Some(Value::List(items)) => items.iter().filter_map(|item| self.text_node(item)).collect(),
             _ => Vec::new(),
         }
     }
 
     /// The same without places.
     pub(crate) fn plain_texts(&self, name: &str) -> Vec<String> {
-        self.texts(name)
-            .into_iter()
-            .map(|text| text.value)
-            .collect()
+        self.texts(name).into_iter().map(|text| text.value).collect()
     }
 
     /// The table under a key.
@@ -116,9 +105,7 @@ impl<'a> View<'a> {
             Some(Value::List(items)) => items
                 .iter()
                 .filter_map(|item| match &item.value {
-                    Value::Table(table) => {
-                        Some((self.within(name, table), self.document.place(&item.span)))
-                    }
+                    Value::Table(table) => Some((self.within(name, table), self.document.place(&item.span))),
                     _ => None,
                 })
                 .collect(),
@@ -135,10 +122,7 @@ impl<'a> View<'a> {
                 .filter_map(|entry| match &entry.node.value {
                     Value::Table(inner) => {
                         let name_place = self.document.place(&entry.key_span);
-                        Some((
-                            Spanned::new(entry.key.clone(), name_place),
-                            self.within(name, inner),
-                        ))
+                        Some((Spanned::new(entry.key.clone(), name_place), self.within(name, inner)))
                     }
                     _ => None,
                 })

@@ -100,10 +100,7 @@ impl Job {
     /// Counts bytes sent and tells the events.
     pub fn moved(&self, bytes: u64) {
         self.bytes_moved.fetch_add(bytes, Ordering::Relaxed);
-        self.events.emit(Event::StepProgress {
-            step: Arc::clone(&self.step),
-            moved: bytes,
-        });
+        self.events.emit(Event::StepProgress { step: Arc::clone(&self.step), moved: bytes });
     }
 }
 
@@ -132,12 +129,7 @@ pub trait ArtifactStore: Send + Sync {
 
     /// What a name holds: at most one data-path request. With `thorough`, everything below the root is checked
     /// for presence too (local stores: and re-hashed).
-    async fn observe(
-        &self,
-        name: &ArtifactName,
-        thorough: bool,
-        job: &Job,
-    ) -> Result<Observed, OciError>;
+    async fn observe(&self, name: &ArtifactName, thorough: bool, job: &Job) -> Result<Observed, OciError>;
 
     /// Reads back what the store holds under a repository, by digest.
     async fn content(&self, repository: &str, job: &Job) -> Result<Arc<dyn Content>, OciError>;
