@@ -1,9 +1,9 @@
 //! The worked example's committed images are what the generator makes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use crate::support::{contoso, layout, snapshot};
+use crate::support::{contoso, layout, root, snapshot, tools};
 
 /// The files that ought to be there; they are written first when that is asked for.
 fn wanted() -> &'static BTreeMap<String, Vec<u8>> {
@@ -60,4 +60,26 @@ fn contoso_images_are_complete_and_for_two_platforms() {
         assert_eq!(platforms, ["amd64", "arm64"], "{name}");
     }
     assert_eq!(layout::names(&contoso::folder()), contoso::PATHS);
+}
+
+#[test]
+fn contoso_charts_render_to_exactly_these_images() {
+    let render = |name: &str, values: Option<&str>| {
+        let mut command = std::process::Command::new(tools::helm());
+        command
+            .args(["template", name, &format!("charts/{name}")])
+            .current_dir(root().join("fixtures/contoso-cnf"));
+        if let Some(values) = values {
+            command.args(["--values", values]);
+        }
+        tools::run(&mut command)
+    };
+    let text = render("contoso-cnf", None) + &render("contoso-gateway", Some("values/gateway.yaml"));
+    let images: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("image: "))
+        .map(|value| value.trim_matches('"'))
+        .collect();
+    let wanted: BTreeSet<String> = contoso::PATHS.iter().map(|path| format!("repository/{path}")).collect();
+    assert_eq!(images, wanted.iter().map(String::as_str).collect());
 }

@@ -39,6 +39,9 @@ fn without_a_fault_everything_goes_through() {
 
 #[test]
 fn skopeo_copies_through_the_proxy() {
+    if tools::without("skopeo") {
+        return;
+    }
     let registry = Registry::shared(Kind::Plain);
     let repository = registry.unique("by-skopeo");
     let proxy = Faulty::before(&registry.host());

@@ -54,6 +54,26 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind that can be had here.
+    pub fn all() -> Vec<Self> {
+        let all = [
+            Self::Plain,
+            Self::Basic,
+            Self::Token,
+            Self::Tls,
+            Self::TlsBasic,
+            Self::Old,
+            Self::OldToken,
+        ]
+        .into_iter();
+        all.filter(|kind| kind.available()).collect()
+    }
+
+    /// False only for the older registry, where `scripts/test` could not get it.
+    pub fn available(self) -> bool {
+        !(self.old() && tools::without("docker-registry"))
+    }
+
     fn old(self) -> bool {
         matches!(self, Self::Old | Self::OldToken)
     }

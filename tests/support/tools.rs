@@ -3,6 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Could `scripts/test` not get this tool, and said so? Then what needs it is left out. In every other case a tool that is not
+/// there is a failure.
+pub fn without(name: &str) -> bool {
+    std::env::var("AOSM_TOOLS_MISSING").is_ok_and(|missing| missing.split(' ').any(|tool| tool == name))
+}
+
 /// Helm, as the product finds it: `AOSM_HELM`, then PATH.
 pub fn helm() -> PathBuf {
     std::env::var_os("AOSM_HELM")
@@ -29,11 +35,6 @@ pub fn docker_registry() -> PathBuf {
 
 pub fn crane() -> PathBuf {
     need("crane")
-}
-
-/// Is the tool there? For checks that one platform cannot have.
-pub fn has(name: &str) -> bool {
-    find(name).is_some()
 }
 
 /// `skopeo`, ready for arguments: no system-wide policy file is needed.
