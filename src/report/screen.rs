@@ -71,6 +71,11 @@ impl Screen {
         self.shared.out_color
     }
 
+    /// Is standard error coloured?
+    pub fn err_color(&self) -> bool {
+        self.shared.err_color
+    }
+
     /// Is the result JSON?
     pub fn json(&self) -> bool {
         self.shared.json
