@@ -23,4 +23,5 @@ pub mod plan;
 pub mod project;
 pub mod reference;
 pub mod report;
+pub mod state;
 pub mod store;

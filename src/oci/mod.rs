@@ -2,12 +2,22 @@
 //!
 //! Knows nothing of AOSM, of projects or of steps.
 
+pub mod backoff;
 pub mod content;
 pub mod descriptor;
+pub mod docker_archive;
 pub mod error;
+pub mod job;
+pub mod layout;
+pub mod oci_archive;
 pub mod source;
+pub mod target;
+pub mod verified;
 
 pub use content::{ByteStream, Content, MountOrigin, Origin};
 pub use descriptor::Descriptor;
 pub use error::{ErrorKind, OciError};
+pub use job::{Filled, Guard, Job};
 pub use source::{Selector, Source};
+pub use target::{Moved, Target};
+pub use verified::verified;
