@@ -312,6 +312,7 @@ fn skopeo_reads_the_generated_archives() {
     }
     let scratch = temp_dir();
     let single = ImageSpec::new(14).layers(&[50, 60]).build();
+    // Read from the unpacked one only: skopeo 1.9 finds no end in small packed archives, also in its own.
     for (name, packed) in [("saved.tar", false), ("saved.tar.gz", true)] {
         layout::write_docker_save(&scratch.path().join(name), &[("example/app:1", &single)]);
         let start = std::fs::read(scratch.path().join(name)).unwrap();

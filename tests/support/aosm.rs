@@ -168,6 +168,11 @@ impl Aosm {
         self
     }
 
+    /// The command itself: for measurements.
+    pub fn into_command(self) -> Command {
+        self.command
+    }
+
     /// Starts it and lets it run: for kills and signals.
     pub fn spawn(mut self) -> Running {
         let mut child = self

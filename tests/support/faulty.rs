@@ -322,10 +322,8 @@ fn copy_body(exchange: &mut Exchange<'_>, body: &mut Body<'_>, fault: Option<&Fa
             exchange.out.flush()?;
             return Ok(After::Keep);
         }
-        if let Some(at) = flip {
-            if at >= sent && at < sent + read as u64 {
-                buffer[usize::try_from(at - sent).expect("inside the buffer")] ^= 0x01;
-            }
+        if let Some(at) = flip.filter(|at| (sent..sent + read as u64).contains(at)) {
+            buffer[usize::try_from(at - sent).expect("inside the buffer")] ^= 0x01;
         }
         exchange.out.write_all(&buffer[..read])?;
         sent += read as u64;

@@ -63,8 +63,8 @@ fn need(name: &str) -> PathBuf {
     })
 }
 
-/// Looks on PATH, then in the folder that `scripts/tools` fills.
-fn find(name: &str) -> Option<PathBuf> {
+/// Where a tool is: on PATH, then in the folder that `scripts/tools` fills.
+pub fn find(name: &str) -> Option<PathBuf> {
     let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let tools = std::env::var_os("AOSM_TOOLS_DIR").map_or_else(|| super::root().join(".tools"), PathBuf::from);
