@@ -14,6 +14,8 @@ pub mod layout;
 pub mod manifest;
 pub mod memory;
 pub mod oci_archive;
+pub mod placement;
+pub mod registry;
 pub mod source;
 pub mod target;
 pub mod verified;

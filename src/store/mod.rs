@@ -2,7 +2,9 @@
 
 mod artifact_store;
 pub mod local;
+mod registry;
 
 pub use artifact_store::{
     ArtifactKind, ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity,
 };
+pub use registry::RegistryStore;
