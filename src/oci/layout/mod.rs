@@ -13,6 +13,11 @@ mod index;
 mod pieces;
 mod tar_scan;
 
+#[cfg(test)]
+pub(crate) mod test_images;
+#[cfg(test)]
+mod tests;
+
 pub use archive_index::{ArchiveIndex, ArchiveSource};
 pub use catalog::{Catalog, CatalogEntry};
 pub use entry_name::EntryName;

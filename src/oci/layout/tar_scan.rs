@@ -103,8 +103,9 @@ pub(crate) fn scan(
         let mut body = Read::take(&mut *input, size);
         visit(&member, &mut body)?;
         let unread = body.limit();
-        input.pass(unread + padding(size))?;
+        // Checked first: it also bounds the sum below.
         position = advance(position, size)?;
+        input.pass(unread + padding(size))?;
     }
     Err(ScanError::Bad(format!("it has more than {MEMBERS} members")))
 }
@@ -281,7 +282,7 @@ mod tests {
     #[test]
     fn pax_paths_and_sizes_win_over_the_header() {
         let mut tar = builder();
-        tar.append_pax_extensions([("path", "renamed/ä"), ("size", "3")]).unwrap();
+        tar.append_pax_extensions([("path", "renamed/ä".as_bytes()), ("size", b"3")]).unwrap();
         let mut header = tar::Header::new_ustar();
         header.set_path("short").unwrap();
         header.set_size(3);
