@@ -9,8 +9,8 @@ use crate::project::ChartPackage;
 /// Ingredients of a render key; the Helm version is added by whoever builds the key document.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RenderInputs {
-    /// Settings: name and value, in a fixed order. A `set` value is there as the digest of its text, keyed so that it
-    /// cannot be looked up by trying likely values against other projects' keys.
+    /// Settings: name and value, in a fixed order. A `set` value is there as a digest of key and text, never as
+    /// itself; a short one can still be guessed from it, so key documents are no place to publish.
     pub fields: Vec<(String, String)>,
     /// Files: a stable name and the digest of the content. Values files are numbered, as their order matters.
     pub inputs: Vec<(String, Digest)>,
@@ -41,7 +41,8 @@ pub fn render_inputs(
             field("api-version", &version.value);
         }
         for (key, value) in &package.set {
-            field(&format!("set {}", key.value), Digest::of(value.as_bytes()).as_str());
+            let keyed = format!("aosm-set/1\0{}\0{value}", key.value);
+            field(&format!("set {}", key.value), Digest::of(keyed.as_bytes()).as_str());
         }
     }
     // The `.prov` is no input of a render.
