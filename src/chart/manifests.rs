@@ -6,7 +6,7 @@ use crate::fault::{Fault, Place};
 use crate::project::RenderLimits;
 
 /// Puts the manifests of a tree together.
-pub(super) fn concatenate(tree: &ChartTree, limits: &RenderLimits) -> Result<String, Fault> {
+pub fn concatenate(tree: &ChartTree, limits: &RenderLimits) -> Result<String, Fault> {
     let mut out = String::new();
     for file in &tree.files {
         let content = file.content()?;

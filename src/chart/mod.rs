@@ -33,6 +33,7 @@ pub use file::ChartFile;
 pub use helm::Helm;
 pub use inputs::{RenderInputs, render_inputs};
 pub use load::load;
+pub use manifests::concatenate;
 pub use metadata::{Dependency, Maintainer, Metadata};
 pub use pack::{PackedChart, pack};
 pub use render::render;

@@ -14,15 +14,15 @@ pub async fn run(context: &Context, locate: bool, why: Option<&str>) -> Ended {
     let prepared = prepare(&session).await?;
     context.screen.faults(&prepared.warnings);
     let wanted = wanted(&session.project, &prepared)?;
+    let world = World::open(&session)?;
     let (document, code) = if locate {
-        let world = World::open(&session)?;
         let locations: Locations = locate_images(&session, &prepared, &wanted, &world, Asking::Missing).await?;
         context.screen.finish();
         context.screen.faults(&locations.faults);
         let code = locations.faults.worst().map_or(0, Kind::exit_code);
         (ImagesDocument::new(&wanted, &locations.described()), code)
     } else {
-        (ImagesDocument::new(&wanted, &images_from_lock(&session, &wanted)?), 0)
+        (ImagesDocument::new(&wanted, &images_from_lock(&session, &wanted, &world).await?), 0)
     };
     if let Some(text) = why {
         let chosen = chosen(&document, text)?;

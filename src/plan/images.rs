@@ -188,6 +188,6 @@ impl From<&Located> for LocatedAt {
 
 impl From<&Answer> for AnswerAt {
     fn from(answer: &Answer) -> Self {
-        Self { place: answer.place.to_string(), answer: answer.answer.to_string() }
+        Self { place: answer.place.to_string(), answer: if answer.detail.is_empty() { answer.verdict.as_str().to_owned() } else { format!("{} ({})", answer.verdict.as_str(), answer.detail) } }
     }
 }

@@ -85,50 +85,19 @@ pub async fn locate_images(
     let job = session.job("locate");
     let sources = world.sources(&job)?;
     let order: Vec<String> = session.project.image_sources.iter().map(|source| source.value.to_string()).collect();
-    let discovery = &session.project.discovery;
-    let first_segment = FirstSegment {
-        placeholders: discovery.registry_placeholders.clone(),
-        namespaces: discovery.namespaces.clone(),
-    };
     let mode = match &asking {
+        _ if session.mode.offline => Mode::Locked,
         Asking::Anew(references) => Mode::Update(references.clone()),
         Asking::Missing if session.mode.locked || session.mode.frozen => Mode::Locked,
         Asking::Missing => Mode::Prefer,
     };
-    let references: Vec<locate::Wanted> = wanted
-        .images
-        .iter()
-        .map(|image| locate::Wanted {
-            reference: image.reference.clone(),
-            version: image.version.clone(),
-            place: image.place(),
-        })
-        .collect();
     // Without the network only the lock can answer; what it lacks stays unknown instead of being an error.
     let counted = old_lock.as_ref().filter(|lock| lock.counts_for(&order));
-    let asked: Vec<locate::Wanted> = if session.mode.offline {
-        references.iter().filter(|one| counted.is_some_and(|lock| lock.entry(one.reference.as_str()).is_some())).cloned().collect()
-    } else {
-        references
-    };
-    let mode = if session.mode.offline { Mode::Locked } else { mode };
-    let request = Request {
-        wanted: asked,
-        sources: &sources,
-        first_segment: &first_segment,
-        lock: old_lock.as_ref(),
-        mode,
-        cache: Arc::new(Manifests(Arc::clone(&session.cache))),
-        concurrency: AT_A_TIME,
-    };
-    session.events.emit(Event::PhaseStarted { phase: Phase::Locate, total: Some(wanted.images.len() as u64) });
-    let location = locate::locate(&request, &job).await;
+    let asked = if session.mode.offline { known(wanted, counted) } else { references(wanted) };
+    session.events.emit(Event::PhaseStarted { phase: Phase::Locate, total: Some(asked.len() as u64) });
+    let location = ask(session, asked, &sources, old_lock.as_ref(), mode, &job).await;
     session.events.emit(Event::PhaseFinished { phase: Phase::Locate });
     session.stopped()?;
-    let conflicts = locate::conflicts(&location.located);
-    if conflicts.has_errors() {
-        return Err(conflicts);
-    }
     let mut faults = Faults::new();
     for fault in location.faults {
         if fault.is_error() {
@@ -241,4 +210,64 @@ impl ManifestCache for Manifests {
             let _ = self.0.cas().put(bytes);
         }
     }
+}
+
+/// Where images are, as far as the lock knows: asks nobody, and a lock that does not count knows nothing.
+pub async fn images_from_lock(
+    session: &Arc<Session>,
+    wanted: &Wanted,
+    world: &World,
+) -> Result<Vec<Option<Result<Located, String>>>, Faults> {
+    let order: Vec<String> = session.project.image_sources.iter().map(|source| source.value.to_string()).collect();
+    let Some(lock) = Lock::load(&session.lock_path())?.filter(|lock| lock.counts_for(&order)) else {
+        return Ok(vec![None; wanted.images.len()]);
+    };
+    let job = session.job("locate");
+    let sources = world.sources(&job)?;
+    let asked = known(wanted, Some(&lock));
+    let location = ask(session, asked, &sources, Some(&lock), Mode::Locked, &job).await;
+    let places = places(wanted, location.located, &[], &Faults::new(), true);
+    Ok(places.into_iter().map(|place| place?.ok().map(Ok)).collect())
+}
+
+/// All wanted images, as locating asks for them.
+fn references(wanted: &Wanted) -> Vec<locate::Wanted> {
+    let one = |image: &super::wanted::WantedImage| locate::Wanted {
+        reference: image.reference.clone(),
+        version: image.version.clone(),
+        place: image.place(),
+    };
+    wanted.images.iter().map(one).collect()
+}
+
+/// Those that a lock knows.
+fn known(wanted: &Wanted, lock: Option<&Lock>) -> Vec<locate::Wanted> {
+    let mut known = references(wanted);
+    known.retain(|one| lock.is_some_and(|lock| lock.entry(one.reference.as_str()).is_some()));
+    known
+}
+
+async fn ask(
+    session: &Session,
+    wanted: Vec<locate::Wanted>,
+    sources: &[locate::SourceEntry],
+    lock: Option<&Lock>,
+    mode: Mode,
+    job: &Job,
+) -> locate::Location {
+    let discovery = &session.project.discovery;
+    let first_segment = FirstSegment {
+        placeholders: discovery.registry_placeholders.clone(),
+        namespaces: discovery.namespaces.clone(),
+    };
+    let request = Request {
+        wanted,
+        sources,
+        first_segment: &first_segment,
+        lock,
+        mode,
+        cache: Arc::new(Manifests(Arc::clone(&session.cache))),
+        concurrency: AT_A_TIME,
+    };
+    locate::locate(&request, job).await
 }

@@ -56,7 +56,7 @@ impl Tools {
     pub async fn helm(&self, session: &Arc<Session>) -> Result<(Arc<Helm>, String), Fault> {
         self.helm
             .get_or_try_init(|| async {
-                let helm = Helm::find(session.helm.as_deref())?;
+                let helm = Helm::find(session.helm.as_deref().map(camino::Utf8Path::new))?;
                 let version = helm.version(&*session.stats, &session.cancel).await?;
                 Ok((Arc::new(helm), version))
             })
