@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::fake::{Fake, FakeHost, Fault, Seen};
 use super::*;
-use crate::oci::{Content as _, ErrorKind, Selector, verified};
+use crate::oci::{ErrorKind, Selector, verified};
 use futures_util::TryStreamExt as _;
 
 const HOST: &str = "registry.test";
