@@ -9,7 +9,9 @@ const SOURCE: &str = "source.test";
 const TARGET: &str = "target.test";
 
 fn two() -> Fake {
-    Fake::default().host(SOURCE, FakeHost::default()).host(TARGET, FakeHost::default())
+    Fake::default()
+        .host(SOURCE, FakeHost::default())
+        .host(TARGET, FakeHost::default())
 }
 
 #[tokio::test(start_paused = true)]
@@ -17,7 +19,9 @@ async fn a_whole_graph_arrives_untouched_with_its_tag_last() {
     let fake = two();
     let root = plant(&fake, SOURCE, "team/app", "1.0", 3, 4, 7);
     let registries = registries(&fake);
-    let (filled, digest) = copy(&registries, (SOURCE, "team/app"), (TARGET, "app"), "1.0").await.unwrap();
+    let (filled, digest) = copy(&registries, (SOURCE, "team/app"), (TARGET, "app"), "1.0")
+        .await
+        .unwrap();
     assert_eq!(digest, root.digest);
     assert_eq!(fake.verify(TARGET, "app", "1.0").unwrap(), root.digest);
     assert_eq!(filled.requests, registries.requests());
@@ -39,14 +43,25 @@ async fn a_whole_graph_arrives_untouched_with_its_tag_last() {
 async fn a_second_copy_writes_nothing_and_observing_is_one_head() {
     let fake = two();
     let root = plant(&fake, SOURCE, "app", "1.0", 2, 3, 7);
-    copy(&registries(&fake), (SOURCE, "app"), (TARGET, "app"), "1.0").await.unwrap();
+    copy(&registries(&fake), (SOURCE, "app"), (TARGET, "app"), "1.0")
+        .await
+        .unwrap();
     fake.forget_seen();
     let registries = registries(&fake);
-    let (filled, _) = copy(&registries, (SOURCE, "app"), (TARGET, "app"), "1.0").await.unwrap();
+    let (filled, _) = copy(&registries, (SOURCE, "app"), (TARGET, "app"), "1.0")
+        .await
+        .unwrap();
     assert_eq!(filled.bytes_moved, 0);
-    assert!(fake.seen().iter().all(|seen| seen.method == "HEAD"), "{:?}", fake.seen());
+    assert!(
+        fake.seen().iter().all(|seen| seen.method == "HEAD"),
+        "{:?}",
+        fake.seen()
+    );
     fake.forget_seen();
-    let observed = store(&registries, TARGET).observe(&name("app", "1.0"), false, &job()).await.unwrap();
+    let observed = store(&registries, TARGET)
+        .observe(&name("app", "1.0"), false, &job())
+        .await
+        .unwrap();
     assert!(matches!(observed, Observed::Present(found) if found.digest == root.digest && found.size == root.size));
     assert_eq!(fake.seen().len(), 1);
 }
@@ -67,9 +82,19 @@ async fn images_that_share_layers_send_them_once_and_mount_them_elsewhere() {
         fake.verify(TARGET, name, "1").unwrap();
     }
     // All eight are the same image: config and 4 layers cross the wire once.
-    let uploads = fake.seen().iter().filter(|s| s.method == "PUT" && s.url.path().contains("/blobs/")).count();
+    let uploads = fake
+        .seen()
+        .iter()
+        .filter(|s| s.method == "PUT" && s.url.path().contains("/blobs/"))
+        .count();
     assert_eq!(uploads, 5);
-    assert_eq!(fake.seen().iter().filter(|s| s.url.query().is_some_and(|q| q.contains("mount="))).count(), 7 * 5);
+    assert_eq!(
+        fake.seen()
+            .iter()
+            .filter(|s| s.url.query().is_some_and(|q| q.contains("mount=")))
+            .count(),
+        7 * 5
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,7 +108,11 @@ async fn a_registry_that_refuses_mounts_gets_the_blob_through_the_session_it_ope
     fake.forget_seen();
     copy(&registries, (SOURCE, "b"), (TARGET, "b"), "1").await.unwrap();
     fake.verify(TARGET, "b", "1").unwrap();
-    assert_eq!(fake.count(TARGET, "POST /v2/b/blobs/uploads/"), 3, "one session a blob, none left open");
+    assert_eq!(
+        fake.count(TARGET, "POST /v2/b/blobs/uploads/"),
+        3,
+        "one session a blob, none left open"
+    );
     assert_eq!(fake.count(TARGET, "PUT /v2/b/blobs/uploads/"), 3);
 }
 
@@ -92,28 +121,66 @@ async fn within_one_registry_everything_is_mounted_from_the_source_repository() 
     let fake = Fake::default().host(TARGET, FakeHost::default());
     plant(&fake, TARGET, "from/app", "1", 2, 3, 7);
     let registries = registries(&fake);
-    let (filled, _) = copy(&registries, (TARGET, "from/app"), (TARGET, "to/app"), "1").await.unwrap();
+    let (filled, _) = copy(&registries, (TARGET, "from/app"), (TARGET, "to/app"), "1")
+        .await
+        .unwrap();
     fake.verify(TARGET, "to/app", "1").unwrap();
-    assert_eq!(fake.seen().iter().filter(|s| s.method == "PUT" && s.url.path().contains("/blobs/")).count(), 0);
+    assert_eq!(
+        fake.seen()
+            .iter()
+            .filter(|s| s.method == "PUT" && s.url.path().contains("/blobs/"))
+            .count(),
+        0
+    );
     assert!(filled.bytes_mounted > 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_mount_asks_for_both_repositories_in_one_token() {
-    let bearer = Login::Bearer { user: "u", password: "p", identity: "i", anonymous: true, life: 300 };
-    let fake = Fake::default().host(TARGET, FakeHost { login: bearer, ..FakeHost::default() });
+    let bearer = Login::Bearer {
+        user: "u",
+        password: "p",
+        identity: "i",
+        anonymous: true,
+        life: 300,
+    };
+    let fake = Fake::default().host(
+        TARGET,
+        FakeHost {
+            login: bearer,
+            ..FakeHost::default()
+        },
+    );
     plant(&fake, TARGET, "from/app", "1", 1, 2, 7);
-    copy(&registries(&fake), (TARGET, "from/app"), (TARGET, "to/app"), "1").await.unwrap();
+    copy(&registries(&fake), (TARGET, "from/app"), (TARGET, "to/app"), "1")
+        .await
+        .unwrap();
     fake.verify(TARGET, "to/app", "1").unwrap();
     let scopes: BTreeSet<String> = fake
         .seen()
         .iter()
         .filter(|s| s.url.host_str() == Some("auth.target.test"))
-        .map(|s| s.url.query_pairs().filter(|(n, _)| n == "scope").map(|(_, v)| v.into_owned()).collect::<Vec<_>>().join(" "))
+        .map(|s| {
+            s.url
+                .query_pairs()
+                .filter(|(n, _)| n == "scope")
+                .map(|(_, v)| v.into_owned())
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
         .collect();
-    assert!(scopes.contains("repository:from/app:pull repository:to/app:pull,push"), "{scopes:?}");
+    assert!(
+        scopes.contains("repository:from/app:pull repository:to/app:pull,push"),
+        "{scopes:?}"
+    );
     assert_eq!(scopes.len(), 3, "{scopes:?}");
-    assert_eq!(fake.seen().iter().filter(|s| s.method == "PUT" && s.url.path().contains("/blobs/")).count(), 0);
+    assert_eq!(
+        fake.seen()
+            .iter()
+            .filter(|s| s.method == "PUT" && s.url.path().contains("/blobs/"))
+            .count(),
+        0
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,7 +189,9 @@ async fn blobs_that_are_redirected_and_uploads_that_go_elsewhere_arrive() {
     fake.with(SOURCE, |host| host.redirect_blobs = true);
     fake.with(TARGET, |host| host.upload_elsewhere = true);
     plant(&fake, SOURCE, "app", "1", 1, 3, 7);
-    copy(&registries(&fake), (SOURCE, "app"), (TARGET, "app"), "1").await.unwrap();
+    copy(&registries(&fake), (SOURCE, "app"), (TARGET, "app"), "1")
+        .await
+        .unwrap();
     fake.verify(TARGET, "app", "1").unwrap();
     assert_eq!(fake.count("cdn.source.test", "GET"), 4);
     assert_eq!(fake.count("upload.target.test", "PUT"), 4);
@@ -139,7 +208,10 @@ async fn a_registry_without_digest_headers_is_read_with_get() {
         .resolve("app", &Selector::Tag("1".into()))
         .await
         .unwrap();
-    assert_eq!((found.digest, found.size, found.media_type), (root.digest, root.size, root.media_type));
+    assert_eq!(
+        (found.digest, found.size, found.media_type),
+        (root.digest, root.size, root.media_type)
+    );
     assert_eq!(fake.seen().len(), 2);
 }
 
@@ -152,11 +224,18 @@ async fn a_tag_that_holds_something_else_is_not_overwritten_unless_the_plan_saw_
     let job = job();
     let source = registries.source(SOURCE, Auth::Auto, &job).unwrap();
     let store = store(&registries, TARGET);
-    let fill = async |guard: Guard| store.fill(&name("app", "1"), &root, source.content("app"), &guard, &job).await;
+    let fill = async |guard: Guard| {
+        store
+            .fill(&name("app", "1"), &root, source.content("app"), &guard, &job)
+            .await
+    };
     for guard in [Guard::Create, Guard::Replace(Digest::of(b"a third one"))] {
         let error = fill(guard).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Conflict);
-        assert!(error.detail.contains(other.digest.as_str()) && error.detail.contains(root.digest.as_str()), "{error}");
+        assert!(
+            error.detail.contains(other.digest.as_str()) && error.detail.contains(root.digest.as_str()),
+            "{error}"
+        );
         assert_eq!(fake.verify(TARGET, "app", "1").unwrap(), other.digest);
     }
     fill(Guard::Replace(other.digest.clone())).await.unwrap();
@@ -176,7 +255,9 @@ async fn a_tag_that_changes_right_after_the_write_is_a_lost_race() {
         (tag && asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1)
             .then(|| Fault::Header("docker-content-digest", Some(header.clone())))
     });
-    let error = copy(&registries(&fake), (SOURCE, "app"), (TARGET, "app"), "1").await.unwrap_err();
+    let error = copy(&registries(&fake), (SOURCE, "app"), (TARGET, "app"), "1")
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Conflict);
     assert!(error.detail.contains(other.as_str()), "{error}");
 }
@@ -198,7 +279,13 @@ async fn what_is_in_memory_is_pushed_like_anything_else() {
     assert_eq!(content.origin().label, "packed chart");
     let registries = registries(&fake);
     let filled = store(&registries, TARGET)
-        .fill(&name("charts/app", "1.0.0"), &root, Arc::new(content), &Guard::Create, &job())
+        .fill(
+            &name("charts/app", "1.0.0"),
+            &root,
+            Arc::new(content),
+            &Guard::Create,
+            &job(),
+        )
         .await
         .unwrap();
     assert_eq!(fake.verify(TARGET, "charts/app", "1.0.0").unwrap(), root.digest);
@@ -218,9 +305,17 @@ async fn a_thorough_look_finds_what_is_missing_below_a_tag() {
         let first = blobs.keys().next().cloned().unwrap();
         blobs.remove(&first);
     });
-    assert!(matches!(observe().await, Observed::Damaged { root: found, why } if found.digest == root.digest && why.contains("missing")));
-    assert!(matches!(store.observe(&name("app", "1"), false, &job()).await.unwrap(), Observed::Present(_)));
-    assert_eq!(store.observe(&name("app", "2"), true, &job()).await.unwrap(), Observed::Absent);
+    assert!(
+        matches!(observe().await, Observed::Damaged { root: found, why } if found.digest == root.digest && why.contains("missing"))
+    );
+    assert!(matches!(
+        store.observe(&name("app", "1"), false, &job()).await.unwrap(),
+        Observed::Present(_)
+    ));
+    assert_eq!(
+        store.observe(&name("app", "2"), true, &job()).await.unwrap(),
+        Observed::Absent
+    );
 }
 
 #[tokio::test(start_paused = true)]

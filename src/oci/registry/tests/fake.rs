@@ -19,7 +19,13 @@ pub enum Login {
     Open,
     Basic(&'static str, &'static str),
     /// Tokens from `auth.HOST`; user and password there, or identity token; without `anonymous` a login is needed.
-    Bearer { user: &'static str, password: &'static str, identity: &'static str, anonymous: bool, life: u64 },
+    Bearer {
+        user: &'static str,
+        password: &'static str,
+        identity: &'static str,
+        anonymous: bool,
+        life: u64,
+    },
 }
 
 /// A fault on order.
@@ -68,7 +74,10 @@ pub struct Held {
 impl Held {
     /// As after a restart of the token server.
     pub fn without_tokens(self) -> Self {
-        Self { tokens: BTreeMap::new(), ..self }
+        Self {
+            tokens: BTreeMap::new(),
+            ..self
+        }
     }
 }
 
@@ -150,11 +159,20 @@ impl Fake {
     /// Everything reachable from a tag is there and has the digest it is named by; what is wrong otherwise.
     pub fn verify(&self, host: &str, repository: &str, tag: &str) -> Result<Digest, String> {
         self.with(host, |host| {
-            let root = host.held.tags.get(&(repository.to_owned(), tag.to_owned())).cloned().ok_or("no tag")?;
+            let root = host
+                .held
+                .tags
+                .get(&(repository.to_owned(), tag.to_owned()))
+                .cloned()
+                .ok_or("no tag")?;
             let mut open = vec![root.clone()];
             while let Some(digest) = open.pop() {
-                let (media_type, bytes) =
-                    host.held.manifests.get(repository).and_then(|m| m.get(&digest)).ok_or(format!("no {digest}"))?;
+                let (media_type, bytes) = host
+                    .held
+                    .manifests
+                    .get(repository)
+                    .and_then(|m| m.get(&digest))
+                    .ok_or(format!("no {digest}"))?;
                 if Digest::of(bytes) != digest {
                     return Err(format!("manifest {digest} is corrupt"));
                 }
@@ -180,7 +198,11 @@ struct Reply {
 }
 
 fn reply(status: u16) -> Reply {
-    Reply { status, headers: Vec::new(), body: Bytes::new() }
+    Reply {
+        status,
+        headers: Vec::new(),
+        body: Bytes::new(),
+    }
 }
 
 impl Reply {
@@ -196,7 +218,10 @@ impl Reply {
 }
 
 fn broken() -> TransportError {
-    TransportError { failure: TransportFailure::Broken, detail: "connection reset".to_owned() }
+    TransportError {
+        failure: TransportFailure::Broken,
+        detail: "connection reset".to_owned(),
+    }
 }
 
 #[async_trait::async_trait]
@@ -216,16 +241,32 @@ impl Transport for Fake {
             inner.seen.push(seen.clone());
             inner.seen.len() - 1
         };
-        let fault = self.order.lock().unwrap().as_ref().and_then(|order| order(&seen, number));
+        let fault = self
+            .order
+            .lock()
+            .unwrap()
+            .as_ref()
+            .and_then(|order| order(&seen, number));
         match &fault {
             Some(Fault::Refused) => {
-                return Err(TransportError { failure: TransportFailure::Connect, detail: "connection refused".into() });
+                return Err(TransportError {
+                    failure: TransportFailure::Connect,
+                    detail: "connection refused".into(),
+                });
             }
             Some(Fault::BrokenBefore) => return Err(broken()),
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Status(status, headers, body)) => {
                 let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
-                return Ok(respond(Reply { status: *status, headers, body: Bytes::from_static(body.as_bytes()) }, None, &seen));
+                return Ok(respond(
+                    Reply {
+                        status: *status,
+                        headers,
+                        body: Bytes::from_static(body.as_bytes()),
+                    },
+                    None,
+                    &seen,
+                ));
             }
             Some(Fault::Early(status)) => return Ok(respond(reply(*status), None, &seen)),
             _ => {}
@@ -261,7 +302,12 @@ fn respond(mut reply: Reply, fault: Option<Fault>, seen: &Seen) -> Response {
     match fault {
         Some(Fault::Cut(at)) if at < length => {
             reply.body.truncate(at);
-            end = Some(Err(OciError::new(ErrorKind::Unreachable, "read", "answer", "connection reset")));
+            end = Some(Err(OciError::new(
+                ErrorKind::Unreachable,
+                "read",
+                "answer",
+                "connection reset",
+            )));
         }
         Some(Fault::Short(at)) => reply.body.truncate(at.min(length)),
         Some(Fault::Flip(at)) if length > 0 => {
@@ -290,10 +336,18 @@ fn respond(mut reply: Reply, fault: Option<Fault>, seen: &Seen) -> Response {
         .iter()
         .map(|(n, v)| (n.parse::<HeaderName>().unwrap(), HeaderValue::from_str(v).unwrap()))
         .collect();
-    let body = if seen.method == Method::HEAD { Bytes::new() } else { reply.body };
+    let body = if seen.method == Method::HEAD {
+        Bytes::new()
+    } else {
+        reply.body
+    };
     let mut pieces: Vec<Result<Bytes, OciError>> = body.chunks(1000).map(|c| Ok(Bytes::copy_from_slice(c))).collect();
     pieces.extend(end);
-    Response { status: StatusCode::from_u16(reply.status).unwrap(), headers, body: stream::iter(pieces).boxed() }
+    Response {
+        status: StatusCode::from_u16(reply.status).unwrap(),
+        headers,
+        body: stream::iter(pieces).boxed(),
+    }
 }
 
 impl Fake {
@@ -303,10 +357,14 @@ impl Fake {
         let session = inner.sessions;
         let authority = seen.url.host_str().unwrap().to_owned();
         let (role, name) = match authority.split_once('.') {
-            Some((role @ ("auth" | "cdn" | "upload"), name)) if inner.hosts.contains_key(name) => (role, name.to_owned()),
+            Some((role @ ("auth" | "cdn" | "upload"), name)) if inner.hosts.contains_key(name) => {
+                (role, name.to_owned())
+            }
             _ => ("", authority.clone()),
         };
-        let Some(host) = inner.hosts.get_mut(&name) else { return reply(502) };
+        let Some(host) = inner.hosts.get_mut(&name) else {
+            return reply(502);
+        };
         if role == "auth" {
             return host.token(seen, &body, session);
         }
@@ -327,7 +385,16 @@ fn decoded(authorization: Option<&str>) -> Option<String> {
 
 impl FakeHost {
     fn token(&mut self, seen: &Seen, body: &Bytes, session: u64) -> Reply {
-        let Login::Bearer { user, password, identity, anonymous, life } = self.login.clone() else { return reply(404) };
+        let Login::Bearer {
+            user,
+            password,
+            identity,
+            anonymous,
+            life,
+        } = self.login.clone()
+        else {
+            return reply(404);
+        };
         let login = decoded(seen.authorization.as_deref());
         let scopes: BTreeSet<String> = if seen.method == Method::POST {
             let form: BTreeMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
@@ -336,14 +403,23 @@ impl FakeHost {
             {
                 return reply(400).body(r#"{"error":"invalid_grant"}"#);
             }
-            form.get("scope").map(|s| s.split(' ').map(str::to_owned).collect()).unwrap_or_default()
+            form.get("scope")
+                .map(|s| s.split(' ').map(str::to_owned).collect())
+                .unwrap_or_default()
         } else {
             match login {
                 Some(login) if login == format!("{user}:{password}") => {}
                 None if anonymous => {}
-                _ => return reply(401).body(r#"{"errors":[{"code":"UNAUTHORIZED","message":"incorrect username or password"}]}"#),
+                _ => {
+                    return reply(401)
+                        .body(r#"{"errors":[{"code":"UNAUTHORIZED","message":"incorrect username or password"}]}"#);
+                }
             }
-            seen.url.query_pairs().filter(|(n, _)| n == "scope").map(|(_, v)| v.into_owned()).collect()
+            seen.url
+                .query_pairs()
+                .filter(|(n, _)| n == "scope")
+                .map(|(_, v)| v.into_owned())
+                .collect()
         };
         let token = format!("token-{session}");
         let until = tokio::time::Instant::now() + Duration::from_secs(life);
@@ -367,15 +443,19 @@ impl FakeHost {
                     wanted.push((from.into_owned(), "pull"));
                 }
                 let token = seen.authorization.as_deref().and_then(|a| a.strip_prefix("Bearer "));
-                let good = token.and_then(|token| self.held.tokens.get(token)).is_some_and(|(until, scopes)| {
-                    *until > tokio::time::Instant::now()
-                        && wanted.iter().all(|(repository, action)| {
-                            !self.denied.contains(repository)
-                                && scopes.iter().any(|scope| {
-                                    scope.strip_prefix(&format!("repository:{repository}:")).is_some_and(|held| held.contains(action))
-                                })
-                        })
-                });
+                let good = token
+                    .and_then(|token| self.held.tokens.get(token))
+                    .is_some_and(|(until, scopes)| {
+                        *until > tokio::time::Instant::now()
+                            && wanted.iter().all(|(repository, action)| {
+                                !self.denied.contains(repository)
+                                    && scopes.iter().any(|scope| {
+                                        scope
+                                            .strip_prefix(&format!("repository:{repository}:"))
+                                            .is_some_and(|held| held.contains(action))
+                                    })
+                            })
+                    });
                 let scheme = format!(
                     "Bearer realm=\"https://auth.{name}/token\",service=\"{name}\",scope=\"repository:{repository}:{needed}\""
                 );
@@ -391,24 +471,39 @@ impl FakeHost {
     fn serve(&mut self, name: &str, role: &str, seen: &Seen, headers: &HeaderMap, body: Bytes, session: u64) -> Reply {
         let path = seen.url.path().trim_start_matches("/v2/").to_owned();
         let repository = repository_of(&seen.url);
-        let rest = path.strip_prefix(&repository).unwrap_or(&path).trim_start_matches('/').to_owned();
+        let rest = path
+            .strip_prefix(&repository)
+            .unwrap_or(&path)
+            .trim_start_matches('/')
+            .to_owned();
         let query: BTreeMap<String, String> = seen.url.query_pairs().into_owned().collect();
-        let unknown = |code: &str| reply(404).body(format!(r#"{{"errors":[{{"code":"{code}","message":"unknown"}}]}}"#));
+        let unknown =
+            |code: &str| reply(404).body(format!(r#"{{"errors":[{{"code":"{code}","message":"unknown"}}]}}"#));
         if let Some(digest) = rest.strip_prefix("blobs/").filter(|r| !r.starts_with("uploads")) {
-            let Some(bytes) = digest.parse().ok().and_then(|d: Digest| self.held.blobs.get(&repository)?.get(&d).cloned()) else {
+            let Some(bytes) = digest
+                .parse()
+                .ok()
+                .and_then(|d: Digest| self.held.blobs.get(&repository)?.get(&d).cloned())
+            else {
                 return unknown("BLOB_UNKNOWN");
             };
             if self.redirect_blobs && role != "cdn" && seen.method == Method::GET {
                 return reply(307).header("location", format!("https://cdn.{name}{}?signature=s", seen.url.path()));
             }
-            if let Some(from) = seen.range.as_deref().filter(|_| self.ranges)
+            if let Some(from) = seen
+                .range
+                .as_deref()
+                .filter(|_| self.ranges)
                 .and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok())
             {
                 if from >= bytes.len() {
                     return reply(416);
                 }
                 return reply(206)
-                    .header("content-range", format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len()))
+                    .header(
+                        "content-range",
+                        format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len()),
+                    )
                     .body(bytes.slice(from..));
             }
             return reply(200).header("docker-content-digest", digest).body(bytes);
@@ -417,16 +512,21 @@ impl FakeHost {
             if seen.method == Method::PUT {
                 return self.put_manifest(&repository, reference, headers, body);
             }
-            let digest = reference.parse().ok().or_else(|| {
-                self.held.tags.get(&(repository.clone(), reference.to_owned())).cloned()
-            });
+            let digest = reference
+                .parse()
+                .ok()
+                .or_else(|| self.held.tags.get(&(repository.clone(), reference.to_owned())).cloned());
             let Some((digest, (media_type, bytes))) =
                 digest.and_then(|d: Digest| Some((d.clone(), self.held.manifests.get(&repository)?.get(&d)?.clone())))
             else {
                 return unknown("MANIFEST_UNKNOWN");
             };
             let reply = reply(200).header("content-type", media_type).body(bytes);
-            return if self.digests { reply.header("docker-content-digest", digest.to_string()) } else { reply };
+            return if self.digests {
+                reply.header("docker-content-digest", digest.to_string())
+            } else {
+                reply
+            };
         }
         match seen.method {
             Method::POST => {
@@ -434,12 +534,23 @@ impl FakeHost {
                     let digest: Digest = digest.parse().unwrap();
                     let held = self.held.blobs.get(from).and_then(|b| b.get(&digest)).cloned();
                     if let Some(bytes) = held.filter(|_| self.mounts) {
-                        self.held.blobs.entry(repository.clone()).or_default().insert(digest.clone(), bytes);
+                        self.held
+                            .blobs
+                            .entry(repository.clone())
+                            .or_default()
+                            .insert(digest.clone(), bytes);
                         return reply(201).header("docker-content-digest", digest.to_string());
                     }
                 }
-                let base = if self.upload_elsewhere { format!("https://upload.{name}") } else { String::new() };
-                reply(202).header("location", format!("{base}/v2/{repository}/blobs/uploads/{session}?state=a%2Fb"))
+                let base = if self.upload_elsewhere {
+                    format!("https://upload.{name}")
+                } else {
+                    String::new()
+                };
+                reply(202).header(
+                    "location",
+                    format!("{base}/v2/{repository}/blobs/uploads/{session}?state=a%2Fb"),
+                )
             }
             Method::PUT => {
                 let digest: Digest = query.get("digest").unwrap().parse().unwrap();
@@ -449,7 +560,11 @@ impl FakeHost {
                 if Digest::of(&body) != digest {
                     return reply(400).body(r#"{"errors":[{"code":"DIGEST_INVALID","message":"no match"}]}"#);
                 }
-                self.held.blobs.entry(repository).or_default().insert(digest.clone(), body);
+                self.held
+                    .blobs
+                    .entry(repository)
+                    .or_default()
+                    .insert(digest.clone(), body);
                 reply(201).header("docker-content-digest", digest.to_string())
             }
             _ => reply(204),
@@ -463,8 +578,14 @@ impl FakeHost {
         // Like registries do: children before parents.
         let blobs = self.held.blobs.get(repository);
         let manifests = self.held.manifests.get(repository);
-        let whole = children.blobs.iter().all(|b| blobs.is_some_and(|held| held.contains_key(&b.digest)))
-            && children.manifests.iter().all(|m| manifests.is_some_and(|held| held.contains_key(&m.digest)));
+        let whole = children
+            .blobs
+            .iter()
+            .all(|b| blobs.is_some_and(|held| held.contains_key(&b.digest)))
+            && children
+                .manifests
+                .iter()
+                .all(|m| manifests.is_some_and(|held| held.contains_key(&m.digest)));
         if !whole {
             return reply(404).body(r#"{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown"}]}"#);
         }
@@ -473,9 +594,15 @@ impl FakeHost {
                 return reply(400).body(r#"{"errors":[{"code":"DIGEST_INVALID","message":"no match"}]}"#);
             }
         } else {
-            self.held.tags.insert((repository.to_owned(), reference.to_owned()), digest.clone());
+            self.held
+                .tags
+                .insert((repository.to_owned(), reference.to_owned()), digest.clone());
         }
-        self.held.manifests.entry(repository.to_owned()).or_default().insert(digest.clone(), (media_type, body));
+        self.held
+            .manifests
+            .entry(repository.to_owned())
+            .or_default()
+            .insert(digest.clone(), (media_type, body));
         reply(201).header("docker-content-digest", digest.to_string())
     }
 }

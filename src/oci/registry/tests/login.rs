@@ -5,11 +5,23 @@ use crate::oci::{ErrorKind, Selector};
 const HOST: &str = "registry.test";
 
 fn bearer(anonymous: bool, life: u64) -> Login {
-    Login::Bearer { user: "me", password: "right", identity: "identity", anonymous, life }
+    Login::Bearer {
+        user: "me",
+        password: "right",
+        identity: "identity",
+        anonymous,
+        life,
+    }
 }
 
 fn host(login: Login) -> Fake {
-    let fake = Fake::default().host(HOST, FakeHost { login, ..FakeHost::default() });
+    let fake = Fake::default().host(
+        HOST,
+        FakeHost {
+            login,
+            ..FakeHost::default()
+        },
+    );
     plant(&fake, HOST, "app", "1", 1, 2, 7);
     fake
 }
@@ -19,12 +31,19 @@ fn config(password: &str) -> String {
 }
 
 async fn resolve(registries: &Registries, repository: &str) -> Result<Descriptor, OciError> {
-    registries.source(HOST, Auth::Auto, &job())?.resolve(repository, &Selector::Tag("1".into())).await
+    registries
+        .source(HOST, Auth::Auto, &job())?
+        .resolve(repository, &Selector::Tag("1".into()))
+        .await
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_first_answer_says_how_to_log_in_and_no_ping_is_sent() {
-    for (login, requests) in [(Login::Open, 1), (Login::Basic("me", "right"), 2), (bearer(false, 300), 3)] {
+    for (login, requests) in [
+        (Login::Open, 1),
+        (Login::Basic("me", "right"), 2),
+        (bearer(false, 300), 3),
+    ] {
         let fake = host(login);
         let (registries, _folder) = registries_with(&fake, &config("right"));
         resolve(&registries, "app").await.unwrap();
@@ -42,10 +61,16 @@ async fn wrong_credentials_say_so_and_where_they_came_from_and_are_shown_once() 
         let (registries, _folder) = registries_with(&fake, &config("wrong"));
         let error = resolve(&registries, "app").await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::BadCredentials, "{error}");
-        assert!(error.detail.contains("config.json") && !error.to_string().contains("wrong\""), "{error}");
+        assert!(
+            error.detail.contains("config.json") && !error.to_string().contains("wrong\""),
+            "{error}"
+        );
         assert!(error.hint.unwrap().contains("docker login registry.test"));
         let before = fake.seen().len();
-        assert_eq!(resolve(&registries, "other").await.unwrap_err().kind, ErrorKind::BadCredentials);
+        assert_eq!(
+            resolve(&registries, "other").await.unwrap_err().kind,
+            ErrorKind::BadCredentials
+        );
         assert!(fake.seen().len() <= before + 1, "a refused login is not tried again");
         let logins = fake.seen().iter().filter(|seen| seen.authorization.is_some()).count();
         assert_eq!(logins, 1);
@@ -107,7 +132,10 @@ async fn an_identity_token_is_exchanged_by_the_refresh_token_grant() {
     let (bad, _folder) = registries_with(&fake, &of("old"));
     let error = resolve(&bad, "app").await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::BadCredentials);
-    assert!(error.detail.contains("config.json") && error.detail.contains("400"), "{error}");
+    assert!(
+        error.detail.contains("config.json") && error.detail.contains("400"),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,19 +170,31 @@ async fn tokens_are_renewed_before_they_expire_and_once_when_they_are_refused() 
 #[tokio::test(start_paused = true)]
 async fn tokens_that_live_shorter_than_a_copy_do_not_break_it() {
     let fake = Fake::default()
-        .host(HOST, FakeHost { login: bearer(true, 2), ..FakeHost::default() })
-        .host("target.test", FakeHost { login: bearer(true, 1), ..FakeHost::default() });
+        .host(
+            HOST,
+            FakeHost {
+                login: bearer(true, 2),
+                ..FakeHost::default()
+            },
+        )
+        .host(
+            "target.test",
+            FakeHost {
+                login: bearer(true, 1),
+                ..FakeHost::default()
+            },
+        );
     plant(&fake, HOST, "app", "1", 2, 6, 7);
-    copy(&registries(&fake), (HOST, "app"), ("target.test", "app"), "1").await.unwrap();
+    copy(&registries(&fake), (HOST, "app"), ("target.test", "app"), "1")
+        .await
+        .unwrap();
     fake.verify("target.test", "app", "1").unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_token_server_is_tried_again_and_then_told_as_what_it_is() {
     let fake = host(bearer(true, 300));
-    fake.order(|seen, number| {
-        (seen.url.path() == "/token" && number < 3).then(|| Fault::Status(503, vec![], ""))
-    });
+    fake.order(|seen, number| (seen.url.path() == "/token" && number < 3).then(|| Fault::Status(503, vec![], "")));
     resolve(&registries(&fake), "app").await.unwrap();
     for (fault, kind) in [
         (Fault::Status(500, vec![], "oops"), ErrorKind::Server),
@@ -177,10 +217,16 @@ async fn a_failing_token_server_is_tried_again_and_then_told_as_what_it_is() {
 async fn a_registry_that_never_accepts_a_token_does_not_keep_us_busy() {
     let fake = host(bearer(true, 300));
     let challenge = |n: usize| {
-        vec![("www-authenticate", format!("Bearer realm=\"https://auth.{HOST}/token\",scope=\"repository:app:more{n}\""))]
+        vec![(
+            "www-authenticate",
+            format!("Bearer realm=\"https://auth.{HOST}/token\",scope=\"repository:app:more{n}\""),
+        )]
     };
     fake.order(move |seen, n| (seen.url.path() != "/token").then(|| Fault::Status(401, challenge(n), "")));
-    assert_eq!(resolve(&registries(&fake), "app").await.unwrap_err().kind, ErrorKind::Denied);
+    assert_eq!(
+        resolve(&registries(&fake), "app").await.unwrap_err().kind,
+        ErrorKind::Denied
+    );
     assert!(fake.seen().len() < 12, "{}", fake.seen().len());
 }
 
@@ -188,7 +234,13 @@ async fn a_registry_that_never_accepts_a_token_does_not_keep_us_busy() {
 async fn a_token_server_that_is_none_or_without_tls_is_refused() {
     for realm in ["", "file:///etc/passwd", "not a url", "http://evil.test/token"] {
         let fake = host(Login::Open);
-        fake.order(move |_, _| Some(Fault::Status(401, vec![("www-authenticate", format!("Bearer realm=\"{realm}\""))], "")));
+        fake.order(move |_, _| {
+            Some(Fault::Status(
+                401,
+                vec![("www-authenticate", format!("Bearer realm=\"{realm}\""))],
+                "",
+            ))
+        });
         let (registries, _folder) = registries_with(&fake, &config("right"));
         let error = resolve(&registries, "app").await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Protocol, "{realm}: {error}");

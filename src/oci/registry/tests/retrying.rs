@@ -10,13 +10,18 @@ use futures_util::TryStreamExt as _;
 const HOST: &str = "registry.test";
 
 fn host() -> Fake {
-    let fake = Fake::default().host(HOST, FakeHost::default()).host("target.test", FakeHost::default());
+    let fake = Fake::default()
+        .host(HOST, FakeHost::default())
+        .host("target.test", FakeHost::default());
     plant(&fake, HOST, "app", "1", 1, 3, 7);
     fake
 }
 
 async fn resolve(fake: &Fake) -> Result<Descriptor, OciError> {
-    registries(fake).source(HOST, Auth::Auto, &job())?.resolve("app", &Selector::Tag("1".into())).await
+    registries(fake)
+        .source(HOST, Auth::Auto, &job())?
+        .resolve("app", &Selector::Tag("1".into()))
+        .await
 }
 
 #[tokio::test(start_paused = true)]
@@ -24,10 +29,16 @@ async fn passing_troubles_are_tried_again_and_lasting_ones_are_told() {
     let cases = [
         (Fault::Status(500, vec![], ""), ErrorKind::Server),
         (Fault::Status(502, vec![], "<html>"), ErrorKind::Server),
-        (Fault::Status(503, vec![("retry-after", "1".into())], ""), ErrorKind::Server),
+        (
+            Fault::Status(503, vec![("retry-after", "1".into())], ""),
+            ErrorKind::Server,
+        ),
         (Fault::Status(408, vec![], ""), ErrorKind::Server),
         (Fault::Status(429, vec![], ""), ErrorKind::Throttled),
-        (Fault::Status(429, vec![("retry-after", "3".into())], ""), ErrorKind::Throttled),
+        (
+            Fault::Status(429, vec![("retry-after", "3".into())], ""),
+            ErrorKind::Throttled,
+        ),
         (Fault::Refused, ErrorKind::Unreachable),
         (Fault::BrokenBefore, ErrorKind::Unreachable),
         (Fault::BrokenAfter, ErrorKind::Unreachable),
@@ -56,12 +67,21 @@ async fn lasting_refusals_are_not_tried_again() {
         (501, ErrorKind::Server),
     ] {
         let fake = host();
-        fake.order(move |_, _| Some(Fault::Status(status, vec![], r#"{"errors":[{"code":"X","message":"said so"}]}"#)));
+        fake.order(move |_, _| {
+            Some(Fault::Status(
+                status,
+                vec![],
+                r#"{"errors":[{"code":"X","message":"said so"}]}"#,
+            ))
+        });
         let source = registries(&fake).source(HOST, Auth::Auto, &job()).unwrap();
         let manifest = Descriptor::of(OCI_MANIFEST, b"x");
         let error = source.content("app").manifest(&manifest).await.unwrap_err();
         assert_eq!(error.kind, kind, "{status}");
-        assert!(error.detail.contains("X: said so") && error.detail.contains(&status.to_string()), "{error}");
+        assert!(
+            error.detail.contains("X: said so") && error.detail.contains(&status.to_string()),
+            "{error}"
+        );
         assert_eq!(fake.seen().len(), 1, "{status}");
     }
 }
@@ -76,7 +96,10 @@ async fn retry_after_is_waited_for_in_full_and_a_very_long_one_is_not() {
     fake.order(|_, _| Some(Fault::Status(429, vec![("retry-after", "86400".into())], "")));
     let start = Instant::now();
     let error = resolve(&fake).await.unwrap_err();
-    assert!(error.kind == ErrorKind::Throttled && error.detail.contains("86400"), "{error}");
+    assert!(
+        error.kind == ErrorKind::Throttled && error.detail.contains("86400"),
+        "{error}"
+    );
     assert!(start.elapsed() < Duration::from_secs(1));
 }
 
@@ -104,14 +127,22 @@ async fn a_storm_of_429_slows_a_copy_down_and_does_not_break_it() {
         let unlucky = dice.lock().unwrap().next_u64() % 3 == 0;
         unlucky.then(|| Fault::Status(429, vec![("retry-after", "2".into())], ""))
     });
-    copy(&registries(&fake), (HOST, "big"), ("target.test", "big"), "1").await.unwrap();
+    copy(&registries(&fake), (HOST, "big"), ("target.test", "big"), "1")
+        .await
+        .unwrap();
     fake.verify("target.test", "big", "1").unwrap();
 }
 
 fn big(fake: &Fake, length: usize) -> Descriptor {
     let bytes = noise(3, length);
     let blob = Descriptor::of("application/octet-stream", &bytes);
-    fake.with(HOST, |host| host.held.blobs.entry("big".into()).or_default().insert(blob.digest.clone(), bytes));
+    fake.with(HOST, |host| {
+        host.held
+            .blobs
+            .entry("big".into())
+            .or_default()
+            .insert(blob.digest.clone(), bytes)
+    });
     blob
 }
 
@@ -198,9 +229,15 @@ async fn a_stalled_source_is_resumed() {
 async fn an_upload_whose_answer_is_lost_is_asked_for_before_it_is_sent_again() {
     let fake = host();
     fake.order(|seen, _| (seen.method == "PUT" && seen.url.path().contains("/uploads/")).then_some(Fault::BrokenAfter));
-    copy(&registries(&fake), (HOST, "app"), ("target.test", "app"), "1").await.unwrap();
+    copy(&registries(&fake), (HOST, "app"), ("target.test", "app"), "1")
+        .await
+        .unwrap();
     fake.verify("target.test", "app", "1").unwrap();
-    assert_eq!(fake.count("target.test", "PUT /v2/app/blobs/"), 4, "each once: they had arrived");
+    assert_eq!(
+        fake.count("target.test", "PUT /v2/app/blobs/"),
+        4,
+        "each once: they had arrived"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -209,7 +246,11 @@ async fn failed_uploads_are_sent_again_from_the_source_through_a_new_session() {
         Fault::BrokenBefore,
         Fault::Hang,
         Fault::Status(500, vec![], ""),
-        Fault::Status(404, vec![], r#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN","message":"?"}]}"#),
+        Fault::Status(
+            404,
+            vec![],
+            r#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN","message":"?"}]}"#,
+        ),
         Fault::Status(400, vec![], r#"{"errors":[{"code":"DIGEST_INVALID","message":"?"}]}"#),
         Fault::Status(429, vec![("retry-after", "5".into())], ""),
         Fault::Early(201),
@@ -221,7 +262,9 @@ async fn failed_uploads_are_sent_again_from_the_source_through_a_new_session() {
             let upload = seen.method == "PUT" && seen.url.path().contains("/uploads/");
             (upload && tried.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 3).then(|| fault.clone())
         });
-        copy(&registries(&fake), (HOST, "app"), ("target.test", "app"), "1").await.unwrap_or_else(|e| panic!("{shown}: {e}"));
+        copy(&registries(&fake), (HOST, "app"), ("target.test", "app"), "1")
+            .await
+            .unwrap_or_else(|e| panic!("{shown}: {e}"));
         fake.verify("target.test", "app", "1").unwrap();
         assert_eq!(fake.count("target.test", "PUT /v2/app/blobs/"), 7, "{shown}");
     }
@@ -232,10 +275,21 @@ async fn an_upload_that_is_refused_for_good_ends_with_the_registrys_words() {
     let fake = host();
     fake.order(|seen, _| {
         let upload = seen.method == "PUT" && seen.url.path().contains("/uploads/");
-        upload.then(|| Fault::Status(413, vec![], r#"{"errors":[{"code":"SIZE_INVALID","message":"too big for us"}]}"#))
+        upload.then(|| {
+            Fault::Status(
+                413,
+                vec![],
+                r#"{"errors":[{"code":"SIZE_INVALID","message":"too big for us"}]}"#,
+            )
+        })
     });
-    let error = copy(&registries(&fake), (HOST, "app"), ("target.test", "app"), "1").await.unwrap_err();
-    assert!(error.kind == ErrorKind::TooLarge && error.detail.contains("too big for us"), "{error}");
+    let error = copy(&registries(&fake), (HOST, "app"), ("target.test", "app"), "1")
+        .await
+        .unwrap_err();
+    assert!(
+        error.kind == ErrorKind::TooLarge && error.detail.contains("too big for us"),
+        "{error}"
+    );
     assert!(error.subject.contains("target.test/app"), "{error}");
 }
 
@@ -243,8 +297,12 @@ async fn an_upload_that_is_refused_for_good_ends_with_the_registrys_words() {
 async fn a_corrupt_source_leaves_nothing_at_the_target_and_names_the_source() {
     let fake = host();
     fake.order(|seen, _| blob_get(seen).then_some(Fault::Flip(1)));
-    let error = copy(&registries(&fake), (HOST, "app"), ("target.test", "app"), "1").await.unwrap_err();
+    let error = copy(&registries(&fake), (HOST, "app"), ("target.test", "app"), "1")
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Corrupt);
     assert!(error.subject.contains("registry.test/app"), "{error}");
-    fake.with("target.test", |host| assert!(host.held.blobs.is_empty() && host.held.tags.is_empty()));
+    fake.with("target.test", |host| {
+        assert!(host.held.blobs.is_empty() && host.held.tags.is_empty())
+    });
 }

@@ -33,7 +33,13 @@ fn host(dice: &mut Jitter) -> FakeHost {
         Login::Open
     } else {
         let life = if coin() { 5 } else { 300 };
-        Login::Bearer { user: "u", password: "p", identity: "i", anonymous: true, life }
+        Login::Bearer {
+            user: "u",
+            password: "p",
+            identity: "i",
+            anonymous: true,
+            life,
+        }
     };
     FakeHost {
         login,
@@ -51,7 +57,9 @@ async fn every_run_ends_with_all_there_and_verified_or_with_an_error() {
     let (mut good, mut failed) = (0, 0);
     for seed in 0..RUNS {
         let mut dice = Jitter::new(seed);
-        let fake = Fake::default().host("source.test", host(&mut dice)).host("target.test", host(&mut dice));
+        let fake = Fake::default()
+            .host("source.test", host(&mut dice))
+            .host("target.test", host(&mut dice));
         let roots = [
             plant(&fake, "source.test", "a", "1", 2, 3, seed),
             plant(&fake, "source.test", "b", "1", 1, 3, seed),
@@ -66,7 +74,10 @@ async fn every_run_ends_with_all_there_and_verified_or_with_an_error() {
         });
         let registries = registries(&fake);
         let copies = ["a", "b", "c"].map(|n| copy(&registries, ("source.test", n), ("target.test", n), "1"));
-        let all = tokio::time::timeout(std::time::Duration::from_secs(24 * 3600), futures_util::future::join_all(copies));
+        let all = tokio::time::timeout(
+            std::time::Duration::from_secs(24 * 3600),
+            futures_util::future::join_all(copies),
+        );
         let all = all.await.unwrap_or_else(|_| panic!("seed {seed}: a run hangs"));
         fake.order(|_, _| None);
         for ((result, name), root) in all.into_iter().zip(["a", "b", "c"]).zip(&roots) {
@@ -78,7 +89,10 @@ async fn every_run_ends_with_all_there_and_verified_or_with_an_error() {
                     good += 1;
                 }
                 Err(error) => {
-                    assert!(!error.detail.is_empty() && !error.subject.is_empty(), "seed {seed} {name}: {error:?}");
+                    assert!(
+                        !error.detail.is_empty() && !error.subject.is_empty(),
+                        "seed {seed} {name}: {error:?}"
+                    );
                     // The tag may have been written before the last check failed: then it is whole.
                     let whole = held.as_ref().is_err_and(|why| why == "no tag") || held.as_ref() == Ok(&root.digest);
                     assert!(whole, "seed {seed} {name}: {held:?} after {error}");
