@@ -21,7 +21,10 @@ pub struct Host {
 
 /// Is this one of Docker Hub's names?
 pub fn is_docker_hub(host: &str) -> bool {
-    matches!(host.to_ascii_lowercase().as_str(), "docker.io" | "index.docker.io" | HUB_AUTHORITY)
+    matches!(
+        host.to_ascii_lowercase().as_str(),
+        "docker.io" | "index.docker.io" | HUB_AUTHORITY
+    )
 }
 
 /// Does a host (without port; IPv6 with or without brackets) name this machine?
@@ -29,7 +32,9 @@ pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost")
         || bare.to_ascii_lowercase().ends_with(".localhost")
-        || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// Hosts that are reached without TLS: this machine, and those that the project lists.
@@ -55,7 +60,11 @@ impl Host {
     pub fn parse(text: &str, plain_http: &PlainHttp) -> Result<Self, OciError> {
         let name = text.to_ascii_lowercase();
         if is_docker_hub(&name) {
-            return Ok(Self { name: "docker.io".to_owned(), authority: HUB_AUTHORITY.to_owned(), plain: false });
+            return Ok(Self {
+                name: "docker.io".to_owned(),
+                authority: HUB_AUTHORITY.to_owned(),
+                plain: false,
+            });
         }
         let bad = |why: &str| {
             OciError::new(ErrorKind::Protocol, "reach registry", text, why)
@@ -68,20 +77,34 @@ impl Host {
         let plain = plain_http.allows(&url)
             // A listed `host:443` or a bare host is compared with the port that TLS would use, too.
             || Url::parse(&format!("https://{name}/")).is_ok_and(|tls| plain_http.allows(&tls));
-        Ok(Self { authority: name.clone(), name, plain })
+        Ok(Self {
+            authority: name.clone(),
+            name,
+            plain,
+        })
     }
 
     /// The key under which docker's configuration keeps this host's login.
     pub fn credential_key(&self) -> &str {
-        if self.name == "docker.io" { HUB_CREDENTIAL_KEY } else { &self.name }
+        if self.name == "docker.io" {
+            HUB_CREDENTIAL_KEY
+        } else {
+            &self.name
+        }
     }
 
     /// The URL of a path below `/v2/`. `repository` must be checked already: see [`check_repository`].
     pub fn url(&self, repository: &str, rest: &str) -> Result<Url, OciError> {
         let scheme = if self.plain { "http" } else { "https" };
         let text = format!("{scheme}://{}/v2/{repository}/{rest}", self.authority);
-        Url::parse(&text)
-            .map_err(|e| OciError::new(ErrorKind::Protocol, "reach registry", &self.name, format!("{text}: {e}")))
+        Url::parse(&text).map_err(|e| {
+            OciError::new(
+                ErrorKind::Protocol,
+                "reach registry",
+                &self.name,
+                format!("{text}: {e}"),
+            )
+        })
     }
 }
 
@@ -92,7 +115,9 @@ pub fn check_repository(host: &Host, repository: &str) -> Result<(), OciError> {
         && repository.len() <= 255
         && repository.split('/').all(|part| {
             part.starts_with(|c: char| c.is_ascii_alphanumeric())
-                && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+                && part
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
         });
     if good {
         return Ok(());
@@ -109,7 +134,9 @@ pub fn check_repository(host: &Host, repository: &str) -> Result<(), OciError> {
 pub fn check_tag(subject: &str, tag: &str) -> Result<(), OciError> {
     let good = (1..=128).contains(&tag.len())
         && !tag.starts_with(['.', '-'])
-        && tag.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+        && tag
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
     if good {
         return Ok(());
     }
@@ -152,7 +179,11 @@ mod tests {
             ("myregistry.azurecr.io", "https://myregistry.azurecr.io/v2/a/x"),
         ];
         for (text, url) in cases {
-            assert_eq!(Host::parse(text, &plain).unwrap().url("a", "x").unwrap().as_str(), url, "{text}");
+            assert_eq!(
+                Host::parse(text, &plain).unwrap().url("a", "x").unwrap().as_str(),
+                url,
+                "{text}"
+            );
         }
     }
 
@@ -162,13 +193,26 @@ mod tests {
             let host = Host::parse(name, &PlainHttp::default()).unwrap();
             assert_eq!(host.name, "docker.io");
             assert_eq!(host.credential_key(), "https://index.docker.io/v1/");
-            assert_eq!(host.url("library/redis", "tags/list").unwrap().host_str(), Some("registry-1.docker.io"));
+            assert_eq!(
+                host.url("library/redis", "tags/list").unwrap().host_str(),
+                Some("registry-1.docker.io")
+            );
         }
     }
 
     #[test]
     fn what_is_no_host_is_refused() {
-        for text in ["", "https://a.test", "a.test/b", "u@a.test", "a b", "a.test:port", "a.test?x", "[::1", "a\\b"] {
+        for text in [
+            "",
+            "https://a.test",
+            "a.test/b",
+            "u@a.test",
+            "a b",
+            "a.test:port",
+            "a.test?x",
+            "[::1",
+            "a\\b",
+        ] {
             assert!(Host::parse(text, &PlainHttp::default()).is_err(), "{text:?}");
         }
     }
@@ -179,7 +223,21 @@ mod tests {
         for good in ["a", "library/redis", "a__b/c-d/e.f", "UPPER/case"] {
             assert!(check_repository(&host, good).is_ok(), "{good}");
         }
-        for bad in ["", "/a", "a/", "a//b", "../a", "a/../b", "a/.", "a?b", "a#b", "a%2e", "a b", "a@b", &"x".repeat(256)] {
+        for bad in [
+            "",
+            "/a",
+            "a/",
+            "a//b",
+            "../a",
+            "a/../b",
+            "a/.",
+            "a?b",
+            "a#b",
+            "a%2e",
+            "a b",
+            "a@b",
+            &"x".repeat(256),
+        ] {
             assert!(check_repository(&host, bad).is_err(), "{bad}");
         }
         for bad in ["", ".a", "-a", "a/b", "a:b", &"x".repeat(129)] {
