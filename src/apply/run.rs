@@ -165,12 +165,10 @@ async fn flush(planned: &Planned) -> Vec<(usize, Fault)> {
     faults
 }
 
-/// A failed step makes the run fail with 1, unless the user stopped it or something larger is wrong.
+/// A step that failed for reasons of its own (corrupt content, a lost race) makes the run fail with 1; network, disk and
+/// the like keep their code, so that whoever called knows that trying again may help.
 fn as_step_fault(fault: Fault) -> Fault {
-    match fault.kind() {
-        Kind::Interrupted | Kind::Bug | Kind::Stale => fault,
-        _ => fault.of_kind(Kind::StepsFailed),
-    }
+    if fault.kind() == Kind::Invalid { fault.of_kind(Kind::StepsFailed) } else { fault }
 }
 
 fn report(step: &crate::plan::PlanStep, outcome: StepOutcome, error: Option<String>, filled: Filled) -> StepReport {
