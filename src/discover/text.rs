@@ -73,7 +73,7 @@ pub(super) fn look(outer: &Outer<'_>, scene: Scene<'_>, collector: &mut Collecto
                 let Some(root) = tree.root else { continue };
                 // What lies beyond the bound is not looked at: it is a guess in any case.
                 let _ = walk(tree, root, Some(inside), budget, |here| {
-                    node(here, outer.tier, scene, collector)
+                    node(here, outer.tier, scene, collector);
                 });
             }
         }

@@ -143,7 +143,7 @@ mod tests {
         let mut seen = Vec::new();
         let mut budget = 100;
         walk(&trees[0], trees[0].root.unwrap(), None, &mut budget, |here| {
-            seen.push(here.pointer())
+            seen.push(here.pointer());
         })
         .unwrap();
         assert_eq!(seen, ["", "/a", "/a/0", "/a/1", "/a/1/b~1c", "/d"]);

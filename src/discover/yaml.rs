@@ -417,7 +417,7 @@ impl<'a> Builder<'a> {
                     note = Some(Note {
                         line,
                         oddity: Oddity::ComplexKey,
-                    })
+                    });
                 }
                 Some(Key::Merge(line)) => match self.nodes.get(id).map(|n| &n.value) {
                     Some(Value::Mapping(_)) => merges.push(id),
@@ -426,7 +426,7 @@ impl<'a> Builder<'a> {
                         note = Some(Note {
                             line,
                             oddity: Oddity::BadMerge,
-                        })
+                        });
                     }
                 },
                 None => return Err("a value without a key"),

@@ -2,6 +2,7 @@
 //!
 //! Each folder of `fixtures/families` has a `chart`, perhaps `values.yaml` and `discovery.toml`, and the sets
 //! `expected-images.txt` and `expected-candidates.txt`: one reference a line, sorted, derived by reading the chart.
+#![allow(clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -141,7 +141,7 @@ fn an_empty_registry_is_warned_of() {
 fn rules_that_name_what_is_no_image_are_errors() {
     let with_rule = |spec: &str| {
         run_with(&custom(spec), |d| {
-            d.rules = vec![rule(|r| r.pointer = Some("/spec/pkg".into()))]
+            d.rules = vec![rule(|r| r.pointer = Some("/spec/pkg".into()))];
         })
     };
     assert!(only_error(&with_rule("pkg: No Image")).message.contains("is no image"));

@@ -310,7 +310,7 @@ fn rules_take_what_they_name() {
             rule(|r| r.arg = Some("ex*".into())),
             rule(|r| {
                 (r.pointer, r.repository, r.tag) =
-                    (Some("/spec/db".into()), Some("repo".into()), Some("version".into()))
+                    (Some("/spec/db".into()), Some("repo".into()), Some("version".into()));
             }),
             rule(|r| (r.group, r.pointer) = (Some("acme.io".into()), Some("/**/package".into()))),
             rule(|r| (r.pointer, r.regex) = (Some("/spec/script".into()), Some(r"pull (\S+)".into()))),
@@ -346,7 +346,7 @@ fn rules_take_what_they_name() {
 #[test]
 fn a_rule_names_places_without_changing_how_sure_the_surest_tier_is() {
     let found = run_with(&deployment("image: r.io/a:1"), |d| {
-        d.rules = vec![rule(|r| r.pointer = Some("/**/image".into()))]
+        d.rules = vec![rule(|r| r.pointer = Some("/**/image".into()))];
     });
     assert_eq!(
         lines(&found.images),
