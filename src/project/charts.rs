@@ -193,7 +193,8 @@ fn unique(partials: Vec<Partial>, table: &str, faults: &mut Faults) -> Vec<Parti
     kept
 }
 
-fn file_path(
+/// A file that can be read to its end: no folder, no pipe, no device.
+pub(crate) fn file_path(
     written: &Spanned<String>,
     what: &str,
     view: &View<'_>,
@@ -201,11 +202,16 @@ fn file_path(
     faults: &mut Faults,
 ) -> Option<Spanned<Utf8PathBuf>> {
     let path = resolver.existing(written, view.document, what, faults)?;
-    if path.value.is_dir() {
-        faults.push(Fault::invalid(format!("{what} {}: is a folder", written.value)).at_opt(path.place));
-        return None;
+    if path.value.is_file() {
+        return Some(path);
     }
-    Some(path)
+    let why = if path.value.is_dir() {
+        "is a folder"
+    } else {
+        "not a regular file"
+    };
+    faults.push(Fault::invalid(format!("{what} {}: {why}", written.value)).at_opt(path.place));
+    None
 }
 
 fn chart_path(

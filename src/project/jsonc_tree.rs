@@ -44,6 +44,7 @@ pub(crate) fn parse(text: &str) -> (Node, Vec<SyntaxError>) {
                 vec![SyntaxError {
                     message: "the file holds no JSON".into(),
                     span: 0..text.len().min(1),
+                    duplicate: false,
                     first: None,
                 }],
             ),
@@ -61,6 +62,7 @@ pub(crate) fn parse(text: &str) -> (Node, Vec<SyntaxError>) {
                 vec![SyntaxError {
                     message,
                     span: range.start..range.end,
+                    duplicate: false,
                     first: None,
                 }],
             )
@@ -103,6 +105,7 @@ fn table(object: ast::Object<'_>, errors: &mut Vec<SyntaxError>) -> Table {
                 errors.push(SyntaxError {
                     message: format!("`{}` stands twice in one object", entry.key),
                     span: entry.key_span.clone(),
+                    duplicate: true,
                     first: Some(earlier.key_span.clone()),
                 });
                 *earlier = entry;

@@ -133,7 +133,8 @@ impl Loading<'_> {
         input: Option<Input>,
         whole: bool,
     ) -> Option<Project> {
-        let faults = &mut self.faults;
+        let mut unheard = Faults::new();
+        let faults = if whole { &mut self.faults } else { &mut unheard };
         let mut settings = settings.unwrap_or_else(Settings::empty);
         let mut input = input.unwrap_or_else(Input::empty);
         let image_sources = join_sources(settings.image_sources.take(), input.image_sources.take(), faults);
@@ -144,7 +145,7 @@ impl Loading<'_> {
             settings.stores
         };
         let packages = charts::join(input.packages, settings.charts, faults);
-        if packages.is_empty() && settings.images.is_empty() && whole && !faults.has_errors() {
+        if packages.is_empty() && settings.images.is_empty() && !faults.has_errors() {
             faults.push(
                 Fault::invalid("the project names no chart and no image")
                     .at_opt(self.files.first().map(Place::file_only))

@@ -7,6 +7,7 @@ use super::*;
 use crate::fault::{Fault, Faults, Severity};
 
 mod both_files;
+mod damage;
 mod example;
 mod input_file;
 mod paths;
