@@ -87,10 +87,10 @@ fn setting(view: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> Opti
         .filter_map(|file| file_path(file, "values file", view, resolver, faults))
         .collect();
     let kube_version = view.text("kube-version");
-    if let Some(version) = &kube_version {
-        if let Err(why) = names::kube_version(&version.value) {
-            faults.push(Fault::invalid(format!("charts.kube-version: {why}")).at_opt(version.place.clone()));
-        }
+    if let Some(version) = &kube_version
+        && let Err(why) = names::kube_version(&version.value)
+    {
+        faults.push(Fault::invalid(format!("charts.kube-version: {why}")).at_opt(version.place.clone()));
     }
     let chart_only = [
         "values",
@@ -256,17 +256,17 @@ pub(crate) fn join(input: Vec<Partial>, settings: Vec<Partial>, faults: &mut Fau
 
 fn lay_over(below: &mut Partial, above: Partial, faults: &mut Faults) {
     let name = above.name.value.clone();
-    if let (Written::Is(theirs), Written::Is(ours)) = (&below.path, &above.path) {
-        if theirs.value != ours.value {
-            let fault = Fault::invalid(format!("package {name}: two files name different charts"))
-                .hint("leave out `path` here: the input file has it");
-            faults.push(with_first(
-                fault,
-                ours.place.clone(),
-                theirs.place.clone(),
-                "the other chart",
-            ));
-        }
+    if let (Written::Is(theirs), Written::Is(ours)) = (&below.path, &above.path)
+        && theirs.value != ours.value
+    {
+        let fault = Fault::invalid(format!("package {name}: two files name different charts"))
+            .hint("leave out `path` here: the input file has it");
+        faults.push(with_first(
+            fault,
+            ours.place.clone(),
+            theirs.place.clone(),
+            "the other chart",
+        ));
     }
     if above.manifests != Written::Absent {
         let fault = Fault::invalid(format!("package {name}: a chart in one file, manifests in the other"))

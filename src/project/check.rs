@@ -79,8 +79,11 @@ impl Check<'_> {
 
     fn value(&mut self, node: &Node, key: &Key, path: &str) {
         match (&node.value, key.shape) {
-            (Value::Null, _) | (_, Shape::Anything) | (Value::Bool(_), Shape::Bool) => {}
-            (Value::Text(_), Shape::MaybeText) | (Value::Table(_), Shape::Values) => {}
+            (Value::Null, _)
+            | (_, Shape::Anything)
+            | (Value::Bool(_), Shape::Bool)
+            | (Value::Text(_), Shape::MaybeText)
+            | (Value::Table(_), Shape::Values) => {}
             (Value::Text(text), Shape::Text) => self.not_empty(text, node, key, path),
             (Value::Text(text), Shape::Choice(choices)) => self.choice(text, choices, node, path),
             (Value::Integer(number), Shape::Integer(least, most)) => {

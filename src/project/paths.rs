@@ -32,7 +32,7 @@ impl Resolver<'_> {
             let shown = self.show(&tried);
             let mut fault = Fault::invalid(format!("{what} {}: there is no such file or folder", written.value))
                 .at_opt(written.place.clone())
-                .hint(self.absence_hint(written, document));
+                .hint(Self::absence_hint(written, document));
             if shown != written.value {
                 fault = fault.because(format!("looked for {shown}"));
             }
@@ -94,7 +94,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn absence_hint(&self, written: &Spanned<String>, document: &Document) -> String {
+    fn absence_hint(written: &Spanned<String>, document: &Document) -> String {
         if written.value.contains('\\') {
             return "write paths with `/`, which works everywhere".into();
         }

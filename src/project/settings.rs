@@ -55,14 +55,14 @@ pub(crate) fn decode(
     let project = root.table("project");
     let text = |key: &str| project.as_ref().and_then(|view| view.text(key));
     let version = text("version");
-    if let Some(version) = &version {
-        if let Err(why) = names::version(&version.value) {
-            faults.push(
-                Fault::invalid(format!("project.version: {why}"))
-                    .at_opt(version.place.clone())
-                    .hint("write it like `version = \"1.0.0\"`"),
-            );
-        }
+    if let Some(version) = &version
+        && let Err(why) = names::version(&version.value)
+    {
+        faults.push(
+            Fault::invalid(format!("project.version: {why}"))
+                .at_opt(version.place.clone())
+                .hint("write it like `version = \"1.0.0\"`"),
+        );
     }
     Settings {
         name: text("name"),
@@ -120,10 +120,10 @@ fn images(root: &View<'_>, faults: &mut Faults) -> Vec<ExtraImage> {
                 Fault::invalid("images.reference: a reference has no spaces").at_opt(image.reference.place.clone()),
             );
         }
-        if let Some(version) = &image.version {
-            if let Err(why) = names::tag(&version.value) {
-                faults.push(Fault::invalid(format!("images.version: {why}")).at_opt(version.place.clone()));
-            }
+        if let Some(version) = &image.version
+            && let Err(why) = names::tag(&version.value)
+        {
+            faults.push(Fault::invalid(format!("images.version: {why}")).at_opt(version.place.clone()));
         }
         let store = |image: &ExtraImage| image.store.as_ref().map(|store| store.value.clone());
         let twin = images
