@@ -1,7 +1,11 @@
 //! Credentials: secrets that cannot be printed, and where they come from.
 
+mod docker_config;
+mod helper;
+mod login;
 mod secret;
 
+pub use login::{AnonymousLogin, LoginFiles, LoginState};
 pub use secret::Secret;
 
 /// What to show a registry.

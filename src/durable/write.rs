@@ -53,6 +53,13 @@ pub fn persist(file: NamedTempFile, path: &Utf8Path, sync: Sync) -> io::Result<(
     Ok(())
 }
 
+/// Makes the content of a file that is in place already durable.
+pub fn sync_file(path: &Utf8Path) -> io::Result<()> {
+    boundary("sync file");
+    // Opened for writing: some systems sync only such handles.
+    fs::OpenOptions::new().write(true).open(path)?.sync_all()
+}
+
 /// Makes a folder's entries durable; a no-op where folders cannot be synced.
 pub fn sync_dir(folder: &Utf8Path) -> io::Result<()> {
     #[cfg(unix)]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-use super::{Descriptor, OciError};
+use super::{Descriptor, Job, OciError};
 
 /// Bytes as they arrive. Not verified: whoever consumes them hashes.
 pub type ByteStream = BoxStream<'static, Result<Bytes, OciError>>;
@@ -41,4 +41,10 @@ pub trait Content: Send + Sync {
     /// A blob's bytes from an offset on. The stream may fail at any point; the caller verifies and may reopen
     /// at an offset.
     async fn blob(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, OciError>;
+
+    /// The same content, whose requests are counted into a job and announced under its step. `None` where reading
+    /// makes no requests.
+    fn for_job(&self, _job: &Job) -> Option<std::sync::Arc<dyn Content>> {
+        None
+    }
 }

@@ -2,12 +2,30 @@
 //!
 //! Knows nothing of AOSM, of projects or of steps.
 
+pub mod backoff;
 pub mod content;
+pub mod copy;
 pub mod descriptor;
+pub mod docker_archive;
 pub mod error;
+pub mod graph;
+pub mod job;
+pub mod layout;
+pub mod manifest;
+pub mod memory;
+pub mod oci_archive;
+pub mod placement;
+pub mod registry;
 pub mod source;
+pub mod target;
+pub mod verified;
 
 pub use content::{ByteStream, Content, MountOrigin, Origin};
+pub use copy::{CopyOptions, TagAs, copy_graph};
 pub use descriptor::Descriptor;
 pub use error::{ErrorKind, OciError};
+pub use job::{Filled, Guard, Job};
+pub use memory::MemoryContent;
 pub use source::{Selector, Source};
+pub use target::{Moved, Target};
+pub use verified::verified;

@@ -1,11 +1,8 @@
 //! The trait that every kind of artifact store implements, and the small values around it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio_util::sync::CancellationToken;
-
-use crate::event::{Event, Events};
+pub use crate::oci::{Filled, Guard, Job};
 use crate::oci::{Content, Descriptor, OciError};
 
 /// What sort of artifact; stores differ in which they can hold.
@@ -58,63 +55,6 @@ pub enum Observed {
     },
 }
 
-/// What a tag may hold at the moment it is written: checked right before the write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Guard {
-    /// Nothing, or the same root; anything else is a lost race ([`crate::oci::ErrorKind::Conflict`]).
-    Create,
-    /// Nothing, the same root, or this one: what the plan saw.
-    Replace(crate::digest::Digest),
-}
-
-/// What one job carries along: whose step it is, how to stop it, and counters.
-#[derive(Clone)]
-pub struct Job {
-    /// The step id, for events.
-    pub step: Arc<str>,
-    /// Where events go.
-    pub events: Events,
-    /// Stops everything.
-    pub cancel: CancellationToken,
-    /// Bytes sent to the target so far.
-    pub bytes_moved: Arc<AtomicU64>,
-    /// Bytes that the target mounted from itself.
-    pub bytes_mounted: Arc<AtomicU64>,
-    /// Requests made (0 for local stores).
-    pub requests: Arc<AtomicU64>,
-}
-
-impl Job {
-    /// A job with counters at zero.
-    pub fn new(step: impl Into<Arc<str>>, events: Events, cancel: CancellationToken) -> Self {
-        Self {
-            step: step.into(),
-            events,
-            cancel,
-            bytes_moved: Arc::default(),
-            bytes_mounted: Arc::default(),
-            requests: Arc::default(),
-        }
-    }
-
-    /// Counts bytes sent and tells the events.
-    pub fn moved(&self, bytes: u64) {
-        self.bytes_moved.fetch_add(bytes, Ordering::Relaxed);
-        self.events.emit(Event::StepProgress { step: Arc::clone(&self.step), moved: bytes });
-    }
-}
-
-/// What filling did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Filled {
-    /// Bytes sent to the store.
-    pub bytes_moved: u64,
-    /// Bytes the store took from another of its repositories.
-    pub bytes_mounted: u64,
-    /// Requests made, both sides.
-    pub requests: u64,
-}
-
 /// A place that keeps artifacts by name.
 #[async_trait::async_trait]
 pub trait ArtifactStore: Send + Sync {
@@ -144,6 +84,11 @@ pub trait ArtifactStore: Send + Sync {
         guard: &Guard,
         job: &Job,
     ) -> Result<Filled, OciError>;
+
+    /// All names it holds, sorted, where listing them costs nothing; `None` where it would.
+    async fn names(&self, _job: &Job) -> Result<Option<Vec<ArtifactName>>, OciError> {
+        Ok(None)
+    }
 
     /// Makes everything filled so far durable; called at the end of a run and when it is interrupted.
     async fn flush(&self) -> Result<(), OciError>;

@@ -1,7 +1,9 @@
 //! Artifact stores: one trait, and the kinds that implement it.
 
 mod artifact_store;
+pub mod local;
+mod registry;
 
-pub use artifact_store::{
-    ArtifactKind, ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity,
-};
+pub use artifact_store::{ArtifactKind, ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity};
+pub use local::LocalStore;
+pub use registry::RegistryStore;

@@ -1,0 +1,67 @@
+//! Manifests and configurations that were read once: content addressed, so they never go stale.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::digest::Digest;
+use crate::oci::{ByteStream, Content, Descriptor, OciError, Origin};
+
+/// Keeps small content by digest. What it gives back is verified by the reader.
+pub trait ManifestCache: Send + Sync {
+    /// The bytes of a digest, if they are kept.
+    fn get(&self, digest: &Digest) -> Option<Bytes>;
+
+    /// Keeps bytes that have this digest.
+    fn put(&self, digest: &Digest, bytes: &Bytes);
+}
+
+/// Keeps nothing.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct NoCache;
+
+impl ManifestCache for NoCache {
+    fn get(&self, _digest: &Digest) -> Option<Bytes> {
+        None
+    }
+
+    fn put(&self, _digest: &Digest, _bytes: &Bytes) {}
+}
+
+/// Content whose manifests come from the cache where it has them.
+pub(super) struct Cached {
+    pub(super) content: Arc<dyn Content>,
+    pub(super) cache: Arc<dyn ManifestCache>,
+}
+
+impl Cached {
+    /// Kept bytes, if they are what the descriptor names.
+    pub(super) fn kept(&self, descriptor: &Descriptor) -> Option<Bytes> {
+        let bytes = self.cache.get(&descriptor.digest)?;
+        let mut hasher = descriptor.digest.verifier();
+        hasher.update(&bytes);
+        let good = hasher.finish() == descriptor.digest
+            && (descriptor.size == 0 || descriptor.size == bytes.len() as u64);
+        good.then_some(bytes)
+    }
+}
+
+#[async_trait::async_trait]
+impl Content for Cached {
+    fn origin(&self) -> &Origin {
+        self.content.origin()
+    }
+
+    async fn manifest(&self, descriptor: &Descriptor) -> Result<Bytes, OciError> {
+        if let Some(bytes) = self.kept(descriptor) {
+            return Ok(bytes);
+        }
+        let bytes = self.content.manifest(descriptor).await?;
+        self.cache.put(&descriptor.digest, &bytes);
+        Ok(bytes)
+    }
+
+    async fn blob(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, OciError> {
+        self.content.blob(descriptor, offset).await
+    }
+}

@@ -1,0 +1,41 @@
+//! Two images that want one name.
+
+use std::collections::BTreeMap;
+
+use super::outcome::Located;
+use crate::fault::Fault;
+use crate::store::ArtifactName;
+
+/// An error for every name that two located images with different digests would get in one store: whichever came
+/// last would win, so nothing may move. Call it with the images of one store.
+pub fn conflicts(located: &[Located]) -> Vec<Fault> {
+    let mut by_name: BTreeMap<&ArtifactName, Vec<&Located>> = BTreeMap::new();
+    for image in located {
+        by_name.entry(&image.name).or_default().push(image);
+    }
+    let mut faults = Vec::new();
+    for (name, mut images) in by_name {
+        images.sort_by(|a, b| a.reference.cmp(&b.reference));
+        images.dedup_by(|a, b| a.digest == b.digest);
+        let Some((first, others)) = images.split_first().filter(|(_, others)| !others.is_empty()) else { continue };
+        let mut fault = Fault::invalid(format!("{name} would be {} images at once", others.len() + 1));
+        for image in std::iter::once(first).chain(others) {
+            let text = format!(
+                "{} is {} ({}/{})",
+                image.reference,
+                image.digest.short(),
+                image.source.host,
+                image.repository
+            );
+            if let Some(place) = &image.place {
+                fault = fault.label(place.clone(), text.clone());
+            }
+            fault = fault.because(text);
+        }
+        faults.push(fault.hint(
+            "the name in the store has no registry: use one of these images everywhere, give them different tags, \
+             or send them to different stores",
+        ));
+    }
+    faults
+}

@@ -1,0 +1,149 @@
+//! The messages of locating, all in one place.
+
+use super::answer::{Answer, Verdict};
+use super::request::{SourceEntry, Wanted};
+use crate::digest::Digest;
+use crate::fault::{Fault, Kind};
+use crate::lock::Lock;
+use crate::oci::{ErrorKind, OciError};
+use crate::project::ImageSource;
+use crate::reference::Candidate;
+
+/// How many names a message lists.
+const SHOWN: usize = 5;
+
+/// No source has it: every place asked, and its answer.
+pub(super) fn nowhere(wanted: &Wanted, sources: &[SourceEntry], answers: &[Answer]) -> Fault {
+    let reference = &wanted.reference;
+    let mut fault = match answers.len() {
+        0 => Fault::invalid(format!("image {reference}: there is no place to look for it")),
+        1 => Fault::invalid(format!("image {reference}: not found at the one place asked")),
+        many => Fault::invalid(format!("image {reference}: not found at any of {many} places asked")),
+    };
+    for answer in answers {
+        fault = fault.because(answer);
+    }
+    let listed: Vec<ImageSource> = sources.iter().map(|entry| entry.source.clone()).collect();
+    let denied = answers.iter().find(|answer| answer.verdict == Verdict::Denied);
+    let skipped = answers.iter().any(|answer| answer.verdict == Verdict::Skipped);
+    let hint = if sources.is_empty() {
+        "name the registries to search in image-sources".to_owned()
+    } else if let (Some(registry), None) = (reference.registry(), reference.own_source(&listed)) {
+        format!("its own registry {registry} is not searched: add it to image-sources, or copy the image to one of them")
+    } else if skipped {
+        "an optional source could not be asked: it may be there".to_owned()
+    } else if let Some(answer) = denied {
+        let host = answer.place.split('/').next().unwrap_or_default();
+        format!("a denied place may only lack your login: try docker login {host}")
+    } else {
+        "check the name and the tag, or push the image to one of these places".to_owned()
+    };
+    fault.at_opt(wanted.place.clone()).hint(hint)
+}
+
+/// A source that could not be asked; once for all images.
+pub(super) fn source_broken(entry: &SourceEntry, error: &OciError, references: &[&str]) -> Fault {
+    let images = some_of(references);
+    if entry.optional {
+        return Fault::warning(format!("optional image source {} was left out: {}", entry.source, error.detail))
+            .because(format!("not searched for {images}"))
+            .hint("images that it has too may have been taken from a later source");
+    }
+    let kind = Fault::from(error.clone()).kind();
+    let fault = Fault::new(kind, format!("image source {} cannot be asked: {}", entry.source, error.detail))
+        .because(format!("needed for {images}"));
+    let hint = error.hint.clone().unwrap_or_else(|| match error.kind {
+        ErrorKind::BadCredentials => format!("log in again: docker login {}", entry.source.host),
+        ErrorKind::Throttled => "wait a while, or lower requests-per-second in [network]".to_owned(),
+        _ => format!(
+            "sources are searched in order, so none can be passed over: try again, or set optional = true in [sources.\"{}\"]",
+            entry.source.host
+        ),
+    });
+    fault.hint(hint)
+}
+
+/// Something is there, but cannot be used.
+pub(super) fn unusable(wanted: &Wanted, error: &OciError) -> Fault {
+    Fault::from(error.clone()).context(format!("image {}", wanted.reference)).at_opt(wanted.place.clone())
+}
+
+/// A source has both readings of a reference, and they differ.
+pub(super) fn two_readings(wanted: &Wanted, entry: &SourceEntry, readings: &[(&Candidate, &Digest)]) -> Fault {
+    let reference = &wanted.reference;
+    let first = reference.path().split('/').next().unwrap_or_default();
+    let mut fault = Fault::invalid(format!(
+        "image {reference}: {:?} may be a registry's placeholder or a namespace, and {} has both readings",
+        first, entry.source
+    ));
+    for (candidate, digest) in readings {
+        fault = fault.because(format!(
+            "{}/{} is {}, to be stored as {}",
+            entry.source.host,
+            candidate.repository,
+            digest.short(),
+            candidate.store_name
+        ));
+    }
+    fault.at_opt(wanted.place.clone()).hint(format!(
+        "decide in [discovery]: registry-placeholders = [{first:?}] cuts it, namespaces = [{first:?}] keeps it"
+    ))
+}
+
+/// What deserves a word about an image that was found.
+pub(super) fn warnings(
+    wanted: &Wanted,
+    sources: &[SourceEntry],
+    hit: &SourceEntry,
+    denied: &[String],
+) -> Vec<Fault> {
+    let reference = &wanted.reference;
+    let mut warnings = Vec::new();
+    if !denied.is_empty() {
+        let mut fault = Fault::warning(format!(
+            "image {reference}: taken from {}, but an earlier source denied it, and may have another",
+            hit.source
+        ));
+        for place in denied {
+            fault = fault.because(format!("{place}: absent or denied"));
+        }
+        warnings.push(fault.at_opt(wanted.place.clone()).hint("log in there if the image should come from it"));
+    }
+    let listed: Vec<ImageSource> = sources.iter().map(|entry| entry.source.clone()).collect();
+    if let Some(own) = reference.own_source(&listed)
+        && !reference.is_own_host(&hit.source)
+    {
+        warnings.push(
+            Fault::warning(format!("image {reference}: taken from {}, not from its own registry {}", hit.source, own.host))
+                .at_opt(wanted.place.clone())
+                .hint("put its own registry first in image-sources if that is not meant"),
+        );
+    }
+    warnings
+}
+
+/// `--locked`, and there is no lock for these image sources.
+pub(super) fn lock_does_not_count(lock: Option<&Lock>, order: &[String]) -> Fault {
+    let fault = match lock {
+        None => Fault::new(Kind::Stale, "lock is missing, and nothing may be asked"),
+        Some(lock) => Fault::new(Kind::Stale, "lock was made for other image sources, so its entries do not count")
+            .because(format!("then: {}", lock.image_sources.join(", ")))
+            .because(format!("now: {}", order.join(", "))),
+    };
+    fault.hint("run aosm-build lock, and commit aosm.lock")
+}
+
+/// `--locked`, and the lock lacks an image.
+pub(super) fn not_in_lock(wanted: &Wanted) -> Fault {
+    Fault::new(Kind::Stale, format!("image {}: not in the lock, and nothing may be asked", wanted.reference))
+        .at_opt(wanted.place.clone())
+        .hint("run aosm-build lock, and commit aosm.lock")
+}
+
+fn some_of(references: &[&str]) -> String {
+    let shown = references.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    match references.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

@@ -1,0 +1,299 @@
+//! One registry as one principal: sends requests with login, permits, redirects and retries.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
+use reqwest::{Method, StatusCode, Url};
+
+use super::answer::{trouble_of, words_of};
+use super::auth::{Authenticator, Login};
+use super::gate::{Class, Gate, Permit};
+use super::host::{Host, same_origin};
+use super::retry::{Again, Tries, Trouble};
+use super::scopes::Scopes;
+use super::transport::{Body, Request, Response};
+use super::wire::{Caller, Wire};
+use crate::credentials::CredentialSource;
+use crate::oci::placement::Placements;
+use crate::oci::{ByteStream, ErrorKind, OciError};
+
+/// A request is sent on at most this often.
+const REDIRECTS: usize = 5;
+
+/// What is asked of a registry.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// In words, for messages: `read manifest`.
+    pub operation: &'static str,
+    /// On what, for messages.
+    pub subject: String,
+    /// Method.
+    pub method: Method,
+    /// Where.
+    pub url: Url,
+    /// Headers without login.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Bytes,
+    /// Scopes that it needs.
+    pub scopes: Scopes,
+}
+
+/// A good answer.
+pub struct Answer {
+    /// Status, 2xx.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: ByteStream,
+    /// The request's place at its host; to be held as long as the body is read.
+    pub permit: Option<Permit>,
+    /// Where the answer came from.
+    pub url: Url,
+}
+
+/// A registry as seen by one principal.
+pub struct Client {
+    /// The registry.
+    pub host: Host,
+    /// How much it is asked at a time; shared by all principals.
+    pub gate: Arc<Gate>,
+    /// What it holds, as far as known.
+    pub placements: Arc<Placements>,
+    wire: Arc<Wire>,
+    auth: Authenticator,
+}
+
+impl Client {
+    /// A client; nothing is sent yet.
+    pub fn new(host: Host, gate: Arc<Gate>, wire: Arc<Wire>, credentials: Arc<dyn CredentialSource>) -> Self {
+        let auth = Authenticator::new(host.clone(), credentials, Arc::clone(&wire));
+        Self {
+            host,
+            gate,
+            placements: Arc::default(),
+            wire,
+            auth,
+        }
+    }
+
+    /// Who reads and writes here; never a secret.
+    pub fn principal(&self) -> String {
+        self.auth.principal()
+    }
+
+    /// What all clients share.
+    pub fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    /// Asks for something small, trying again where that may help. Everything but 2xx is an error.
+    pub async fn ask(&self, ask: Ask, caller: &Caller) -> Result<Answer, OciError> {
+        self.ask_within(ask, None, caller).await
+    }
+
+    /// The same, within a permit that the caller holds (a download's).
+    pub async fn ask_within(&self, mut ask: Ask, held: Option<&Permit>, caller: &Caller) -> Result<Answer, OciError> {
+        let mut tries = Tries::default();
+        let mut logins = 0;
+        loop {
+            // Dropped after this try: nobody holds a place while it waits to try again.
+            let first = self.auth.first().await;
+            let login = self.auth.login(&ask.scopes, caller).await?;
+            let permit = if held.is_some() {
+                None
+            } else {
+                Some(self.gate.enter(Class::Small).await)
+            };
+            self.gate.pause().await;
+            let sent = self.follow(&ask, login.as_ref(), caller).await;
+            let trouble = match sent {
+                Ok((response, url)) if response.status.is_success() => {
+                    self.auth.accepted();
+                    self.gate.answered();
+                    let Response { status, headers, body } = response;
+                    return Ok(Answer {
+                        status,
+                        headers,
+                        body,
+                        permit,
+                        url,
+                    });
+                }
+                Ok((response, url)) => {
+                    let elsewhere = !same_origin(&url, &ask.url);
+                    if response.status == StatusCode::UNAUTHORIZED && !elsewhere {
+                        let words = words_of(response.body).await;
+                        drop(permit);
+                        let refused = self
+                            .auth
+                            .refused(&response.headers, login.as_ref(), &mut ask.scopes, &mut logins)
+                            .await;
+                        match refused {
+                            Ok(()) => continue,
+                            Err(Some(error)) => return Err(error),
+                            Err(None) => self.denied(
+                                trouble_of(response.status, &response.headers, &words, false),
+                                login.is_some(),
+                            ),
+                        }
+                    } else {
+                        self.auth.accepted();
+                        let words = words_of(response.body).await;
+                        drop(permit);
+                        let trouble = trouble_of(response.status, &response.headers, &words, elsewhere);
+                        if trouble.kind == ErrorKind::Denied {
+                            self.denied(trouble, login.is_some())
+                        } else {
+                            trouble
+                        }
+                    }
+                }
+                Err(trouble) => {
+                    drop(permit);
+                    trouble
+                }
+            };
+            drop(first);
+            let error = self.error(&ask, &trouble);
+            let Some(delay) = self.wire.next_try(&mut tries, trouble.again) else {
+                return Err(error);
+            };
+            if matches!(trouble.again, Again::Throttled(_)) {
+                self.gate.throttled(delay);
+            }
+            caller.retrying(tries.failed(), delay, error.to_string());
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    /// Sends one streamed upload, once: what a failure means is decided by the caller, who can ask what arrived.
+    /// Credentials go along only to the registry itself.
+    pub async fn upload(
+        &self,
+        ask: &Ask,
+        length: u64,
+        stream: ByteStream,
+        caller: &Caller,
+    ) -> Result<Response, Result<Trouble, OciError>> {
+        let home = self.host.url("x", "").map_err(Err)?;
+        let login = if same_origin(&home, &ask.url) {
+            self.auth.login(&ask.scopes, caller).await.map_err(Err)?
+        } else {
+            None
+        };
+        self.gate.pause().await;
+        let mut headers = ask.headers.clone();
+        if let Some(login) = &login {
+            headers.insert(AUTHORIZATION, login.header.clone());
+        }
+        let body = if length == 0 {
+            Body::Bytes(Bytes::new())
+        } else {
+            Body::Stream { length, stream }
+        };
+        let request = Request {
+            method: ask.method.clone(),
+            url: ask.url.clone(),
+            headers,
+            body,
+        };
+        let response = self.wire.exchange(request, caller).await.map_err(Ok)?;
+        if response.status == StatusCode::UNAUTHORIZED && login.is_some() {
+            // The token ran out on the way, perhaps: the next try gets a new one.
+            let (mut scopes, mut logins) = (ask.scopes.clone(), 0);
+            if let Err(Some(error)) = self
+                .auth
+                .refused(&response.headers, login.as_ref(), &mut scopes, &mut logins)
+                .await
+            {
+                return Err(Err(error));
+            }
+        }
+        Ok(response)
+    }
+
+    /// One request, followed where it is sent on. Only reading is sent on, and credentials stay at the registry.
+    async fn follow(&self, ask: &Ask, login: Option<&Login>, caller: &Caller) -> Result<(Response, Url), Trouble> {
+        let home = self.host.url("x", "").ok();
+        let mut url = ask.url.clone();
+        for _ in 0..=REDIRECTS {
+            let mut headers = ask.headers.clone();
+            if let Some(login) = login.filter(|_| home.as_ref().is_some_and(|home| same_origin(home, &url))) {
+                headers.insert(AUTHORIZATION, login.header.clone());
+            }
+            let request = Request {
+                method: ask.method.clone(),
+                url: url.clone(),
+                headers,
+                body: Body::Bytes(ask.body.clone()),
+            };
+            let response = self.wire.exchange(request, caller).await?;
+            let sent_on = matches!(response.status.as_u16(), 301 | 302 | 303 | 307 | 308)
+                && (ask.method == Method::GET || ask.method == Method::HEAD);
+            if !sent_on {
+                return Ok((response, url));
+            }
+            url = self.location(&url, &response.headers).ok_or_else(|| Trouble {
+                kind: ErrorKind::Protocol,
+                detail: format!("{} without a usable Location", response.status.as_u16()),
+                hint: None,
+                again: Again::No,
+            })?;
+        }
+        Err(Trouble {
+            kind: ErrorKind::Protocol,
+            detail: format!("sent on more than {REDIRECTS} times"),
+            hint: None,
+            again: Again::No,
+        })
+    }
+
+    /// Where an answer points to. A registry behind a proxy that ends TLS may name itself with `http`: the name
+    /// counts, TLS stays.
+    pub fn location(&self, base: &Url, headers: &HeaderMap) -> Option<Url> {
+        let mut url = base.join(headers.get(LOCATION)?.to_str().ok()?).ok()?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return None;
+        }
+        // Credentials in a URL would be sent as a login.
+        url.set_username("").ok()?;
+        url.set_password(None).ok()?;
+        let home = self.host.url("x", "").ok()?;
+        if home.scheme() == "https"
+            && url.scheme() == "http"
+            && url.host_str() == home.host_str()
+            && matches!(url.port(), None | Some(80 | 443))
+        {
+            url.set_port(None).ok()?;
+            url.set_scheme("https").ok()?;
+            url.set_port(home.port()).ok()?;
+        }
+        Some(url)
+    }
+
+    fn denied(&self, trouble: Trouble, logged_in: bool) -> Trouble {
+        let hint = if logged_in {
+            "the login is good, so the repository does not exist or the login has no right to it".to_owned()
+        } else {
+            format!(
+                "no login was found: the repository does not exist, or needs docker login {}",
+                self.host.name
+            )
+        };
+        Trouble {
+            kind: ErrorKind::Denied,
+            hint: Some(hint),
+            ..trouble
+        }
+    }
+
+    /// The error of a trouble that stayed.
+    pub fn error(&self, ask: &Ask, trouble: &Trouble) -> OciError {
+        let mut error = OciError::new(trouble.kind, ask.operation, &ask.subject, &trouble.detail);
+        error.hint.clone_from(&trouble.hint);
+        error
+    }
+}

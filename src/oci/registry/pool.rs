@@ -1,0 +1,128 @@
+//! All registries of a run: one client per host and way to log in, so that everything that goes to one host shares
+//! its permits, its tokens and what is known to be there.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::client::Client;
+use super::content::RegistrySource;
+use super::gate::Gate;
+use super::host::{Host, PlainHttp};
+use super::http::HttpTransport;
+use super::retry::RetryPolicy;
+use super::transport::Transport;
+use super::wire::Wire;
+use crate::credentials::{AnonymousLogin, CredentialSource, LoginFiles, LoginState};
+use crate::oci::backoff::Jitter;
+use crate::oci::{Job, OciError};
+use crate::project::{Auth, Network};
+
+/// Requests to one host at a time: measured best at 20 ms round trip.
+pub const REQUESTS_AT_ONCE: usize = 16;
+
+/// What can be set for all registries.
+#[derive(Debug, Clone)]
+pub struct RegistryOptions {
+    /// Requests to one host at a time, lowered where the host answers 429.
+    pub requests_at_once: usize,
+    /// When and how often to try again.
+    pub retry: RetryPolicy,
+    /// Seed of the jitter; `None` for a different one in each process.
+    pub seed: Option<u64>,
+    /// Where logins are kept.
+    pub logins: LoginFiles,
+}
+
+impl Default for RegistryOptions {
+    fn default() -> Self {
+        Self {
+            requests_at_once: REQUESTS_AT_ONCE,
+            retry: RetryPolicy::default(),
+            seed: None,
+            logins: LoginFiles::from_env(),
+        }
+    }
+}
+
+/// All registries of a run.
+pub struct Registries {
+    wire: Arc<Wire>,
+    options: RegistryOptions,
+    per_second: Option<u32>,
+    gates: Mutex<HashMap<String, Arc<Gate>>>,
+    clients: Mutex<HashMap<(String, &'static str), Arc<Client>>>,
+}
+
+impl Registries {
+    /// Registries over real sockets. Nothing is read or sent before the first request.
+    pub fn new(network: &Network, options: RegistryOptions) -> Arc<Self> {
+        // Uploads and downloads of one host have places of their own.
+        let transport = Arc::new(HttpTransport::new(network, options.requests_at_once.saturating_mul(2)));
+        Self::with_transport(transport, network, options)
+    }
+
+    /// Registries over any transport.
+    pub fn with_transport(transport: Arc<dyn Transport>, network: &Network, options: RegistryOptions) -> Arc<Self> {
+        let plain_http = PlainHttp::new(network.plain_http.iter().cloned());
+        let seed = options.seed.unwrap_or_else(Jitter::process_seed);
+        Arc::new(Self {
+            wire: Arc::new(Wire::new(transport, options.retry, plain_http, seed)),
+            options,
+            per_second: network.requests_per_second,
+            gates: Mutex::default(),
+            clients: Mutex::default(),
+        })
+    }
+
+    /// The client of a host: the same one each time.
+    pub fn client(&self, host: &str, auth: Auth) -> Result<Arc<Client>, OciError> {
+        let host = Host::parse(host, &self.wire.plain_http)?;
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        // By what decides the credentials: two ways that lead to the same login share everything.
+        let key = match auth {
+            Auth::Auto => "login",
+            Auth::DockerConfig => "docker-config",
+            Auth::Anonymous => "anonymous",
+        };
+        let key = (host.name.clone(), key);
+        if let Some(client) = clients.get(&key) {
+            return Ok(Arc::clone(client));
+        }
+        let credentials: Arc<dyn CredentialSource> = match auth {
+            Auth::Anonymous => Arc::new(AnonymousLogin),
+            Auth::Auto | Auth::DockerConfig => Arc::new(LoginState::new(
+                &host.name,
+                host.credential_key(),
+                self.options.logins.clone(),
+                auth == Auth::DockerConfig,
+            )),
+        };
+        let client = Arc::new(Client::new(
+            host.clone(),
+            self.gate(&host.name),
+            Arc::clone(&self.wire),
+            credentials,
+        ));
+        clients.insert(key, Arc::clone(&client));
+        Ok(client)
+    }
+
+    /// One gate a host, whoever logs in.
+    fn gate(&self, host: &str) -> Arc<Gate> {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        let gate = gates
+            .entry(host.to_owned())
+            .or_insert_with(|| Arc::new(Gate::new(self.options.requests_at_once, self.per_second)));
+        Arc::clone(gate)
+    }
+
+    /// A registry as a source of images. Requests are counted into the job and end when it is cancelled.
+    pub fn source(&self, host: &str, auth: Auth, job: &Job) -> Result<RegistrySource, OciError> {
+        Ok(RegistrySource::new(self.client(host, auth)?, host, job.clone()))
+    }
+
+    /// Requests sent so far, by everybody.
+    pub fn requests(&self) -> u64 {
+        self.wire.sent()
+    }
+}

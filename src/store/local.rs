@@ -1,0 +1,139 @@
+//! The local store: an OCI image layout folder (image-spec, image-layout.md).
+//!
+//! Entries are named `repository:tag` by `org.opencontainers.image.ref.name`, so that skopeo reads
+//! `oci:FOLDER:release/contoso-a:1.0.0` and every OCI tool reads by digest. Invariants:
+//!
+//! - A blob lies under its digest only when it is whole: it is written aside (`.tmp/` in the store, the same disk),
+//!   hashed on the way and renamed.
+//! - A tag is in `index.json` only when everything below it is on disk: blobs are synced in batches, then the index
+//!   is replaced in one step and synced. Until then the tag does not count as there, so a kill or power cut
+//!   at any instant leaves at most blobs without a tag, and the next run finds and keeps those.
+//! - Several processes may fill one store: the index is read again, merged and written under a file lock.
+//! - Nothing is trusted for being there: a blob counts when its content was hashed and its stat has not changed
+//!   since. Nothing is ever deleted, save temporary files of killed runs.
+
+mod blobs;
+mod check;
+mod files;
+mod stamp;
+mod tags;
+mod target;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{ArtifactKind, ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity};
+use crate::digest::FileDigests;
+use crate::oci::layout::FolderContent;
+use crate::oci::{Content, CopyOptions, Descriptor, ErrorKind, OciError, TagAs, copy_graph};
+
+use blobs::Blobs;
+use files::Files;
+use tags::Tags;
+use target::LocalTarget;
+
+/// An image layout folder as an artifact store. Made on the first fill.
+#[derive(Debug)]
+pub struct LocalStore {
+    name: String,
+    identity: StoreIdentity,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    files: Files,
+    blobs: Blobs,
+    tags: Tags,
+}
+
+impl LocalStore {
+    /// A store named `name` in the folder `path` (absolute). `digests` remembers which blobs were hashed, as long
+    /// as their stat is unchanged; without one ([`crate::digest::ReadFiles`]) every process hashes anew.
+    pub fn new(name: impl Into<String>, path: impl Into<Utf8PathBuf>, digests: Arc<dyn FileDigests>) -> Self {
+        let path = path.into();
+        let inner = Inner {
+            files: Files::new(path.clone()),
+            blobs: Blobs::new(path.clone(), digests),
+            tags: Tags::default(),
+        };
+        Self { name: name.into(), identity: StoreIdentity(format!("layout:{path}")), inner: Arc::new(inner) }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Utf8Path {
+        self.inner.files.root()
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, OciError> + Send + 'static,
+    ) -> Result<T, OciError> {
+        let inner = Arc::clone(&self.inner);
+        match tokio::task::spawn_blocking(move || work(&inner)).await {
+            Ok(result) => result,
+            Err(e) => Err(OciError::new(ErrorKind::Cancelled, "use store", self.path().as_str(), e.to_string())),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl ArtifactStore for LocalStore {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn identity(&self) -> &StoreIdentity {
+        &self.identity
+    }
+
+    fn holds(&self, _kind: ArtifactKind) -> bool {
+        true
+    }
+
+    async fn observe(&self, name: &ArtifactName, thorough: bool, job: &Job) -> Result<Observed, OciError> {
+        let (name, cancel) = (name.to_string(), job.cancel.clone());
+        self.blocking(move |inner| {
+            let Some(root) = inner.tags.held(&inner.files, &name)? else { return Ok(Observed::Absent) };
+            Ok(match check::why_damaged(&inner.blobs, &root, thorough, &cancel)? {
+                Some(why) => Observed::Damaged { root, why },
+                None => Observed::Present(root),
+            })
+        })
+        .await
+    }
+
+    async fn content(&self, _repository: &str, _job: &Job) -> Result<Arc<dyn Content>, OciError> {
+        Ok(Arc::new(FolderContent::new(self.path())))
+    }
+
+    async fn fill(
+        &self,
+        name: &ArtifactName,
+        root: &Descriptor,
+        content: Arc<dyn Content>,
+        guard: &Guard,
+        job: &Job,
+    ) -> Result<Filled, OciError> {
+        let (tag, wanted, allowed) = (name.to_string(), root.clone(), guard.clone());
+        self.blocking(move |inner| {
+            inner.files.prepare()?;
+            // Asked early too: a refused tag should not cost a copy.
+            inner.tags.check(&inner.files, &tag, &wanted, &allowed)
+        })
+        .await?;
+        let target = LocalTarget::new(Arc::clone(&self.inner), name.repository.clone());
+        let tag_as = TagAs { tag: &name.tag, guard };
+        copy_graph(&content, &target, root, Some(tag_as), CopyOptions::default(), job).await?;
+        self.blocking(|inner| inner.tags.flush_when_many(&inner.files, &inner.blobs)).await?;
+        Ok(job.filled())
+    }
+
+    async fn flush(&self) -> Result<(), OciError> {
+        self.blocking(|inner| inner.tags.flush(&inner.files, &inner.blobs)).await
+    }
+}

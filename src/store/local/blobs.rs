@@ -1,0 +1,201 @@
+//! Blobs of the store: whether one is whole, and writing one so that it is.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io::{self, Read as _};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use camino::Utf8PathBuf;
+use tempfile::NamedTempFile;
+
+use super::files::Files;
+use super::stamp::Stamp;
+use crate::digest::{Digest, FileDigests};
+use crate::durable::{self, Sync};
+use crate::oci::layout::blob_path;
+use crate::oci::{Descriptor, OciError};
+
+/// What the stat table remembers about a blob: the digest that its content was found to have.
+const PURPOSE: &str = "layout-blob/1";
+
+/// How many files are synced at a time.
+const SYNCS: usize = 4;
+
+/// How a blob was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum State {
+    /// Whole: its content was hashed, now or before its stat last changed.
+    Whole,
+    /// Not there.
+    Missing,
+    /// There, but not what its name says; why, in words.
+    Damaged(String),
+}
+
+/// The blobs of one store, and what this process knows of them.
+pub(super) struct Blobs {
+    root: Utf8PathBuf,
+    digests: Arc<dyn FileDigests>,
+    known: Mutex<HashMap<Digest, Known>>,
+    /// Blobs that tags of this process rely on and that may not have reached the disk.
+    unsynced: Mutex<BTreeSet<Digest>>,
+    /// One writer a blob.
+    writers: Mutex<HashMap<Digest, Weak<tokio::sync::Mutex<()>>>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    stamp: Stamp,
+    /// Its bytes were read by this process.
+    read: bool,
+}
+
+impl std::fmt::Debug for Blobs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Blobs({})", self.root)
+    }
+}
+
+impl Blobs {
+    pub(super) fn new(root: Utf8PathBuf, digests: Arc<dyn FileDigests>) -> Self {
+        Self { root, digests, known: Mutex::default(), unsynced: Mutex::default(), writers: Mutex::default() }
+    }
+
+    pub(super) fn path(&self, digest: &Digest) -> Utf8PathBuf {
+        blob_path(&self.root, digest)
+    }
+
+    /// How a blob is; `thorough` reads its bytes even if its stat says that nothing changed.
+    pub(super) fn state(&self, blob: &Descriptor, thorough: bool) -> io::Result<State> {
+        let path = self.path(&blob.digest);
+        let metadata = match std::fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(State::Missing),
+            Err(e) => return Err(e),
+        };
+        if !metadata.is_file() {
+            return Ok(State::Damaged("is not a file".to_owned()));
+        }
+        if metadata.len() != blob.size {
+            return Ok(State::Damaged(format!("has {} bytes instead of {}", metadata.len(), blob.size)));
+        }
+        let stamp = Stamp::of(&metadata);
+        if self.is_known(&blob.digest, &stamp, thorough) {
+            return Ok(State::Whole);
+        }
+        if !thorough && self.digests.remembered(&path, PURPOSE).as_deref() == Some(blob.digest.as_str()) {
+            self.know(&blob.digest, stamp, false);
+            return Ok(State::Whole);
+        }
+        let found = if blob.digest.algorithm() == "sha256" && !thorough {
+            self.digests.file_digest(&path)?.0
+        } else {
+            hash(&path, &blob.digest)?
+        };
+        if found != blob.digest {
+            return Ok(State::Damaged(format!("has content with the digest {}", found.short())));
+        }
+        self.digests.remember(&path, PURPOSE, blob.digest.as_str());
+        self.know(&blob.digest, stamp, true);
+        Ok(State::Whole)
+    }
+
+    /// Gives a temporary file with verified content its name.
+    pub(super) fn settle(&self, files: &Files, temporary: NamedTempFile, digest: &Digest) -> Result<(), OciError> {
+        let path = self.path(digest);
+        let settle = || {
+            if let Some(folder) = path.parent() {
+                durable::create_dir_all(folder)?;
+            }
+            durable::persist(temporary, &path, Sync::No)?;
+            std::fs::metadata(&path)
+        };
+        let metadata = settle().map_err(|e| files.failed("write store", &e))?;
+        self.digests.remember(&path, PURPOSE, digest.as_str());
+        self.know(digest, Stamp::of(&metadata), true);
+        self.rely_on(digest);
+        Ok(())
+    }
+
+    /// A tag will need this blob: it must be synced before. Also for one found there, as the run that wrote it may
+    /// have been killed before its sync.
+    pub(super) fn rely_on(&self, digest: &Digest) {
+        self.unsynced.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone());
+    }
+
+    /// The lock of a blob's writer.
+    pub(super) fn writer(&self, digest: &Digest) -> Arc<tokio::sync::Mutex<()>> {
+        let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(writer) = writers.get(digest).and_then(Weak::upgrade) {
+            return writer;
+        }
+        writers.retain(|_, writer| writer.strong_count() > 0);
+        let writer = Arc::new(tokio::sync::Mutex::new(()));
+        writers.insert(digest.clone(), Arc::downgrade(&writer));
+        writer
+    }
+
+    /// Brings everything relied on to the disk, names included. On failure all of it stays to be synced.
+    pub(super) fn sync(&self, files: &Files) -> Result<(), OciError> {
+        let digests: Vec<Digest> = {
+            let unsynced = self.unsynced.lock().unwrap_or_else(PoisonError::into_inner);
+            unsynced.iter().cloned().collect()
+        };
+        if digests.is_empty() {
+            return Ok(());
+        }
+        self.sync_files(&digests).and_then(|()| self.sync_folders(&digests)).map_err(|e| files.failed("sync store", &e))?;
+        let mut unsynced = self.unsynced.lock().unwrap_or_else(PoisonError::into_inner);
+        for digest in &digests {
+            unsynced.remove(digest);
+        }
+        Ok(())
+    }
+
+    /// Several at a time: a file system then commits them together.
+    fn sync_files(&self, digests: &[Digest]) -> io::Result<()> {
+        let share = digests.len().div_ceil(SYNCS).max(1);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = digests
+                .chunks(share)
+                .map(|part| scope.spawn(|| part.iter().try_for_each(|digest| durable::sync_file(&self.path(digest)))))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|_| Err(io::Error::other("a sync thread died"))))
+                .collect()
+        })
+    }
+
+    fn sync_folders(&self, digests: &[Digest]) -> io::Result<()> {
+        let algorithms: BTreeSet<&str> = digests.iter().map(Digest::algorithm).collect();
+        let blobs = self.root.join("blobs");
+        for algorithm in algorithms {
+            durable::sync_dir(&blobs.join(algorithm))?;
+        }
+        durable::sync_dir(&blobs)?;
+        durable::sync_dir(&self.root)
+    }
+
+    fn is_known(&self, digest: &Digest, stamp: &Stamp, thorough: bool) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(digest).is_some_and(|known| known.stamp == *stamp && (known.read || !thorough))
+    }
+
+    fn know(&self, digest: &Digest, stamp: Stamp, read: bool) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), Known { stamp, read });
+    }
+}
+
+fn hash(path: &Utf8PathBuf, digest: &Digest) -> io::Result<Digest> {
+    let mut file = std::fs::File::open(path)?;
+    let mut hasher = digest.verifier();
+    let mut buffer = vec![0_u8; 128 * 1024];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.finish()),
+            Ok(n) => hasher.update(buffer.get(..n).unwrap_or_default()),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The tags of the store: what is on disk, and what waits to be written there.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::blobs::Blobs;
+use super::files::Files;
+use super::stamp::Stamp;
+use crate::digest::Digest;
+use crate::durable::{self, Sync};
+use crate::oci::layout::{LayoutIndex, REF_NAME};
+use crate::oci::{Descriptor, ErrorKind, Guard, OciError};
+
+/// With this many tags waiting they are written: what a kill costs at most.
+const MANY: usize = 64;
+
+/// Tags of one store.
+#[derive(Debug, Default)]
+pub(super) struct Tags {
+    disk: Mutex<Option<Held>>,
+    waiting: Mutex<Waiting>,
+    /// One flush at a time within this process; between processes the file lock sees to it.
+    flushing: Mutex<()>,
+}
+
+/// The index as it was read, with the stat it had.
+#[derive(Debug, Clone)]
+struct Held {
+    stamp: Option<Stamp>,
+    by_name: Arc<HashMap<String, Descriptor>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    tags: BTreeMap<String, (Descriptor, Guard)>,
+    /// Races lost at an earlier flush, for the last one to report.
+    lost: Vec<OciError>,
+}
+
+impl Tags {
+    /// What a name holds on disk.
+    pub(super) fn held(&self, files: &Files, name: &str) -> Result<Option<Descriptor>, OciError> {
+        Ok(self.read(files)?.get(name).cloned())
+    }
+
+    /// May `name` be given to `root`? Looks at the disk and at what waits.
+    pub(super) fn check(
+        &self,
+        files: &Files,
+        name: &str,
+        root: &Descriptor,
+        guard: &Guard,
+    ) -> Result<(), OciError> {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).tags.get(name).cloned();
+        if let Some((other, _)) = waiting {
+            // Within one run nothing may replace what the run itself put there.
+            return allow(name, &other.digest, root, &Guard::Create);
+        }
+        match self.held(files, name)? {
+            Some(held) => allow(name, &held.digest, root, guard),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets a name wait to be written. Everything below `root` is in place.
+    pub(super) fn add(&self, files: &Files, name: &str, root: &Descriptor, guard: &Guard) -> Result<(), OciError> {
+        self.check(files, name, root, guard)?;
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        match waiting.tags.get(name) {
+            Some((other, _)) => allow(name, &other.digest, root, &Guard::Create),
+            None => {
+                let plain = Descriptor::new(root.media_type.clone(), root.digest.clone(), root.size);
+                waiting.tags.insert(name.to_owned(), (plain, guard.clone()));
+                Ok(())
+            }
+        }
+    }
+
+    /// Flushes when many tags wait. Races lost are left for [`Self::flush`], since they are another step's.
+    pub(super) fn flush_when_many(&self, files: &Files, blobs: &Blobs) -> Result<(), OciError> {
+        let count = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).tags.len();
+        if count < MANY { Ok(()) } else { self.write_waiting(files, blobs) }
+    }
+
+    /// Brings blobs and then tags to the disk. A tag that somebody else wrote meanwhile, against its guard, is left
+    /// alone and reported; the others are written.
+    pub(super) fn flush(&self, files: &Files, blobs: &Blobs) -> Result<(), OciError> {
+        self.write_waiting(files, blobs)?;
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lost = std::mem::take(&mut waiting.lost).into_iter();
+        let Some(mut first) = lost.next() else { return Ok(()) };
+        for other in lost {
+            first.detail = format!("{}; {}: {}", first.detail, other.subject, other.detail);
+        }
+        Err(first)
+    }
+
+    fn write_waiting(&self, files: &Files, blobs: &Blobs) -> Result<(), OciError> {
+        let _one = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        // Copied, not taken: should anything fail, they still wait.
+        let tags = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).tags.clone();
+        blobs.sync(files)?;
+        if tags.is_empty() {
+            return Ok(());
+        }
+        let lock = files.lock_index()?;
+        let mut index = files.read_index()?;
+        let held = by_name(&index);
+        let mut lost = Vec::new();
+        let mut changes: BTreeMap<&str, &Descriptor> = BTreeMap::new();
+        for (name, (root, guard)) in &tags {
+            match held.get(name) {
+                Some(there) if there.digest == root.digest => {}
+                Some(there) => match allow(name, &there.digest, root, guard) {
+                    Ok(()) => _ = changes.insert(name, root),
+                    Err(error) => lost.push(error),
+                },
+                None => _ = changes.insert(name, root),
+            }
+        }
+        if !changes.is_empty() {
+            merge(&mut index, &changes);
+            let bytes = to_bytes(&index).map_err(|e| files.failed("write store", &e.into()))?;
+            durable::write(&files.index_path(), &bytes, Sync::Yes).map_err(|e| files.failed("write store", &e))?;
+        }
+        drop(lock);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.tags.retain(|name, (root, _)| tags.get(name).is_none_or(|(done, _)| done.digest != root.digest));
+        waiting.lost.extend(lost);
+        Ok(())
+    }
+
+    /// The index on disk, read again only when its stat changed.
+    fn read(&self, files: &Files) -> Result<Arc<HashMap<String, Descriptor>>, OciError> {
+        let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = std::fs::metadata(files.index_path()).ok().map(|m| Stamp::of(&m));
+        if let Some(held) = disk.as_ref().filter(|held| held.stamp == stamp) {
+            return Ok(Arc::clone(&held.by_name));
+        }
+        let by_name = Arc::new(by_name(&files.read_index()?));
+        *disk = Some(Held { stamp, by_name: Arc::clone(&by_name) });
+        Ok(by_name)
+    }
+}
+
+fn allow(name: &str, held: &Digest, root: &Descriptor, guard: &Guard) -> Result<(), OciError> {
+    if guard.allows(held, &root.digest) {
+        return Ok(());
+    }
+    let detail = format!("it names {held}, not what was planned for; {} was to be written", root.digest);
+    Err(OciError::new(ErrorKind::Conflict, "tag", name, detail)
+        .hint("somebody else filled this store meanwhile: look at a new plan"))
+}
+
+/// The first entry of a name counts, as for other readers.
+fn by_name(index: &LayoutIndex) -> HashMap<String, Descriptor> {
+    let mut names = HashMap::new();
+    for entry in &index.manifests {
+        if let Some(name) = entry.annotations.get(REF_NAME) {
+            let root = Descriptor::new(entry.media_type.clone(), entry.digest.clone(), entry.size);
+            names.entry(name.clone()).or_insert(root);
+        }
+    }
+    names
+}
+
+/// Puts changes into an index; everything that others wrote there stays.
+fn merge(index: &mut LayoutIndex, changes: &BTreeMap<&str, &Descriptor>) {
+    index.manifests.retain(|entry| {
+        entry.annotations.get(REF_NAME).is_none_or(|name| !changes.contains_key(name.as_str()))
+    });
+    for (name, root) in changes {
+        let mut entry = (*root).clone();
+        entry.annotations.insert(REF_NAME.to_owned(), (*name).to_owned());
+        index.manifests.push(entry);
+    }
+    // Named ones first, by name: the same content gives the same bytes whatever the order it came in.
+    index.manifests.sort_by(|a, b| {
+        let key = |d: &Descriptor| {
+            let name = d.annotations.get(REF_NAME).cloned();
+            (name.is_none(), name, d.digest.clone())
+        };
+        key(a).cmp(&key(b))
+    });
+}
+
+fn to_bytes(index: &LayoutIndex) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(index)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}

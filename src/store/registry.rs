@@ -1,0 +1,125 @@
+//! A registry as artifact store.
+
+use std::sync::Arc;
+
+use super::artifact_store::{ArtifactKind, ArtifactName, ArtifactStore, Observed, StoreIdentity};
+use crate::oci::copy::find_missing;
+use crate::oci::registry::{Caller, Client, Registries, RegistryContent, RegistryTarget, Repository, stoppable};
+use crate::oci::{
+    Content, CopyOptions, Descriptor, ErrorKind, Filled, Guard, Job, OciError, Selector, TagAs, copy_graph,
+};
+use crate::project::Auth;
+
+/// Artifacts in an OCI registry, under a path prefix.
+pub struct RegistryStore {
+    name: String,
+    identity: StoreIdentity,
+    client: Arc<Client>,
+    prefix: String,
+    options: CopyOptions,
+}
+
+impl RegistryStore {
+    /// A store; `prefix` stands before every repository and may be empty. Nothing is asked yet.
+    pub fn new(
+        registries: &Registries,
+        name: impl Into<String>,
+        host: &str,
+        prefix: &str,
+        auth: Auth,
+        options: CopyOptions,
+    ) -> Result<Self, OciError> {
+        let client = registries.client(host, auth)?;
+        let prefix = prefix.trim_matches('/').to_owned();
+        let identity = StoreIdentity(format!("registry:{}/{prefix}", client.host.name));
+        Ok(Self {
+            name: name.into(),
+            identity,
+            client,
+            prefix,
+            options,
+        })
+    }
+
+    fn repository(&self, name: &str) -> Result<Repository, OciError> {
+        if self.prefix.is_empty() {
+            return Repository::writing(&self.client, name);
+        }
+        Repository::writing(&self.client, &format!("{}/{name}", self.prefix))
+    }
+
+    async fn check_below(&self, root: Descriptor, repository: Repository, job: &Job) -> Result<Observed, OciError> {
+        let content: Arc<dyn Content> = Arc::new(RegistryContent::new(repository.clone(), job));
+        let target = RegistryTarget::new(repository);
+        Ok(match find_missing(&content, &target, &root, job).await? {
+            None => Observed::Present(root),
+            Some(why) => Observed::Damaged { root, why },
+        })
+    }
+}
+
+#[async_trait::async_trait]
+impl ArtifactStore for RegistryStore {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn identity(&self) -> &StoreIdentity {
+        &self.identity
+    }
+
+    fn holds(&self, kind: ArtifactKind) -> bool {
+        match kind {
+            ArtifactKind::Image | ArtifactKind::Chart => true,
+        }
+    }
+
+    async fn observe(&self, name: &ArtifactName, thorough: bool, job: &Job) -> Result<Observed, OciError> {
+        let repository = self.repository(&name.repository)?;
+        let label = Arc::clone(&repository.label);
+        let selector = Selector::Tag(name.tag.clone());
+        stoppable(job, "find manifest", &label, async {
+            let root = match repository.resolve(&selector, &Caller::from(job)).await {
+                Ok(root) => root,
+                Err(error) if error.kind == ErrorKind::Absent => return Ok(Observed::Absent),
+                Err(error) => return Err(error),
+            };
+            if thorough {
+                self.check_below(root, repository, job).await
+            } else {
+                Ok(Observed::Present(root))
+            }
+        })
+        .await
+    }
+
+    async fn content(&self, repository: &str, job: &Job) -> Result<Arc<dyn Content>, OciError> {
+        Ok(Arc::new(RegistryContent::new(self.repository(repository)?, job)))
+    }
+
+    async fn fill(
+        &self,
+        name: &ArtifactName,
+        root: &Descriptor,
+        content: Arc<dyn Content>,
+        guard: &Guard,
+        job: &Job,
+    ) -> Result<Filled, OciError> {
+        let target = RegistryTarget::new(self.repository(&name.repository)?);
+        copy_graph(
+            &content,
+            &target,
+            root,
+            Some(TagAs { tag: &name.tag, guard }),
+            self.options,
+            job,
+        )
+        .await?;
+        Ok(job.filled())
+    }
+
+    async fn flush(&self) -> Result<(), OciError> {
+        // What a registry has answered is in its own hands.
+        Ok(())
+    }
+}
