@@ -87,10 +87,10 @@ fn setting(view: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> Opti
         .filter_map(|file| file_path(file, "values file", view, resolver, faults))
         .collect();
     let kube_version = view.text("kube-version");
-    if let Some(version) = &kube_version {
-        if let Err(why) = names::kube_version(&version.value) {
-            faults.push(Fault::invalid(format!("charts.kube-version: {why}")).at_opt(version.place.clone()));
-        }
+    if let Some(version) = &kube_version
+        && let Err(why) = names::kube_version(&version.value)
+    {
+        faults.push(Fault::invalid(format!("charts.kube-version: {why}")).at_opt(version.place.clone()));
     }
     let chart_only = [
         "values",
@@ -193,7 +193,8 @@ fn unique(partials: Vec<Partial>, table: &str, faults: &mut Faults) -> Vec<Parti
     kept
 }
 
-fn file_path(
+/// A file that can be read to its end: no folder, no pipe, no device.
+pub(crate) fn file_path(
     written: &Spanned<String>,
     what: &str,
     view: &View<'_>,
@@ -201,11 +202,16 @@ fn file_path(
     faults: &mut Faults,
 ) -> Option<Spanned<Utf8PathBuf>> {
     let path = resolver.existing(written, view.document, what, faults)?;
-    if path.value.is_dir() {
-        faults.push(Fault::invalid(format!("{what} {}: is a folder", written.value)).at_opt(path.place));
-        return None;
+    if path.value.is_file() {
+        return Some(path);
     }
-    Some(path)
+    let why = if path.value.is_dir() {
+        "is a folder"
+    } else {
+        "not a regular file"
+    };
+    faults.push(Fault::invalid(format!("{what} {}: {why}", written.value)).at_opt(path.place));
+    None
 }
 
 fn chart_path(
@@ -250,17 +256,17 @@ pub(crate) fn join(input: Vec<Partial>, settings: Vec<Partial>, faults: &mut Fau
 
 fn lay_over(below: &mut Partial, above: Partial, faults: &mut Faults) {
     let name = above.name.value.clone();
-    if let (Written::Is(theirs), Written::Is(ours)) = (&below.path, &above.path) {
-        if theirs.value != ours.value {
-            let fault = Fault::invalid(format!("package {name}: two files name different charts"))
-                .hint("leave out `path` here: the input file has it");
-            faults.push(with_first(
-                fault,
-                ours.place.clone(),
-                theirs.place.clone(),
-                "the other chart",
-            ));
-        }
+    if let (Written::Is(theirs), Written::Is(ours)) = (&below.path, &above.path)
+        && theirs.value != ours.value
+    {
+        let fault = Fault::invalid(format!("package {name}: two files name different charts"))
+            .hint("leave out `path` here: the input file has it");
+        faults.push(with_first(
+            fault,
+            ours.place.clone(),
+            theirs.place.clone(),
+            "the other chart",
+        ));
     }
     if above.manifests != Written::Absent {
         let fault = Fault::invalid(format!("package {name}: a chart in one file, manifests in the other"))

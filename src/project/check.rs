@@ -79,8 +79,11 @@ impl Check<'_> {
 
     fn value(&mut self, node: &Node, key: &Key, path: &str) {
         match (&node.value, key.shape) {
-            (Value::Null, _) | (_, Shape::Anything) | (Value::Bool(_), Shape::Bool) => {}
-            (Value::Text(_), Shape::MaybeText) | (Value::Table(_), Shape::Values) => {}
+            (Value::Null, _)
+            | (_, Shape::Anything)
+            | (Value::Bool(_), Shape::Bool)
+            | (Value::Text(_), Shape::MaybeText)
+            | (Value::Table(_), Shape::Values) => {}
             (Value::Text(text), Shape::Text) => self.not_empty(text, node, key, path),
             (Value::Text(text), Shape::Choice(choices)) => self.choice(text, choices, node, path),
             (Value::Integer(number), Shape::Integer(least, most)) => {
@@ -131,6 +134,8 @@ impl Check<'_> {
                     }
                 }
             }
+            // Where a header was not understood, tables end up in wrong places.
+            (Value::Table(_) | Value::List(_), _) if self.document.damaged => {}
             (other, shape) => self.push(
                 format!("{path}: expected {}, found {}", shape_word(shape), other.word()),
                 node,

@@ -33,13 +33,12 @@ pub(crate) fn too_deep(text: &str, format: Format) -> Option<Span> {
                 }
             }
             (b']' | b'}', _) => depth = depth.saturating_sub(1),
-            (b'"', Format::Jsonc) => rest.skip_string(b'"', true),
             (b'/', Format::Jsonc) if rest.looking_at(b"/") => rest.skip_line(),
             (b'/', Format::Jsonc) if rest.looking_at(b"*") => rest.skip_past(b"*/"),
             (b'#', Format::Toml) => rest.skip_line(),
             (b'"', Format::Toml) if rest.looking_at(b"\"\"") => rest.skip_long_string(b"\"\"\"", true),
             (b'\'', Format::Toml) if rest.looking_at(b"''") => rest.skip_long_string(b"'''", false),
-            (b'"', Format::Toml) => rest.skip_string(b'"', true),
+            (b'"', _) => rest.skip_string(b'"', true),
             (b'\'', Format::Toml) => rest.skip_string(b'\'', false),
             _ => {}
         }

@@ -75,8 +75,7 @@ impl Document {
             Format::Toml => toml_tree::parse(text),
             Format::Jsonc => jsonc_tree::parse(text),
         };
-        // Duplicate keys of JSON leave a whole tree behind.
-        let damaged = errors.iter().any(|error| error.first.is_none());
+        let damaged = errors.iter().any(|error| !error.duplicate);
         let masked = mask::mask(text, &root, damaged);
         let source = SourceFile::new(shown, masked);
         report(&errors, &source, format, faults);
@@ -118,13 +117,14 @@ fn report(errors: &[SyntaxError], source: &Arc<SourceFile>, format: Format, faul
     for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
         let place = Place::new(Arc::clone(source), error.span.clone());
         let fault = Fault::invalid(error.message.clone());
-        faults.push(match &error.first {
+        let hint = if error.duplicate { "remove one of the two" } else { hint };
+        let fault = match &error.first {
             Some(first) => fault
                 .label(place, "the second")
-                .label(Place::new(Arc::clone(source), first.clone()), "the first")
-                .hint("remove one of the two"),
-            None => fault.at(place).hint(hint),
-        });
+                .label(Place::new(Arc::clone(source), first.clone()), "the first"),
+            None => fault.at(place),
+        };
+        faults.push(fault.hint(hint));
     }
     if errors.len() > MAX_SYNTAX_ERRORS {
         faults.push(

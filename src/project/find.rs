@@ -61,10 +61,14 @@ fn nothing(folder: &Utf8Path, current_dir: &Utf8Path) -> Fault {
     if !folder.is_dir() {
         return Fault::invalid(format!("{shown}: there is no such folder")).at(Place::file_only(shown));
     }
-    let fault = Fault::invalid(format!(
-        "{shown}: no `aosm.toml` and no `cnf-input.jsonc` in this folder"
-    ))
-    .at(Place::file_only(&shown));
+    let fault = if shown == "." {
+        Fault::invalid("no `aosm.toml` and no `cnf-input.jsonc` in the current folder")
+    } else {
+        Fault::invalid(format!(
+            "{shown}: no `aosm.toml` and no `cnf-input.jsonc` in this folder"
+        ))
+        .at(Place::file_only(&shown))
+    };
     let other = other_input(folder);
     let above = folder.ancestors().skip(1).find(|above| {
         [PROJECT_FILE, INPUT_FILES[0]]

@@ -37,14 +37,15 @@ const HEAD: [&str; 6] = [
 /// Checks and decodes.
 pub(crate) fn decode(document: &Document, resolver: Resolver<'_>, faults: &mut Faults) -> Input {
     check::check(document, input_keys::ROOT, faults);
+    // After a syntax error nothing of the file is left to judge.
+    let mut unheard = Faults::new();
+    let faults = if document.damaged { &mut unheard } else { faults };
     let root = View::root(document, input_keys::ROOT);
     let version = root.text("version");
     if let Some(version) = &version {
         check_version(version, faults);
     }
-    if !document.damaged {
-        check_head(&root, faults);
-    }
+    check_head(&root, faults);
     Input {
         name: root.text("nf_name"),
         version,

@@ -44,6 +44,7 @@ pub(crate) fn parse(text: &str) -> (Node, Vec<SyntaxError>) {
                 vec![SyntaxError {
                     message: "the file holds no JSON".into(),
                     span: 0..text.len().min(1),
+                    duplicate: false,
                     first: None,
                 }],
             ),
@@ -61,6 +62,7 @@ pub(crate) fn parse(text: &str) -> (Node, Vec<SyntaxError>) {
                 vec![SyntaxError {
                     message,
                     span: range.start..range.end,
+                    duplicate: false,
                     first: None,
                 }],
             )
@@ -98,19 +100,17 @@ fn table(object: ast::Object<'_>, errors: &mut Vec<SyntaxError>) -> Table {
             key_span: range.start..range.end,
             node: convert(property.value, errors),
         };
-        match seen.get(&entry.key).and_then(|at: &usize| table.entries.get_mut(*at)) {
-            Some(earlier) => {
-                errors.push(SyntaxError {
-                    message: format!("`{}` stands twice in one object", entry.key),
-                    span: entry.key_span.clone(),
-                    first: Some(earlier.key_span.clone()),
-                });
-                *earlier = entry;
-            }
-            None => {
-                seen.insert(entry.key.clone(), table.entries.len());
-                table.entries.push(entry);
-            }
+        if let Some(earlier) = seen.get(&entry.key).and_then(|at: &usize| table.entries.get_mut(*at)) {
+            errors.push(SyntaxError {
+                message: format!("`{}` stands twice in one object", entry.key),
+                span: entry.key_span.clone(),
+                duplicate: true,
+                first: Some(earlier.key_span.clone()),
+            });
+            *earlier = entry;
+        } else {
+            seen.insert(entry.key.clone(), table.entries.len());
+            table.entries.push(entry);
         }
     }
     table

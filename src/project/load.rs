@@ -104,7 +104,7 @@ impl Loading<'_> {
             .into_iter()
             .flatten()
             .all(|document| !document.damaged);
-        self.join(root, settings, input, whole)
+        Some(self.join(root, settings, input, whole))
     }
 
     fn named_input(&mut self, document: &Document, written: &Spanned<String>) -> Named {
@@ -126,14 +126,9 @@ impl Loading<'_> {
         }
     }
 
-    fn join(
-        &mut self,
-        root: Utf8PathBuf,
-        settings: Option<Settings>,
-        input: Option<Input>,
-        whole: bool,
-    ) -> Option<Project> {
-        let faults = &mut self.faults;
+    fn join(&mut self, root: Utf8PathBuf, settings: Option<Settings>, input: Option<Input>, whole: bool) -> Project {
+        let mut unheard = Faults::new();
+        let faults = if whole { &mut self.faults } else { &mut unheard };
         let mut settings = settings.unwrap_or_else(Settings::empty);
         let mut input = input.unwrap_or_else(Input::empty);
         let image_sources = join_sources(settings.image_sources.take(), input.image_sources.take(), faults);
@@ -144,7 +139,7 @@ impl Loading<'_> {
             settings.stores
         };
         let packages = charts::join(input.packages, settings.charts, faults);
-        if packages.is_empty() && settings.images.is_empty() && whole && !faults.has_errors() {
+        if packages.is_empty() && settings.images.is_empty() && !faults.has_errors() {
             faults.push(
                 Fault::invalid("the project names no chart and no image")
                     .at_opt(self.files.first().map(Place::file_only))
@@ -162,7 +157,7 @@ impl Loading<'_> {
             .filter_map(|partial| charts::complete(partial, &project_stores, faults))
             .collect();
         let name = settings.name.or(input.name).map(|name| name.value);
-        Some(Project {
+        Project {
             name: name.unwrap_or_else(|| root.file_name().unwrap_or("project").to_owned()),
             version,
             image_sources,
@@ -176,7 +171,7 @@ impl Loading<'_> {
             render_limits: settings.render_limits,
             files: self.files.clone(),
             root,
-        })
+        }
     }
 }
 
@@ -210,17 +205,17 @@ fn join_sources(
 }
 
 fn join_version(ours: Option<Spanned<String>>, theirs: Option<Spanned<String>>, faults: &mut Faults) -> Option<String> {
-    if let (Some(ours), Some(theirs)) = (&ours, &theirs) {
-        if ours.value != theirs.value {
-            let fault = Fault::invalid("version: the two files differ")
-                .hint("leave it out in aosm.toml: the input file has it");
-            faults.push(with_first(
-                fault,
-                ours.place.clone(),
-                theirs.place.clone(),
-                "the other version",
-            ));
-        }
+    if let (Some(ours), Some(theirs)) = (&ours, &theirs)
+        && ours.value != theirs.value
+    {
+        let fault =
+            Fault::invalid("version: the two files differ").hint("leave it out in aosm.toml: the input file has it");
+        faults.push(with_first(
+            fault,
+            ours.place.clone(),
+            theirs.place.clone(),
+            "the other version",
+        ));
     }
     ours.or(theirs).map(|version| version.value)
 }

@@ -43,17 +43,20 @@ fn one(
 ) -> BTreeSet<Utf8PathBuf> {
     if !pattern.value.contains(['*', '?', '[', '{']) {
         let found = resolver.existing(pattern, document, "manifest", faults);
-        return match found {
-            Some(path) if path.value.is_dir() => {
-                faults.push(
-                    Fault::invalid(format!("manifest {}: is a folder", pattern.value))
-                        .at_opt(pattern.place.clone())
-                        .hint(format!("write `{}/*.yaml`", pattern.value.trim_end_matches('/'))),
-                );
-                BTreeSet::new()
-            }
-            found => found.map(|path| path.value).into_iter().collect(),
+        let Some(path) = found.map(|path| path.value) else {
+            return BTreeSet::new();
         };
+        if path.is_file() {
+            return BTreeSet::from([path]);
+        }
+        let fault = if path.is_dir() {
+            Fault::invalid(format!("manifest {}: is a folder", pattern.value))
+                .hint(format!("write `{}/*.yaml`", pattern.value.trim_end_matches('/')))
+        } else {
+            Fault::invalid(format!("manifest {}: not a regular file", pattern.value))
+        };
+        faults.push(fault.at_opt(pattern.place.clone()));
+        return BTreeSet::new();
     }
     let text = pattern.value.trim_start_matches("./");
     let glob = match globset::GlobBuilder::new(text).literal_separator(true).build() {

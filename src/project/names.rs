@@ -132,16 +132,16 @@ pub(crate) fn host(text: &str) -> Result<(), String> {
             None => (Some(text), None),
         },
     };
-    if let Some(port) = port {
-        if !port.parse::<u16>().is_ok_and(|number| number > 0) || !port.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(format!("`{port}` is no port from 1 to 65535"));
-        }
+    if let Some(port) = port
+        && (!port.parse::<u16>().is_ok_and(|number| number > 0) || !port.bytes().all(|b| b.is_ascii_digit()))
+    {
+        return Err(format!("`{port}` is no port from 1 to 65535"));
     }
     let Some(name) = name else { return Ok(()) };
     if name.is_empty() {
         return Err("the host is missing".into());
     }
-    let part = |part: &str| {
+    let is_part = |part: &str| {
         let bytes = part.as_bytes();
         // Underscores are no DNS host names, but people name hosts of composed containers so.
         let inside = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
@@ -151,7 +151,7 @@ pub(crate) fn host(text: &str) -> Result<(), String> {
             && !part.starts_with('-')
             && !part.ends_with('-')
     };
-    if name.len() <= 253 && name.split('.').all(part) {
+    if name.len() <= 253 && name.split('.').all(is_part) {
         Ok(())
     } else {
         Err(format!("`{}` is no host name", super::check::shorten(name)))

@@ -29,10 +29,14 @@ impl Resolver<'_> {
         let found = self.resolve(written, document, what, faults);
         if found.is_none() {
             let tried = normalise(&document.folder().join(&written.value));
+            let shown = self.show(&tried);
             let mut fault = Fault::invalid(format!("{what} {}: there is no such file or folder", written.value))
-                .at_opt(written.place.clone());
-            fault = fault.because(format!("looked for {}", self.show(&tried)));
-            faults.push(fault.hint(self.absence_hint(written, document)));
+                .at_opt(written.place.clone())
+                .hint(Self::absence_hint(written, document));
+            if shown != written.value {
+                fault = fault.because(format!("looked for {shown}"));
+            }
+            faults.push(fault);
         }
         found.map(|path| Spanned {
             value: path,
@@ -90,7 +94,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn absence_hint(&self, written: &Spanned<String>, document: &Document) -> String {
+    fn absence_hint(written: &Spanned<String>, document: &Document) -> String {
         if written.value.contains('\\') {
             return "write paths with `/`, which works everywhere".into();
         }

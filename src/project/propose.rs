@@ -134,7 +134,7 @@ fn from_charts(folder: &Utf8Path) -> Result<(String, Vec<String>), Fault> {
 fn unique_name(chart: &Utf8Path, used: &[String]) -> String {
     let stem = chart.file_name().unwrap_or("chart");
     let stem = stem.strip_suffix(".tgz").map_or(stem, without_version);
-    let mut name: String = stem
+    let letters: String = stem
         .to_lowercase()
         .chars()
         .map(|c| {
@@ -146,18 +146,20 @@ fn unique_name(chart: &Utf8Path, used: &[String]) -> String {
         })
         .take(45)
         .collect();
-    name = name.trim_matches('-').to_owned();
-    if names::namespace(&name).is_err() {
-        name = "chart".to_owned();
+    let trimmed = letters.trim_matches('-');
+    let name = if names::namespace(trimmed).is_ok() {
+        trimmed
+    } else {
+        "chart"
     }
+    .to_owned();
     let taken = |name: &String| used.contains(name);
     if !taken(&name) {
         return name;
     }
-    (2..)
-        .map(|number| format!("{name}-{number}"))
-        .find(|name| !taken(name))
-        .unwrap_or(name)
+    // One more number than there are names: one of them is free.
+    let numbered = (2..=used.len() + 2).map(|number| format!("{name}-{number}"));
+    numbered.into_iter().find(|name| !taken(name)).unwrap_or(name)
 }
 
 /// `contoso-1.2.0` → `contoso`, as `helm package` names archives.
@@ -207,7 +209,7 @@ fn search(base: &Utf8Path, folder: &Utf8Path, depth: usize, charts: &mut Vec<Utf
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_dir() && depth < MAX_DEPTH {
             search(base, &folder.join(name), depth + 1, charts);
-        } else if kind.is_file() && name.ends_with(".tgz") {
+        } else if kind.is_file() && Utf8Path::new(name).extension() == Some("tgz") {
             charts.push(folder.join(name));
         }
     }

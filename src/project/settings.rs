@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
-
 use super::charts::{self, Partial};
 use super::document::Document;
 use super::model::{CopyOptions, Discovery, ExtraImage, Network, RenderLimits, SourceConfig, Spanned, StoreConfig};
@@ -50,18 +48,21 @@ pub(crate) fn decode(
     faults: &mut Faults,
 ) -> Settings {
     check::check(document, toml_keys::ROOT, faults);
+    // Of a file with syntax errors parts are lost, so what else seems wrong with it may not be.
+    let mut unheard = Faults::new();
+    let faults = if document.damaged { &mut unheard } else { faults };
     let root = View::root(document, toml_keys::ROOT);
     let project = root.table("project");
     let text = |key: &str| project.as_ref().and_then(|view| view.text(key));
     let version = text("version");
-    if let Some(version) = &version {
-        if let Err(why) = names::version(&version.value) {
-            faults.push(
-                Fault::invalid(format!("project.version: {why}"))
-                    .at_opt(version.place.clone())
-                    .hint("write it like `version = \"1.0.0\"`"),
-            );
-        }
+    if let Some(version) = &version
+        && let Err(why) = names::version(&version.value)
+    {
+        faults.push(
+            Fault::invalid(format!("project.version: {why}"))
+                .at_opt(version.place.clone())
+                .hint("write it like `version = \"1.0.0\"`"),
+        );
     }
     Settings {
         name: text("name"),
@@ -119,10 +120,10 @@ fn images(root: &View<'_>, faults: &mut Faults) -> Vec<ExtraImage> {
                 Fault::invalid("images.reference: a reference has no spaces").at_opt(image.reference.place.clone()),
             );
         }
-        if let Some(version) = &image.version {
-            if let Err(why) = names::tag(&version.value) {
-                faults.push(Fault::invalid(format!("images.version: {why}")).at_opt(version.place.clone()));
-            }
+        if let Some(version) = &image.version
+            && let Err(why) = names::tag(&version.value)
+        {
+            faults.push(Fault::invalid(format!("images.version: {why}")).at_opt(version.place.clone()));
         }
         let store = |image: &ExtraImage| image.store.as_ref().map(|store| store.value.clone());
         let twin = images
@@ -148,14 +149,7 @@ fn network(root: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> Netw
     let Some(view) = root.table("network") else {
         return Network::default();
     };
-    let mut file = |key: &str, what: &str| -> Option<Spanned<Utf8PathBuf>> {
-        let path = resolver.existing(&view.text(key)?, view.document, what, faults)?;
-        if path.value.is_dir() {
-            faults.push(Fault::invalid(format!("network.{key}: is a folder")).at_opt(path.place));
-            return None;
-        }
-        Some(path)
-    };
+    let mut file = |key: &str, what: &str| charts::file_path(&view.text(key)?, what, &view, resolver, faults);
     let ca_file = file("ca-file", "CA file");
     let client_certificate = file("client-certificate", "client certificate");
     let proxy = view.text("proxy");

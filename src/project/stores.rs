@@ -44,18 +44,18 @@ pub(crate) fn all(root: &View<'_>, environment: Option<&str>, faults: &mut Fault
             chosen = stores;
         }
     }
-    if let Some(wanted) = environment {
-        if !known {
-            let names: Vec<&str> = environments.iter().map(|(name, _)| name.value.as_str()).collect();
-            faults.push(
-                Fault::invalid(format!(
-                    "environment {}: the project has none of this name",
-                    super::check::shorten(wanted)
-                ))
-                .at(Place::file_only(&root.document.source.path))
-                .hint(suggest::hint(wanted, &names, "environments")),
-            );
-        }
+    if let Some(wanted) = environment
+        && !known
+    {
+        let names: Vec<&str> = environments.iter().map(|(name, _)| name.value.as_str()).collect();
+        faults.push(
+            Fault::invalid(format!(
+                "environment {}: the project has none of this name",
+                super::check::shorten(wanted)
+            ))
+            .at(Place::file_only(&root.document.source.path))
+            .hint(suggest::hint(wanted, &names, "environments")),
+        );
     }
     twins(&chosen, faults);
     chosen

@@ -1,5 +1,10 @@
 //! Behaviour of [`super::load`], file by file and as a whole.
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed unwrap is a failed test"
+)]
+#![allow(clippy::too_many_lines, reason = "tables of cases are long")]
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -7,6 +12,7 @@ use super::*;
 use crate::fault::{Fault, Faults, Severity};
 
 mod both_files;
+mod damage;
 mod example;
 mod input_file;
 mod paths;

@@ -12,7 +12,9 @@ pub(crate) struct SyntaxError {
     pub(crate) message: String,
     /// Where.
     pub(crate) span: Range<usize>,
-    /// A second place: where a duplicate key stood first.
+    /// A key or table stands twice; the tree is whole, with one of the two.
+    pub(crate) duplicate: bool,
+    /// Where a duplicate stood first, if that can be said.
     pub(crate) first: Option<Range<usize>>,
 }
 
@@ -26,13 +28,53 @@ pub(crate) fn parse(text: &str) -> (Node, Vec<SyntaxError>) {
     };
     let errors = errors
         .iter()
-        .map(|error| SyntaxError {
-            message: error.message().to_owned(),
-            span: error.span().unwrap_or(text.len()..text.len()),
-            first: None,
+        .map(|error| {
+            let span = error.span().unwrap_or(text.len()..text.len());
+            if error.message() != DUPLICATE {
+                return SyntaxError {
+                    message: error.message().to_owned(),
+                    span,
+                    duplicate: false,
+                    first: None,
+                };
+            }
+            let key = text.get(span.clone()).unwrap_or_default().trim_matches(['"', '\'']);
+            let first = first_of(&node, key, span.start, text);
+            let message = format!("`{}` stands twice in one table", super::check::shorten(key));
+            SyntaxError {
+                message,
+                span,
+                duplicate: true,
+                first,
+            }
         })
         .collect();
     (node, errors)
+}
+
+/// What the parser says about a key or table that stands twice.
+const DUPLICATE: &str = "duplicate key";
+
+/// The nearest earlier key of the same name. A table's keys stand together, so it is the one meant, unless an inline
+/// table stands between, which is why those are not entered.
+fn first_of(node: &Node, key: &str, before: usize, text: &str) -> Option<Range<usize>> {
+    let inline = text.get(node.span.clone()).is_some_and(|text| text.starts_with('{'));
+    match &node.value {
+        Value::Table(table) if !inline => table
+            .entries
+            .iter()
+            .flat_map(|entry| {
+                let own = (entry.key == key && entry.key_span.start < before).then(|| entry.key_span.clone());
+                [own, first_of(&entry.node, key, before, text)]
+            })
+            .flatten()
+            .max_by_key(|span| span.start),
+        Value::List(items) => items
+            .iter()
+            .filter_map(|item| first_of(item, key, before, text))
+            .max_by_key(|span| span.start),
+        _ => None,
+    }
 }
 
 fn table(table: DeTable<'_>) -> Table {

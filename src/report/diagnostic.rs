@@ -101,9 +101,9 @@ fn theme(style: Style) -> GraphicalTheme {
         (false, false) => GraphicalTheme::none(),
     };
     // Colour and signs must not be the only carriers of meaning: the word is.
-    theme.characters.error = "error:".to_owned();
-    theme.characters.warning = "warning:".to_owned();
-    theme.characters.advice = "note:".to_owned();
+    theme.characters.error = "error:".into();
+    theme.characters.warning = "warning:".into();
+    theme.characters.advice = "note:".into();
     theme
 }
 
@@ -245,7 +245,7 @@ fn excerpt_part(message: &str, group: &[&Label], is_note: bool) -> Part {
         .enumerate()
         .map(|(index, (label, mark))| {
             // A note's words stand above its excerpt already.
-            let text = Some(&label.text).filter(|text| !text.is_empty() && !(is_note && index == 0));
+            let text = Some(&label.text).filter(|text| !(text.is_empty() || is_note && index == 0));
             LabeledSpan::new(text.map(|text| excerpt::printable(text, false)), mark.start, mark.len())
         })
         .collect();

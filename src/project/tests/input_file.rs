@@ -157,10 +157,7 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
             r#"{"nf_name": "a", "nf_name": "b", P}"#,
             "cnf-input.jsonc:1:18 cnf-input.jsonc:1:2 `nf_name` stands twice in one object",
         ),
-        (
-            r#"{}"#,
-            "cnf-input.jsonc:1:1 cnf-input.jsonc: `helm_packages` is missing",
-        ),
+        ("{}", "cnf-input.jsonc:1:1 cnf-input.jsonc: `helm_packages` is missing"),
         (
             r#"{"helm_packages": null}"#,
             "cnf-input.jsonc:1:1 cnf-input.jsonc: `helm_packages` is missing",
@@ -226,7 +223,7 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
             "cnf-input.jsonc:1:32 image source: this resource ID names no container registry",
         ),
         (
-            r#"[]"#,
+            "[]",
             "cnf-input.jsonc:1:1 cnf-input.jsonc: expected an object, found a list",
         ),
         ("", "cnf-input.jsonc the file holds no JSON"),
