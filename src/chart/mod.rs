@@ -18,6 +18,7 @@ mod overlay;
 mod pack;
 mod process;
 mod render;
+mod secrets;
 mod set_values;
 mod stage;
 mod tree;
@@ -37,6 +38,7 @@ pub use manifests::concatenate;
 pub use metadata::{Dependency, Maintainer, Metadata};
 pub use pack::{PackedChart, pack};
 pub use render::render;
+pub use secrets::blank_secrets;
 pub use tree::{ChartTree, Form, Missing};
 
 /// A path as people know it: relative to where the command was called, where it lies below.

@@ -43,7 +43,11 @@ pub(super) struct BadYaml {
 
 /// Reads one document. A stream without any is null.
 pub(super) fn parse(text: &str) -> Result<At, BadYaml> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    parse_within(text, 250_000)
+}
+
+/// As [`parse`], with a limit on the number of nodes.
+pub(super) fn parse_within(text: &str, nodes: usize) -> Result<At, BadYaml> {
     let mut options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::LastWins,
         with_snippet: false,
@@ -51,6 +55,8 @@ pub(super) fn parse(text: &str) -> Result<At, BadYaml> {
     };
     if let Some(budget) = &mut options.budget {
         budget.max_depth = MAX_DEPTH;
+        budget.max_nodes = nodes;
+        budget.max_events = nodes.saturating_mul(4);
     }
     match serde_saphyr::from_str_with_options::<Option<Spanned<Node>>>(text, options) {
         Ok(Some(node)) => Ok(At::from(node)),
@@ -82,6 +88,18 @@ impl At {
         match &self.node {
             Node::Map(entries) => entries.iter().rev().find(|(k, _)| k == key).map(|(_, v)| v),
             _ => None,
+        }
+    }
+
+    /// Equal values, wherever they stand and in whatever order of keys.
+    pub fn says(&self, other: &Self) -> bool {
+        match (&self.node, &other.node) {
+            (Node::List(a), Node::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.says(b)),
+            (Node::Map(a), Node::Map(b)) => {
+                a.len() == b.len()
+                    && a.iter().all(|(key, value)| other.get(key).is_some_and(|there| value.says(there)))
+            }
+            (a, b) => a == b,
         }
     }
 

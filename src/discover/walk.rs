@@ -5,7 +5,7 @@ use super::pointer::{self, Step};
 use super::yaml::{NodeId, Scalar, Tree, Value};
 
 /// Most nodes visited in one document, aliases counted as often as they are met.
-pub(super) const MAX_VISITS: usize = 2_000_000;
+pub(super) const MAX_VISITS: usize = 600_000;
 /// Deepest path, aliases followed.
 const MAX_PATH: usize = 1_000;
 

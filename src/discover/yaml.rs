@@ -13,7 +13,7 @@ use granit_parser::{Event, Parser, ScalarStyle, Tag};
 /// Deepest nesting of mappings and sequences. The deepest public custom resource definitions stay below 80.
 pub(super) const MAX_DEPTH: usize = 200;
 /// Most nodes of one document, merged entries included.
-const MAX_NODES: usize = 1_000_000;
+const MAX_NODES: usize = 500_000;
 /// Largest document in bytes: ten times what Kubernetes itself stores in one object.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Most notes kept of one document.
@@ -233,7 +233,7 @@ fn describe(error: &granit_parser::ScanError) -> String {
 }
 
 const TOO_DEEP: &str = "nested more than 200 levels deep";
-const TOO_MANY: &str = "more than 1000000 nodes in one document";
+const TOO_MANY: &str = "more than 500000 nodes in one document";
 
 /// A collection whose end has not been read.
 enum Open<'a> {

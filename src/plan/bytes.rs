@@ -42,7 +42,7 @@ pub async fn transfer_sizes(
             async move {
                 session.stopped()?;
                 let parts = match (&target.chart, content) {
-                    (Some(chart), _) => chart.output.blobs.clone(),
+                    (Some(chart), _) => chart.output.parts(),
                     (None, Some(content)) => parts(&session, content, &target).await,
                     (None, None) => Vec::new(),
                 };
@@ -82,7 +82,11 @@ async fn parts(session: &Arc<Session>, content: Arc<dyn Content>, target: &Targe
     let never = |_: Descriptor| async { Ok(false) }.boxed();
     match read_graph(&cached, root, &never).await {
         Ok(graph) => {
-            let manifests = graph.levels.iter().flatten().map(|node| node.descriptor.clone());
+            // The root's descriptor may come from the lock, which does not know its size; its bytes do.
+            let manifests = graph.levels.iter().flatten().map(|node| {
+                let known = &node.descriptor;
+                Descriptor::new(known.media_type.clone(), known.digest.clone(), node.bytes.len() as u64)
+            });
             graph.blobs.iter().cloned().chain(manifests).collect()
         }
         Err(e) => {

@@ -38,3 +38,6 @@ pub use load::{LoadOptions, load};
 pub use model::*;
 pub use propose::{Proposal, propose};
 pub use schema::schemas;
+
+#[cfg(test)]
+mod tests;

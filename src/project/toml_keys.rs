@@ -119,7 +119,7 @@ const STORE: &[Key] = &[
     key(
         "kind",
         Shape::Choice(STORE_KINDS),
-        "What kind of store this is; needed.",
+        "What kind of store this is; always needed.",
     ),
     key("path", Shape::Text, "`local`: the folder.").default("\".aosm/store\""),
     key(
@@ -130,7 +130,7 @@ const STORE: &[Key] = &[
     key(
         "replace",
         Shape::Bool,
-        "May a tag that holds something else be replaced?",
+        "Whether a tag that holds something else may be replaced.",
     )
     .default("`true` for `local`, else `false`"),
     key("auth", Shape::Choice(AUTHS), "How to log in.").default("\"auto\""),

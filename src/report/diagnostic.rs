@@ -275,3 +275,6 @@ fn groups(labels: &[Label]) -> Vec<Vec<&Label>> {
     }
     groups
 }
+
+#[cfg(test)]
+mod tests;

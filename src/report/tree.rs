@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::{bytes, count};
-use crate::plan::{Action, Effect, Plan, PlanStep};
+use crate::plan::{Action, Effect, Plan, PlanStep, Reason};
 
 /// Draws a plan. Fresh steps are counted, and listed only when `all`.
 pub fn plan_tree(plan: &Plan, color: bool, all: bool) -> String {
@@ -54,13 +54,20 @@ fn draw(text: &mut String, step: &PlanStep, color: bool) {
     };
     let _ = write!(text, "  {} {} {}", paint(style, sign, color), step.kind, step.name);
     if step.action == Action::Run {
-        let _ = write!(text, "  {}", bytes(step.bytes));
+        let digest = step.desired.as_ref().map_or("", |digest| digest.short());
+        let change = match &step.observed {
+            Some(old) if step.effect == Effect::Replace => format!("{} → {digest}", old.short()),
+            _ => digest.to_owned(),
+        };
+        let _ = write!(text, "  {change}  {}", bytes(step.bytes));
     }
     if !step.from.is_empty() {
         let _ = write!(text, "  {}", paint(DIM, &format!("from {}", step.from), color));
     }
     text.push('\n');
-    for reason in &step.reasons {
+    // What the line above says already needs no second one.
+    let said = |reason: &&Reason| !matches!(reason, Reason::Absent { .. } | Reason::DigestDiffers { .. });
+    for reason in step.reasons.iter().filter(said) {
         let _ = writeln!(text, "      {}", reason.words());
     }
 }

@@ -296,26 +296,28 @@ fn public_registries_are_played_for_what_is_absent() {
 }
 
 #[test]
-fn a_server_of_ones_own_can_send_a_manifest_that_is_too_large() {
-    use crate::support::server::{After, Server};
-    use std::io::Write as _;
-    let size: usize = 20 << 20;
-    let server = Server::start(move |exchange| {
-        let head = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nContent-Length: {size}\r\n\r\n",
-            image::OCI_MANIFEST
-        );
-        let sent = exchange.out.write_all(head.as_bytes());
-        let spaces = [b' '; 65536];
-        for _ in 0..size / spaces.len() {
-            if sent.is_err() || exchange.out.write_all(&spaces).is_err() {
-                break;
-            }
-        }
-        After::Close
-    });
-    let body = Client::plain(&server.address())
-        .request("GET", "/v2/x/manifests/1", &[], b"")
-        .body;
-    assert_eq!(body.len(), size);
+fn hostile_registries_send_what_they_threaten_with() {
+    let ask = |hostile: Hostile| {
+        let server = hostile.start();
+        let client = Client::plain(&server.address());
+        assert_eq!(client.request("GET", "/v2/", &[], b"").status, 200, "{hostile:?}");
+        client.request("GET", "/v2/x/manifests/1", &[], b"")
+    };
+    let size = 20 << 20;
+    assert_eq!(ask(Hostile::Oversized(size)).body.len(), size);
+    let untold = ask(Hostile::OversizedUntold(size));
+    assert_eq!((untold.body.len(), untold.headers.get("Content-Length")), (size, None));
+    assert!(serde_json::from_slice::<serde_json::Value>(&ask(Hostile::NoJson).body).is_err());
+    let nested = ask(Hostile::Nested(10_000));
+    assert!(nested.body.starts_with(b"[[[[") && nested.body.len() == 20_000);
+    assert_eq!(
+        nested.headers.get("Docker-Content-Digest"),
+        Some(sha256(&nested.body).as_str())
+    );
+    let cycle = ask(Hostile::Cycle);
+    assert_eq!(
+        cycle.headers.get("Docker-Content-Digest"),
+        cycle.json()["manifests"][0]["digest"].as_str()
+    );
+    assert!(ask(Hostile::Portal).body.starts_with(b"<html>"));
 }

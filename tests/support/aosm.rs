@@ -131,6 +131,19 @@ impl Project {
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.aosm(arguments).run()
     }
+
+    /// Runs the binary to its good end and lists the numbered boundaries it passed: the points at which
+    /// [`Aosm::abort_at`] can kill it.
+    pub fn boundaries(&self, arguments: &[&str]) -> Vec<String> {
+        let file = self.scratch.path().join("boundaries");
+        let _ = fs::remove_file(&file);
+        self.aosm(arguments).env("AOSM_ABORT_COUNT", &file).run().ok();
+        fs::read_to_string(&file)
+            .unwrap_or_default()
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
 }
 
 impl Default for Project {
@@ -160,6 +173,11 @@ impl Aosm {
     pub fn current_dir(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);
         self
+    }
+
+    /// Dies right before the n-th boundary, counted from 1, as a power cut would have it. Only builds with debug assertions.
+    pub fn abort_at(self, number: usize) -> Self {
+        self.env("AOSM_ABORT_AT", number.to_string())
     }
 
     /// A run that takes longer is killed, and the test fails.

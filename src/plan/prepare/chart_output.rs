@@ -35,9 +35,9 @@ impl ChartOutput {
         ArtifactName { repository: self.name.clone(), tag: self.tag.clone() }
     }
 
-    /// Everything that may have to be sent, in bytes.
-    pub fn size(&self) -> u64 {
-        self.blobs.iter().map(|blob| blob.size).sum::<u64>() + self.manifest.size
+    /// Everything that may have to be sent.
+    pub fn parts(&self) -> Vec<Descriptor> {
+        self.blobs.iter().chain([&self.manifest]).cloned().collect()
     }
 
     /// Is all of it in the cache, whole?
