@@ -15,3 +15,4 @@ mod support;
 mod contoso_fixture;
 mod harness;
 mod harness_faults;
+mod registry_room;

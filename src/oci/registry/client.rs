@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode, Url};
 
 use super::answer::{trouble_of, words_of};
@@ -121,6 +121,11 @@ impl Client {
                         permit,
                         url,
                     });
+                }
+                Ok((response, _))
+                    if from_tls_server(&response) && self.host.learn_tls(self.auth.is_new(), &mut ask.url) =>
+                {
+                    continue;
                 }
                 Ok((response, url)) => {
                     let elsewhere = !same_origin(&url, &ask.url);
@@ -296,4 +301,14 @@ impl Client {
         error.hint.clone_from(&trouble.hint);
         error
     }
+}
+
+/// What TLS servers say to plain requests: 400 without any of a registry's manners.
+fn from_tls_server(response: &Response) -> bool {
+    response.status == StatusCode::BAD_REQUEST
+        && !response.headers.contains_key("docker-distribution-api-version")
+        && !response
+            .headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
 }
