@@ -80,12 +80,13 @@ async fn a_layout_folder_is_read_by_name_and_by_digest() {
     assert_eq!(absent.kind, ErrorKind::Absent);
 }
 
+/// What, oci-layout, index.json, kind, part of the message.
+type Case<'a> = (&'a str, Option<&'a str>, Option<&'a str>, ErrorKind, &'a str);
+
 #[tokio::test]
 async fn broken_layout_folders_say_what_is_wrong() {
     let marker = r#"{"imageLayoutVersion":"1.0.0"}"#;
     let deep = "[".repeat(10_000);
-    // (what, oci-layout, index.json, kind, part of the message)
-    type Case<'a> = (&'a str, Option<&'a str>, Option<&'a str>, ErrorKind, &'a str);
     let cases: [Case<'_>; 8] = [
         ("no marker", None, Some("{}"), ErrorKind::Protocol, "no oci-layout"),
         (

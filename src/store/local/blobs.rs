@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Read as _};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use camino::Utf8PathBuf;
@@ -38,6 +39,8 @@ pub(super) struct Blobs {
     known: Mutex<HashMap<Digest, Known>>,
     /// Blobs that tags of this process rely on and that may not have reached the disk.
     unsynced: Mutex<BTreeSet<Digest>>,
+    /// How many bytes of them this process wrote.
+    unsynced_bytes: AtomicU64,
     /// One writer a blob.
     writers: Mutex<HashMap<Digest, Weak<tokio::sync::Mutex<()>>>>,
 }
@@ -62,6 +65,7 @@ impl Blobs {
             digests,
             known: Mutex::default(),
             unsynced: Mutex::default(),
+            unsynced_bytes: AtomicU64::new(0),
             writers: Mutex::default(),
         }
     }
@@ -123,6 +127,7 @@ impl Blobs {
         self.digests.remember(&path, PURPOSE, digest.as_str());
         self.know(digest, Stamp::of(&metadata), true);
         self.rely_on(digest);
+        self.unsynced_bytes.fetch_add(metadata.len(), Ordering::Relaxed);
         Ok(())
     }
 
@@ -133,6 +138,11 @@ impl Blobs {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(digest.clone());
+    }
+
+    /// Bytes written since the last sync.
+    pub(super) fn unsynced_bytes(&self) -> u64 {
+        self.unsynced_bytes.load(Ordering::Relaxed)
     }
 
     /// The lock of a blob's writer.
@@ -150,6 +160,7 @@ impl Blobs {
     /// Brings everything relied on to the disk, names included. On failure all of it stays to be synced.
     pub(super) fn sync(&self, files: &Files) -> Result<(), OciError> {
         // Taken out before, so that what is written anew meanwhile counts as unsynced again.
+        self.unsynced_bytes.store(0, Ordering::Relaxed);
         let taken = std::mem::take(&mut *self.unsynced.lock().unwrap_or_else(PoisonError::into_inner));
         if taken.is_empty() {
             return Ok(());

@@ -14,6 +14,9 @@ use crate::oci::{Descriptor, ErrorKind, Guard, OciError};
 /// With this many tags waiting they are written: what a kill costs at most.
 const MANY: usize = 64;
 
+/// So many bytes since the last flush are written too: what the next run would have to hash again.
+const MUCH: u64 = 1024 * 1024 * 1024;
+
 /// Tags of one store.
 #[derive(Debug, Default)]
 pub(super) struct Tags {
@@ -74,14 +77,13 @@ impl Tags {
         Ok(())
     }
 
-    /// Flushes when many tags wait. Races lost are left for [`Self::flush`], since they are another step's.
+    /// Flushes when many tags or bytes wait. Races lost are left for [`Self::flush`], since they are another step's.
     pub(super) fn flush_when_many(&self, files: &Files, blobs: &Blobs) -> Result<(), OciError> {
         let count = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).tags.len();
-        if count < MANY {
-            Ok(())
-        } else {
-            self.write_waiting(files, blobs)
+        if count < MANY && blobs.unsynced_bytes() < MUCH {
+            return Ok(());
         }
+        self.write_waiting(files, blobs)
     }
 
     /// Brings blobs and then tags to the disk. A tag that somebody else wrote meanwhile, against its guard, is left

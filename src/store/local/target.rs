@@ -121,7 +121,7 @@ impl Target for LocalTarget {
             }
             let mut used = Vec::new();
             let whole = walk(&inner.blobs, &manifest, false, &cancel, &mut |digest| {
-                used.push(digest.clone())
+                used.push(digest.clone());
             })?
             .is_none();
             if whole {

@@ -503,3 +503,22 @@ async fn a_stopped_run_ends_with_cancelled_and_no_tag() {
     store.flush().await.unwrap();
     assert_eq!(observe(&store, "a:1").await, Observed::Absent);
 }
+
+#[tokio::test]
+async fn no_tag_is_written_when_a_blob_does_not_reach_the_disk() {
+    let (_keep, path) = folder();
+    let store = store(&path);
+    put(&store, "a:1", "seed").await;
+    let (content, root, digests) = image("seed");
+    std::fs::remove_file(blob_path(&path, &digests[2])).unwrap();
+    let error = store.flush().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Disk, "{error}");
+    assert!(!path.join("index.json").exists());
+    // Nothing is forgotten: filled again, it goes on.
+    store
+        .fill(&name("a:1"), &root, content, &Guard::Create, &job())
+        .await
+        .unwrap();
+    store.flush().await.unwrap();
+    assert_eq!(observe(&store, "a:1").await, Observed::Present(root));
+}
