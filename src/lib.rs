@@ -23,4 +23,6 @@ pub mod plan;
 pub mod project;
 pub mod reference;
 pub mod report;
+pub mod schemas;
+pub mod state;
 pub mod store;

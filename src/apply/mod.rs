@@ -1,1 +1,9 @@
-//! To be filled.
+//! Applying: the lock first, then the stale steps, in parallel, then what this machine remembers.
+
+mod document;
+mod effects;
+mod remember;
+mod run;
+
+pub use document::{ApplyDocument, ApplySummary, StepOutcome, StepReport};
+pub use run::{Applied, apply, lock};

@@ -33,14 +33,21 @@ impl DockerConfig {
     /// Reads a file's text. The error does not repeat any of it.
     pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
         serde_json::from_slice(text).map_err(|error| {
-            format!("is no login file: line {} column {} is not what it should be", error.line(), error.column())
+            format!(
+                "is no login file: line {} column {} is not what it should be",
+                error.line(),
+                error.column()
+            )
         })
     }
 
     /// The credential helper for a host: its own before the one for all.
     pub(super) fn helper(&self, key: &str) -> Option<&str> {
         let own = self.cred_helpers.as_ref().and_then(|helpers| {
-            helpers.iter().find(|(written, _)| same_host(written, key)).map(|(_, helper)| helper.as_str())
+            helpers
+                .iter()
+                .find(|(written, _)| same_host(written, key))
+                .map(|(_, helper)| helper.as_str())
         });
         own.or(self.creds_store.as_deref()).filter(|helper| !helper.is_empty())
     }
@@ -49,10 +56,15 @@ impl DockerConfig {
     pub(super) fn written(&self, key: &str) -> Result<Option<Credential>, String> {
         let Some(auths) = &self.auths else { return Ok(None) };
         // The exact key first: a file may hold both `host` and `https://host`.
-        let entry = auths
-            .get(key)
-            .or_else(|| auths.iter().find(|(written, _)| same_host(written, key)).map(|(_, entry)| entry));
-        entry.map_or(Ok(None), |entry| entry.credential().map_err(|why| format!("the login for {key} {why}")))
+        let entry = auths.get(key).or_else(|| {
+            auths
+                .iter()
+                .find(|(written, _)| same_host(written, key))
+                .map(|(_, entry)| entry)
+        });
+        entry.map_or(Ok(None), |entry| {
+            entry.credential().map_err(|why| format!("the login for {key} {why}"))
+        })
     }
 }
 
@@ -68,7 +80,9 @@ impl Entry {
                 .ok()
                 .and_then(|bytes| String::from_utf8(bytes).ok())
                 .ok_or("is not base64")?;
-            let (username, password) = decoded.split_once(':').ok_or("has no colon between user and password")?;
+            let (username, password) = decoded
+                .split_once(':')
+                .ok_or("has no colon between user and password")?;
             // Old docker versions padded with zero bytes.
             return Ok(Some(login(username, password.trim_end_matches('\0'))));
         }
@@ -84,7 +98,10 @@ pub(super) fn login(username: &str, password: &str) -> Credential {
     if username == "<token>" {
         Credential::IdentityToken(Secret::new(password))
     } else {
-        Credential::Basic { username: username.to_owned(), password: Secret::new(password) }
+        Credential::Basic {
+            username: username.to_owned(),
+            password: Secret::new(password),
+        }
     }
 }
 
@@ -97,8 +114,16 @@ fn host_of(key: &str) -> &str {
     let bare = key.trim_start_matches("https://").trim_start_matches("http://");
     let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
     // Anything but an API version behind the host is a namespace (Podman), which is another key.
-    let host = if matches!(path.trim_end_matches('/'), "" | "v1" | "v2") { host } else { bare };
-    if matches!(host, "docker.io" | "registry-1.docker.io") { "index.docker.io" } else { host }
+    let host = if matches!(path.trim_end_matches('/'), "" | "v1" | "v2") {
+        host
+    } else {
+        bare
+    };
+    if matches!(host, "docker.io" | "registry-1.docker.io") {
+        "index.docker.io"
+    } else {
+        host
+    }
 }
 
 #[cfg(test)]
@@ -108,7 +133,10 @@ mod tests {
     use super::*;
 
     fn basic(username: &str, password: &str) -> Option<Credential> {
-        Some(Credential::Basic { username: username.into(), password: Secret::new(password) })
+        Some(Credential::Basic {
+            username: username.into(),
+            password: Secret::new(password),
+        })
     }
 
     #[test]
@@ -128,21 +156,31 @@ mod tests {
             let config = DockerConfig::parse(text.as_bytes()).unwrap();
             assert_eq!(config.written(key).unwrap(), basic("user", "pass:word"), "{written}");
         }
-        let config = DockerConfig::parse(format!(r#"{{"auths":{{"a.test/team":{{"auth":"{auth}"}}}}}}"#).as_bytes()).unwrap();
-        assert_eq!(config.written("a.test").unwrap(), None, "a namespace's login is not the host's");
+        let config =
+            DockerConfig::parse(format!(r#"{{"auths":{{"a.test/team":{{"auth":"{auth}"}}}}}}"#).as_bytes()).unwrap();
+        assert_eq!(
+            config.written("a.test").unwrap(),
+            None,
+            "a namespace's login is not the host's"
+        );
     }
 
     #[test]
     fn every_form_of_a_login_is_read() {
         let of = |entry: &str| {
-            DockerConfig::parse(format!(r#"{{"auths":{{"h":{entry}}}}}"#).as_bytes()).unwrap().written("h")
+            DockerConfig::parse(format!(r#"{{"auths":{{"h":{entry}}}}}"#).as_bytes())
+                .unwrap()
+                .written("h")
         };
         assert_eq!(of(r#"{"username":"u","password":"p"}"#).unwrap(), basic("u", "p"));
         assert_eq!(
             of(r#"{"auth":"MDAwOg==","identitytoken":"t"}"#).unwrap(),
             Some(Credential::IdentityToken(Secret::new("t")))
         );
-        assert_eq!(of(r#"{"username":"<token>","password":"t"}"#).unwrap(), Some(Credential::IdentityToken(Secret::new("t"))));
+        assert_eq!(
+            of(r#"{"username":"<token>","password":"t"}"#).unwrap(),
+            Some(Credential::IdentityToken(Secret::new("t")))
+        );
         assert_eq!(of("{}").unwrap(), None);
         assert_eq!(of(r#"{"auth":""}"#).unwrap(), None);
         assert!(of(r#"{"auth":"!!!"}"#).unwrap_err().contains("base64"));
@@ -152,14 +190,19 @@ mod tests {
     #[test]
     fn a_hosts_own_helper_goes_before_the_one_for_all() {
         let config = DockerConfig::parse(br#"{"credsStore":"all","credHelpers":{"a.test":"own"}}"#).unwrap();
-        assert_eq!((config.helper("a.test"), config.helper("b.test")), (Some("own"), Some("all")));
+        assert_eq!(
+            (config.helper("a.test"), config.helper("b.test")),
+            (Some("own"), Some("all"))
+        );
         assert_eq!(DockerConfig::parse(br#"{"credsStore":""}"#).unwrap().helper("a"), None);
         assert_eq!(DockerConfig::parse(b"{}").unwrap().helper("a"), None);
     }
 
     #[test]
     fn a_broken_file_is_told_without_its_text() {
-        let error = DockerConfig::parse(br#"{"auths":{"h":{"auth":"c2VjcmV0"} oops"#).err().unwrap();
+        let error = DockerConfig::parse(br#"{"auths":{"h":{"auth":"c2VjcmV0"} oops"#)
+            .err()
+            .unwrap();
         assert!(error.contains("line 1") && !error.contains("c2VjcmV0"), "{error}");
     }
 }

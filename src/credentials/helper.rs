@@ -24,7 +24,10 @@ struct Answer {
 /// Asks a helper for the login of a host; `None` when it has none.
 pub(super) async fn ask(name: &str, key: &str) -> Result<Option<Credential>, CredentialError> {
     let program = format!("docker-credential-{name}");
-    if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
+    if !name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+    {
         return Err(CredentialError {
             detail: format!("credential helper {name:?} is no program name"),
             hint: Some("correct credsStore and credHelpers in docker's config.json".to_owned()),
@@ -33,14 +36,22 @@ pub(super) async fn ask(name: &str, key: &str) -> Result<Option<Credential>, Cre
     match tokio::time::timeout(TIME_LIMIT, run(&program, key)).await {
         Ok(result) => result,
         Err(_) => Err(CredentialError {
-            detail: format!("credential helper {program} did not answer within {} s", TIME_LIMIT.as_secs()),
-            hint: Some(format!("see whether it waits for something: echo {key} | {program} get")),
+            detail: format!(
+                "credential helper {program} did not answer within {} s",
+                TIME_LIMIT.as_secs()
+            ),
+            hint: Some(format!(
+                "see whether it waits for something: echo {key} | {program} get"
+            )),
         }),
     }
 }
 
 pub(super) async fn run(program: &str, key: &str) -> Result<Option<Credential>, CredentialError> {
-    let failed = |detail: String| CredentialError { detail, hint: Some(format!("try it by hand: echo {key} | {program} get")) };
+    let failed = |detail: String| CredentialError {
+        detail,
+        hint: Some(format!("try it by hand: echo {key} | {program} get")),
+    };
     let mut child = Command::new(program)
         .arg("get")
         .stdin(Stdio::piped())
@@ -60,15 +71,28 @@ pub(super) async fn run(program: &str, key: &str) -> Result<Option<Credential>, 
         let _ = input.write_all(key.as_bytes()).await;
     }
     let (output, complaint) = tokio::join!(bounded(child.stdout.take()), bounded(child.stderr.take()));
-    let status = child.wait().await.map_err(|error| failed(format!("credential helper {program}: {error}")))?;
+    let status = child
+        .wait()
+        .await
+        .map_err(|error| failed(format!("credential helper {program}: {error}")))?;
     if !status.success() {
         // What helpers print when they have nothing (credentials/error.go).
         let text = String::from_utf8_lossy(&output);
         if text.contains("credentials not found in native keychain") || text.contains("no credentials server URL") {
             return Ok(None);
         }
-        let words = if complaint.is_empty() { text } else { String::from_utf8_lossy(&complaint) };
-        let line: String = words.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect();
+        let words = if complaint.is_empty() {
+            text
+        } else {
+            String::from_utf8_lossy(&complaint)
+        };
+        let line: String = words
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .chars()
+            .take(200)
+            .collect();
         return Err(failed(format!("credential helper {program} failed ({status}): {line}")));
     }
     // The output holds the secret: nothing of it is repeated.

@@ -45,10 +45,15 @@ impl LoginFiles {
     }
 
     fn by(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let home = variable("HOME").or_else(|| variable("USERPROFILE")).map(Utf8PathBuf::from);
-        let docker = variable("DOCKER_CONFIG").map(Utf8PathBuf::from).or_else(|| Some(home.as_ref()?.join(".docker")));
-        let config =
-            variable("XDG_CONFIG_HOME").map(Utf8PathBuf::from).or_else(|| Some(home.as_ref()?.join(".config")));
+        let home = variable("HOME")
+            .or_else(|| variable("USERPROFILE"))
+            .map(Utf8PathBuf::from);
+        let docker = variable("DOCKER_CONFIG")
+            .map(Utf8PathBuf::from)
+            .or_else(|| Some(home.as_ref()?.join(".docker")));
+        let config = variable("XDG_CONFIG_HOME")
+            .map(Utf8PathBuf::from)
+            .or_else(|| Some(home.as_ref()?.join(".config")));
         let files = [
             variable("REGISTRY_AUTH_FILE").map(Utf8PathBuf::from),
             docker.map(|folder| folder.join("config.json")),
@@ -95,7 +100,10 @@ impl LoginState {
     }
 
     fn known(&self) -> Option<(Credential, u64)> {
-        self.lock().as_ref().filter(|l| !l.rejected).map(|l| (l.credential.clone(), l.generation))
+        self.lock()
+            .as_ref()
+            .filter(|l| !l.rejected)
+            .map(|l| (l.credential.clone(), l.generation))
     }
 
     /// The first file that knows the host decides.
@@ -121,11 +129,19 @@ impl LoginState {
                 hint: Some(format!("log in with: docker login {}", self.host)),
             });
         }
-        Ok((Credential::Anonymous, format!("login state of docker and Podman ({})", self.places())))
+        Ok((
+            Credential::Anonymous,
+            format!("login state of docker and Podman ({})", self.places()),
+        ))
     }
 
     fn places(&self) -> String {
-        self.files.0.iter().map(|file| file.as_str()).collect::<Vec<_>>().join(", ")
+        self.files
+            .0
+            .iter()
+            .map(|file| file.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -136,10 +152,18 @@ async fn read(file: &Utf8PathBuf) -> Result<Option<DockerConfig>, CredentialErro
     };
     match tokio::fs::metadata(file).await {
         Ok(metadata) if metadata.len() > FILE_LIMIT => {
-            return Err(fail(format!("is larger than {} MiB, which no login file is", FILE_LIMIT >> 20)));
+            return Err(fail(format!(
+                "is larger than {} MiB, which no login file is",
+                FILE_LIMIT >> 20
+            )));
         }
         Ok(_) => {}
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+        Err(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+            ) =>
+        {
             return Ok(None);
         }
         Err(error) => return Err(fail(error.to_string())),
@@ -155,11 +179,18 @@ async fn read(file: &Utf8PathBuf) -> Result<Option<DockerConfig>, CredentialErro
 impl CredentialSource for LoginState {
     /// Within one run a host's login state is one principal, whoever it turns out to be.
     fn principal(&self) -> String {
-        if self.required { "docker-config".to_owned() } else { "login".to_owned() }
+        if self.required {
+            "docker-config".to_owned()
+        } else {
+            "login".to_owned()
+        }
     }
 
     fn describe(&self) -> String {
-        self.lock().as_ref().map_or_else(|| "login state of docker and Podman".to_owned(), |loaded| loaded.from.clone())
+        self.lock().as_ref().map_or_else(
+            || "login state of docker and Podman".to_owned(),
+            |loaded| loaded.from.clone(),
+        )
     }
 
     async fn get(&self, _scope: &str) -> Result<(Credential, u64), CredentialError> {
@@ -178,7 +209,12 @@ impl CredentialSource for LoginState {
             Some(before) => before.generation + 1,
             None => 1,
         };
-        *loaded = Some(Loaded { credential: credential.clone(), from, generation, rejected: false });
+        *loaded = Some(Loaded {
+            credential: credential.clone(),
+            from,
+            generation,
+            rejected: false,
+        });
         Ok((credential, generation))
     }
 
@@ -232,7 +268,10 @@ mod tests {
         );
         let home = LoginFiles::by(|name| (name == "HOME").then(|| "/home/me".to_owned()));
         let paths: Vec<_> = home.0.iter().map(|path| path.as_str().replace('\\', "/")).collect();
-        assert_eq!(paths, ["/home/me/.docker/config.json", "/home/me/.config/containers/auth.json"]);
+        assert_eq!(
+            paths,
+            ["/home/me/.docker/config.json", "/home/me/.config/containers/auth.json"]
+        );
         assert_eq!(LoginFiles::by(|_| None), LoginFiles::default());
     }
 
@@ -241,7 +280,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let files = [
             file(&folder, "empty.json", ""),
-            file(&folder, "other.json", r#"{"auths":{"b.test":{"username":"x","password":"y"}}}"#),
+            file(
+                &folder,
+                "other.json",
+                r#"{"auths":{"b.test":{"username":"x","password":"y"}}}"#,
+            ),
             file(&folder, "first.json", &entry("first")),
             file(&folder, "second.json", &entry("second")),
         ];
@@ -255,7 +298,10 @@ mod tests {
     async fn without_any_login_one_is_anonymous_unless_a_login_is_required() {
         let folder = tempfile::tempdir().unwrap();
         let absent = Utf8PathBuf::from_path_buf(folder.path().join("none/config.json")).unwrap();
-        assert_eq!(state(std::slice::from_ref(&absent)).get("").await.unwrap().0, Credential::Anonymous);
+        assert_eq!(
+            state(std::slice::from_ref(&absent)).get("").await.unwrap().0,
+            Credential::Anonymous
+        );
         let required = LoginState::new("a.test", "a.test", LoginFiles::new([absent]), true);
         let error = required.get("").await.unwrap_err();
         assert!(error.detail.contains("no login for a.test") && error.hint.unwrap().contains("docker login a.test"));
@@ -281,7 +327,10 @@ mod tests {
     async fn a_missing_helper_and_a_broken_file_are_errors_with_a_hint() {
         let folder = tempfile::tempdir().unwrap();
         for (text, part) in [
-            (r#"{"credsStore":"no-such-helper-here"}"#, "docker-credential-no-such-helper-here cannot be started"),
+            (
+                r#"{"credsStore":"no-such-helper-here"}"#,
+                "docker-credential-no-such-helper-here cannot be started",
+            ),
             (r#"{"credHelpers":{"a.test":"../evil"}}"#, "no program name"),
             ("{", "is no login file"),
             (r#"{"auths":{"a.test":{"auth":"%"}}}"#, "not base64"),
@@ -304,7 +353,10 @@ mod tests {
             path.to_str().unwrap().to_owned()
         };
         // Run by their path: the search path of this process is not ours to change.
-        let good = script("good", r#"read key; printf '{"ServerURL":"%s","Username":"<token>","Secret":"for-%s"}' "$key" "$key""#);
+        let good = script(
+            "good",
+            r#"read key; printf '{"ServerURL":"%s","Username":"<token>","Secret":"for-%s"}' "$key" "$key""#,
+        );
         let none = script("none", "echo 'credentials not found in native keychain'; exit 1");
         let broken = script("broken", "echo something is wrong >&2; exit 3");
         let nonsense = script("nonsense", "echo secret-nonsense");
@@ -314,7 +366,13 @@ mod tests {
             Some(Credential::IdentityToken(Secret::new("for-a.test")))
         );
         assert_eq!(helper::run(&none, "a.test").await.unwrap(), None);
-        assert!(helper::run(&broken, "a.test").await.unwrap_err().detail.contains("something is wrong"));
+        assert!(
+            helper::run(&broken, "a.test")
+                .await
+                .unwrap_err()
+                .detail
+                .contains("something is wrong")
+        );
         let error = helper::run(&nonsense, "a.test").await.unwrap_err();
         assert!(!error.detail.contains("secret-nonsense"), "{error:?}");
         assert!(helper::run(&endless, "a.test").await.is_err());

@@ -113,6 +113,20 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+impl schemars::JsonSchema for Digest {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Digest".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$",
+            "description": "a content digest: algorithm, colon, lower-case hex"
+        })
+    }
+}
+
 /// A running digest. AWS-LC's assembly is fast in unoptimised builds too, and is linked already through rustls.
 pub struct Hasher(aws_lc_rs::digest::Context, &'static str);
 

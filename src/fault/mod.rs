@@ -113,6 +113,13 @@ impl Fault {
         self
     }
 
+    /// The same fault as another kind: what it means depends on who tells.
+    #[must_use]
+    pub fn of_kind(mut self, kind: Kind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// Puts a context before the message: `context: message`.
     #[must_use]
     pub fn context(mut self, context: impl std::fmt::Display) -> Self {

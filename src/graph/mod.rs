@@ -1,1 +1,9 @@
-//! To be filled.
+//! The graph of steps: stages add nodes, then it is frozen, sorted by step id, and proven to be acyclic.
+
+mod export;
+mod frozen;
+mod step;
+
+pub use export::{dot, json, mermaid};
+pub use frozen::Graph;
+pub use step::{Step, StepId, StepKind};

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Lock, LockedImage};
 
 /// What happened to an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
     /// It is new.
@@ -19,7 +20,7 @@ pub enum ChangeKind {
 }
 
 /// One difference.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct LockChange {
     /// The reference of an image, or `chart NAME VERSION`.
@@ -30,6 +31,21 @@ pub struct LockChange {
     pub old: Option<String>,
     /// The digest now; where the digest stayed, the place now.
     pub new: Option<String>,
+}
+
+impl LockChange {
+    /// In words: `release/a:1.0.0: 0123456789ab → ba9876543210`.
+    pub fn words(&self) -> String {
+        let short = |text: &Option<String>| {
+            let text = text.as_deref().unwrap_or("nothing");
+            text.strip_prefix("sha256:").and_then(|hex| hex.get(..12)).unwrap_or(text).to_owned()
+        };
+        match self.kind {
+            ChangeKind::Added => format!("+ {}: {}", self.reference, short(&self.new)),
+            ChangeKind::Removed => format!("- {}: {}", self.reference, short(&self.old)),
+            ChangeKind::Moved => format!("~ {}: {} → {}", self.reference, short(&self.old), short(&self.new)),
+        }
+    }
 }
 
 /// An entry reduced to what is compared: digest, and place.

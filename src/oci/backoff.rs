@@ -15,7 +15,9 @@ impl Backoff {
     /// The wait after failure number `failure` (from 1): between half and the whole of `base * 2^(failure - 1)`,
     /// at most `cap`.
     pub fn delay(&self, failure: u32, jitter: &mut Jitter) -> Duration {
-        let doubled = self.base.saturating_mul(1_u32.checked_shl(failure.saturating_sub(1)).unwrap_or(u32::MAX));
+        let doubled = self
+            .base
+            .saturating_mul(1_u32.checked_shl(failure.saturating_sub(1)).unwrap_or(u32::MAX));
         let whole = doubled.min(self.cap);
         whole / 2 + jitter.up_to(whole / 2)
     }
@@ -33,7 +35,9 @@ impl Jitter {
 
     /// A seed that differs between processes.
     pub fn process_seed() -> u64 {
-        let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let time = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
         u64::from(time.subsec_nanos()) ^ (u64::from(std::process::id()) << 32)
     }
 
@@ -57,12 +61,23 @@ impl Jitter {
 mod tests {
     use super::*;
 
-    const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(5) };
+    const BACKOFF: Backoff = Backoff {
+        base: Duration::from_millis(100),
+        cap: Duration::from_secs(5),
+    };
 
     #[test]
     fn waits_double_within_jitter_and_never_exceed_the_cap() {
         let mut jitter = Jitter::new(7);
-        for (failure, whole) in [(1, 100), (2, 200), (3, 400), (6, 3200), (7, 5000), (40, 5000), (u32::MAX, 5000)] {
+        for (failure, whole) in [
+            (1, 100),
+            (2, 200),
+            (3, 400),
+            (6, 3200),
+            (7, 5000),
+            (40, 5000),
+            (u32::MAX, 5000),
+        ] {
             for _ in 0..50 {
                 let delay = BACKOFF.delay(failure, &mut jitter);
                 assert!(delay >= Duration::from_millis(whole / 2), "{failure}: {delay:?}");

@@ -24,7 +24,10 @@ pub struct CopyOptions {
 
 impl Default for CopyOptions {
     fn default() -> Self {
-        Self { blobs_at_once: 6, thorough: false }
+        Self {
+            blobs_at_once: 6,
+            thorough: false,
+        }
     }
 }
 
@@ -63,19 +66,25 @@ async fn copy(
     job: &Job,
 ) -> Result<(), OciError> {
     let content = &content.for_job(job).unwrap_or_else(|| Arc::clone(content));
-    let graph = read_graph(content, root, &move |manifest| -> BoxFuture<'_, Result<bool, OciError>> {
-        Box::pin(async move {
-            if options.thorough {
-                return Ok(false);
-            }
-            target.has_manifest(&manifest, job).await
-        })
-    })
+    let graph = read_graph(
+        content,
+        root,
+        &move |manifest| -> BoxFuture<'_, Result<bool, OciError>> {
+            Box::pin(async move {
+                if options.thorough {
+                    return Ok(false);
+                }
+                target.has_manifest(&manifest, job).await
+            })
+        },
+    )
     .await?;
     put_blobs(content, target, &graph, options, job).await?;
     put_manifests(target, root, &graph, tag.is_some(), options, job).await?;
     if let Some(TagAs { tag, guard }) = tag {
-        target.tag(tag, root, graph.bytes_of(&root.digest).cloned(), guard, job).await?;
+        target
+            .tag(tag, root, graph.bytes_of(&root.digest).cloned(), guard, job)
+            .await?;
     }
     Ok(())
 }
@@ -96,7 +105,10 @@ async fn put_blobs(
             Box::pin(async move { target.put_blob(blob, content, job).await.map(|_| ()) })
         })
         .collect();
-    stream::iter(puts).buffer_unordered(options.blobs_at_once.max(1)).try_collect().await
+    stream::iter(puts)
+        .buffer_unordered(options.blobs_at_once.max(1))
+        .try_collect()
+        .await
 }
 
 /// Level by level from the leaves; a root that will be tagged is left to the tagging.
@@ -123,7 +135,10 @@ async fn put_manifests(
                 })
             })
             .collect();
-        stream::iter(puts).buffer_unordered(options.blobs_at_once.max(1)).try_collect::<()>().await?;
+        stream::iter(puts)
+            .buffer_unordered(options.blobs_at_once.max(1))
+            .try_collect::<()>()
+            .await?;
     }
     Ok(())
 }

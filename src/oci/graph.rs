@@ -52,7 +52,12 @@ impl Graph {
 
     /// The bytes of a manifest that was read.
     pub fn bytes_of(&self, digest: &Digest) -> Option<&Bytes> {
-        self.levels.iter().rev().flatten().find(|node| node.descriptor.digest == *digest).map(|node| &node.bytes)
+        self.levels
+            .iter()
+            .rev()
+            .flatten()
+            .find(|node| node.descriptor.digest == *digest)
+            .map(|node| &node.bytes)
     }
 }
 
@@ -67,9 +72,7 @@ pub async fn read_graph(content: &Arc<dyn Content>, root: &Descriptor, skip: &Sk
     let mut seen_blobs: HashSet<Digest> = HashSet::new();
     let mut total = 0_usize;
     let mut frontier = vec![root.clone()];
-    let too_large = |detail: String| {
-        OciError::new(ErrorKind::TooLarge, "read graph", subject(content, root), detail)
-    };
+    let too_large = |detail: String| OciError::new(ErrorKind::TooLarge, "read graph", subject(content, root), detail);
     for depth in 0_usize.. {
         if frontier.is_empty() {
             break;
@@ -86,7 +89,10 @@ pub async fn read_graph(content: &Arc<dyn Content>, root: &Descriptor, skip: &Sk
             let Some((descriptor, bytes)) = read else { continue };
             total = total.saturating_add(bytes.len());
             if total > TOTAL_LIMIT {
-                return Err(too_large(format!("its manifests take more than {} MiB", TOTAL_LIMIT >> 20)));
+                return Err(too_large(format!(
+                    "its manifests take more than {} MiB",
+                    TOTAL_LIMIT >> 20
+                )));
             }
             let found = children(&bytes, &descriptor.media_type).map_err(|why| {
                 OciError::new(ErrorKind::Protocol, "read manifest", subject(content, &descriptor), why)
@@ -107,7 +113,14 @@ pub async fn read_graph(content: &Arc<dyn Content>, root: &Descriptor, skip: &Sk
                     "names more than {MANIFESTS_LIMIT} manifests or {BLOBS_LIMIT} blobs"
                 )));
             }
-            nodes.insert(descriptor.digest.clone(), Node { descriptor, bytes, below });
+            nodes.insert(
+                descriptor.digest.clone(),
+                Node {
+                    descriptor,
+                    bytes,
+                    below,
+                },
+            );
         }
     }
     let levels = by_height(nodes).ok_or_else(|| {

@@ -57,7 +57,10 @@ impl Job {
     /// Counts bytes sent and tells the events.
     pub fn moved(&self, bytes: u64) {
         self.bytes_moved.fetch_add(bytes, Ordering::Relaxed);
-        self.events.emit(Event::StepProgress { step: Arc::clone(&self.step), moved: bytes });
+        self.events.emit(Event::StepProgress {
+            step: Arc::clone(&self.step),
+            moved: bytes,
+        });
     }
 
     /// Counts bytes that the target mounted from another of its repositories.

@@ -26,8 +26,14 @@ pub const OCI_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
 pub const ORAS_ARTIFACT: &str = "application/vnd.cncf.oras.artifact.manifest.v1+json";
 
 /// All manifest types that are asked for, the usual first.
-pub const MANIFEST_TYPES: [&str; 6] =
-    [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST, OCI_ARTIFACT, ORAS_ARTIFACT];
+pub const MANIFEST_TYPES: [&str; 6] = [
+    OCI_MANIFEST,
+    OCI_INDEX,
+    DOCKER_MANIFEST,
+    DOCKER_LIST,
+    OCI_ARTIFACT,
+    ORAS_ARTIFACT,
+];
 
 /// What a manifest names directly.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -80,7 +86,11 @@ pub fn own_media_type(bytes: &[u8]) -> Option<String> {
     let only: Only = serde_json::from_slice(bytes).ok()?;
     only.media_type.or_else(|| {
         // OCI types may leave it out (image-spec, manifest.md, "mediaType").
-        let guess = if only.manifests.is_some() { OCI_INDEX } else { only.layers.map(|_| OCI_MANIFEST)? };
+        let guess = if only.manifests.is_some() {
+            OCI_INDEX
+        } else {
+            only.layers.map(|_| OCI_MANIFEST)?
+        };
         Some(guess.to_owned())
     })
 }
@@ -89,7 +99,10 @@ pub fn own_media_type(bytes: &[u8]) -> Option<String> {
 /// know. Fails, in words, for what is no manifest.
 pub fn children(bytes: &[u8], media_type: &str) -> Result<Children, String> {
     if bytes.len() as u64 > MANIFEST_LIMIT {
-        return Err(format!("manifest of {} bytes: at most {MANIFEST_LIMIT} are read", bytes.len()));
+        return Err(format!(
+            "manifest of {} bytes: at most {MANIFEST_LIMIT} are read",
+            bytes.len()
+        ));
     }
     let declared = shape_of(media_type);
     let view: View = match serde_json::from_slice(bytes) {
@@ -127,10 +140,21 @@ pub fn children(bytes: &[u8], media_type: &str) -> Result<Children, String> {
         }
         _ => {}
     }
-    let mut found = Children { manifests: view.manifests.unwrap_or_default(), ..Children::default() };
-    let blobs = view.config.into_iter().chain(view.layers.unwrap_or_default()).chain(view.blobs.unwrap_or_default());
+    let mut found = Children {
+        manifests: view.manifests.unwrap_or_default(),
+        ..Children::default()
+    };
+    let blobs = view
+        .config
+        .into_iter()
+        .chain(view.layers.unwrap_or_default())
+        .chain(view.blobs.unwrap_or_default());
     for blob in blobs {
-        if is_foreign(&blob) { found.foreign.push(blob) } else { found.blobs.push(blob) }
+        if is_foreign(&blob) {
+            found.foreign.push(blob)
+        } else {
+            found.blobs.push(blob)
+        }
     }
     Ok(found)
 }
@@ -138,8 +162,13 @@ pub fn children(bytes: &[u8], media_type: &str) -> Result<Children, String> {
 /// A layer that its manifest allows to be absent: a non-distributable type *and* a URL to fetch it from. Without
 /// a URL registries insist on the blob, so it is treated as any other.
 fn is_foreign(blob: &Descriptor) -> bool {
-    let kind = blob.media_type.contains(".image.layer.nondistributable.") || blob.media_type.contains(".rootfs.foreign.");
-    kind && blob.other.get("urls").and_then(|urls| urls.as_array()).is_some_and(|urls| !urls.is_empty())
+    let kind =
+        blob.media_type.contains(".image.layer.nondistributable.") || blob.media_type.contains(".rootfs.foreign.");
+    kind && blob
+        .other
+        .get("urls")
+        .and_then(|urls| urls.as_array())
+        .is_some_and(|urls| !urls.is_empty())
 }
 
 #[cfg(test)]
@@ -150,7 +179,10 @@ mod tests {
 
     fn descriptor(media_type: &str, seed: &str) -> String {
         let digest = crate::digest::Digest::of(seed.as_bytes());
-        format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{}}}"#, seed.len())
+        format!(
+            r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{}}}"#,
+            seed.len()
+        )
     }
 
     #[test]
@@ -163,29 +195,47 @@ mod tests {
         );
         for media_type in [OCI_MANIFEST, DOCKER_MANIFEST, "application/vnd.example.unknown"] {
             let found = children(text.as_bytes(), media_type).unwrap();
-            assert_eq!(found.blobs.iter().map(|b| b.size).collect::<Vec<_>>(), [6, 3, 3], "{media_type}");
+            assert_eq!(
+                found.blobs.iter().map(|b| b.size).collect::<Vec<_>>(),
+                [6, 3, 3],
+                "{media_type}"
+            );
             assert!(found.manifests.is_empty());
         }
     }
 
     #[test]
     fn an_index_names_its_manifests_whatever_their_type() {
-        let text = format!(r#"{{"manifests":[{},{}]}}"#, descriptor(OCI_MANIFEST, "a"), descriptor("odd/type", "b"));
+        let text = format!(
+            r#"{{"manifests":[{},{}]}}"#,
+            descriptor(OCI_MANIFEST, "a"),
+            descriptor("odd/type", "b")
+        );
         for media_type in [OCI_INDEX, DOCKER_LIST] {
             assert_eq!(children(text.as_bytes(), media_type).unwrap().manifests.len(), 2);
         }
-        assert_eq!(children(br#"{"manifests":null}"#, OCI_INDEX).unwrap(), Children::default());
+        assert_eq!(
+            children(br#"{"manifests":null}"#, OCI_INDEX).unwrap(),
+            Children::default()
+        );
     }
 
     #[test]
     fn an_early_artifact_manifest_names_its_blobs() {
-        let text = format!(r#"{{"blobs":[{}],"subject":{}}}"#, descriptor("b", "b"), descriptor(OCI_MANIFEST, "s"));
+        let text = format!(
+            r#"{{"blobs":[{}],"subject":{}}}"#,
+            descriptor("b", "b"),
+            descriptor(OCI_MANIFEST, "s")
+        );
         assert_eq!(children(text.as_bytes(), ORAS_ARTIFACT).unwrap().blobs.len(), 1);
     }
 
     #[test]
     fn content_of_an_unknown_kind_is_a_leaf() {
-        assert_eq!(children(b"not json", "application/x-thing").unwrap(), Children::default());
+        assert_eq!(
+            children(b"not json", "application/x-thing").unwrap(),
+            Children::default()
+        );
         assert_eq!(children(b"{}", "application/x-thing").unwrap(), Children::default());
     }
 
@@ -211,13 +261,29 @@ mod tests {
             ("<html>".into(), OCI_MANIFEST, "is no manifest"),
             (String::new(), OCI_INDEX, "is no manifest"),
             (deep, OCI_MANIFEST, "is no manifest"),
-            (r#"{"schemaVersion":1,"fsLayers":[]}"#.into(), DOCKER_MANIFEST, "schema 1"),
-            ("{}".into(), "application/vnd.docker.distribution.manifest.v1+prettyjws", "schema 1"),
+            (
+                r#"{"schemaVersion":1,"fsLayers":[]}"#.into(),
+                DOCKER_MANIFEST,
+                "schema 1",
+            ),
+            (
+                "{}".into(),
+                "application/vnd.docker.distribution.manifest.v1+prettyjws",
+                "schema 1",
+            ),
             (format!("{{{image},\"manifests\":[]}}"), OCI_INDEX, "both"),
             (format!("{{{image}}}"), OCI_INDEX, "no manifests"),
-            (format!("{{\"mediaType\":\"{OCI_INDEX}\",{image}}}"), OCI_MANIFEST, "calls itself"),
+            (
+                format!("{{\"mediaType\":\"{OCI_INDEX}\",{image}}}"),
+                OCI_MANIFEST,
+                "calls itself",
+            ),
             (r#"{"layers":[]}"#.into(), OCI_MANIFEST, "without config"),
-            (r#"{"config":{"mediaType":"c","digest":"sha256:zz","size":1},"layers":[]}"#.into(), OCI_MANIFEST, "not a digest"),
+            (
+                r#"{"config":{"mediaType":"c","digest":"sha256:zz","size":1},"layers":[]}"#.into(),
+                OCI_MANIFEST,
+                "not a digest",
+            ),
         ];
         for (text, media_type, part) in cases {
             let error = children(text.as_bytes(), media_type).unwrap_err();

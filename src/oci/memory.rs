@@ -18,7 +18,13 @@ pub struct MemoryContent {
 impl MemoryContent {
     /// Empty; `label` says in words what it is (`packed chart`).
     pub fn new(label: impl Into<String>) -> Self {
-        Self { origin: Origin { label: label.into(), mount: None }, held: BTreeMap::new() }
+        Self {
+            origin: Origin {
+                label: label.into(),
+                mount: None,
+            },
+            held: BTreeMap::new(),
+        }
     }
 
     /// Takes bytes in and gives the descriptor that names them.

@@ -17,7 +17,10 @@ use crate::event::Event;
 const FRUITLESS_TRIES: u32 = 5;
 /// A stream that brought this many bytes since its last break has made progress.
 const PROGRESS: u64 = 1024 * 1024;
-const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(10) };
+const BACKOFF: Backoff = Backoff {
+    base: Duration::from_millis(100),
+    cap: Duration::from_secs(10),
+};
 
 struct Reader {
     content: Arc<dyn Content>,
@@ -87,7 +90,10 @@ impl Reader {
     fn take(&mut self, piece: Bytes) -> Result<Bytes, OciError> {
         self.at = self.at.saturating_add(piece.len() as u64);
         if self.at > self.blob.size {
-            return Err(self.error(ErrorKind::Corrupt, format!("is longer than the {} bytes it should have", self.blob.size)));
+            return Err(self.error(
+                ErrorKind::Corrupt,
+                format!("is longer than the {} bytes it should have", self.blob.size),
+            ));
         }
         self.hasher.update(&piece);
         if self.at == self.blob.size {
@@ -103,7 +109,10 @@ impl Reader {
             return Ok(());
         }
         Err(self
-            .error(ErrorKind::Corrupt, format!("content has digest {found} instead of {}", self.blob.digest))
+            .error(
+                ErrorKind::Corrupt,
+                format!("content has digest {found} instead of {}", self.blob.digest),
+            )
             .hint("the source holds damaged content: push the image there again"))
     }
 

@@ -1,1 +1,31 @@
-//! To be filled.
+//! Planning: local steps, then read-only looks at sources and stores, then a pure decision.
+
+mod build;
+mod bytes;
+mod cached_manifests;
+mod decide;
+mod document;
+mod explain;
+mod images;
+mod locating;
+mod observe;
+mod prepare;
+mod reason;
+mod session;
+mod target;
+mod wanted;
+mod world;
+
+pub use build::{PlanOptions, Planned, plan};
+pub use decide::{Action, Decision, Desired, Effect, Seen, decide};
+pub use explain::{Change, Explained, explain};
+pub use document::{Plan, PlanStep, Summary, Transfer, Unwanted};
+pub use images::{FoundAt, ImageEntry, ImagesDocument};
+pub use locating::{Asking, Locations, images_from_lock, locate_images};
+pub use observe::{Look, observe};
+pub use prepare::{CacheContent, ChartOutput, Package, Prepared, pack_now, prepare};
+pub use reason::Reason;
+pub use session::{Mode, Session, cache_folder};
+pub use target::Target;
+pub use wanted::{Wanted, WantedChart, WantedImage, wanted};
+pub use world::World;

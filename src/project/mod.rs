@@ -1,6 +1,40 @@
-//! Project files: `aosm.toml` and the peer's `cnf-input.jsonc`, read into one [`Project`] in which every value
-//! keeps its place.
+//! Project files: `aosm.toml` and the Azure CLI extension's `cnf-input.jsonc`, read into one [`Project`] in which every
+//! value keeps its place.
+//!
+//! Both formats become one spanned tree ([`node`]); one description of keys ([`keys`]) drives the checks, the hints, the
+//! schemas and the reference in the documentation; decoders then only deal with meaning. Nothing here talks to a
+//! network, and nothing is written.
 
+mod charts;
+mod check;
+mod depth;
+mod document;
+mod find;
+mod image_source;
+mod input;
+mod input_keys;
+mod jsonc_tree;
+mod keys;
+mod load;
+mod manifests;
+mod mask;
 mod model;
+mod names;
+mod node;
+mod paths;
+mod propose;
+mod rules;
+mod schema;
+mod set_values;
+mod settings;
+mod sources;
+mod stores;
+mod suggest;
+mod toml_keys;
+mod toml_tree;
+mod view;
 
+pub use load::{LoadOptions, load};
 pub use model::*;
+pub use propose::{Proposal, propose};
+pub use schema::schemas;

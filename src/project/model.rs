@@ -19,7 +19,10 @@ pub struct Spanned<T> {
 impl<T> Spanned<T> {
     /// A value written at a place.
     pub fn new(value: T, place: Place) -> Self {
-        Self { value, place: Some(place) }
+        Self {
+            value,
+            place: Some(place),
+        }
     }
 
     /// A default: written nowhere.
@@ -169,7 +172,7 @@ pub enum Dependencies {
 }
 
 /// One Helm package: `[[charts]]`, or an entry of `helm_packages`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ChartPackage {
     /// Its name; also the default release name and namespace.
     pub name: Spanned<String>,
@@ -177,7 +180,8 @@ pub struct ChartPackage {
     pub input: ChartInput,
     /// Values files in order; resolved.
     pub values: Vec<Spanned<Utf8PathBuf>>,
-    /// `set` values in Helm's `--set` syntax: key → value. May hold secrets: never written or printed.
+    /// `set` values: key in Helm's `--set` syntax (`image.tag`, `list[0]`) → value as it is, not escaped. May hold
+    /// secrets: never written or printed.
     pub set: Vec<(Spanned<String>, String)>,
     /// Release name given to Helm.
     pub release_name: Spanned<String>,
@@ -193,6 +197,26 @@ pub struct ChartPackage {
     pub dependencies: Dependencies,
     /// The store that gets the chart (and its images), where one is named.
     pub store: Option<Spanned<String>>,
+}
+
+impl std::fmt::Debug for ChartPackage {
+    /// Everything but the values of `set`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let set: Vec<&str> = self.set.iter().map(|(key, _)| key.value.as_str()).collect();
+        f.debug_struct("ChartPackage")
+            .field("name", &self.name)
+            .field("input", &self.input)
+            .field("values", &self.values)
+            .field("set (keys only)", &set)
+            .field("release_name", &self.release_name)
+            .field("namespace", &self.namespace)
+            .field("kube_version", &self.kube_version)
+            .field("api_versions", &self.api_versions)
+            .field("include_crds", &self.include_crds)
+            .field("dependencies", &self.dependencies)
+            .field("store", &self.store)
+            .finish()
+    }
 }
 
 /// `[[images]]`: an image named by hand.
@@ -293,9 +317,9 @@ impl Default for CopyOptions {
 }
 
 /// `[network]`: one profile for everything that talks.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Network {
-    /// Proxy for all requests, instead of the environment's.
+    /// Proxy for all requests, instead of the environment's. May hold a password: never printed.
     pub proxy: Option<Spanned<String>>,
     /// Hosts reached without the proxy.
     pub no_proxy: Vec<String>,
@@ -309,6 +333,20 @@ pub struct Network {
     pub requests_per_second: Option<u32>,
 }
 
+impl std::fmt::Debug for Network {
+    /// Everything but the proxy's URL, which may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Network")
+            .field("proxy", &self.proxy.as_ref().map(|proxy| &proxy.place))
+            .field("no_proxy", &self.no_proxy)
+            .field("ca_file", &self.ca_file)
+            .field("client_certificate", &self.client_certificate)
+            .field("plain_http", &self.plain_http)
+            .field("requests_per_second", &self.requests_per_second)
+            .finish()
+    }
+}
+
 /// Limits of one Helm render (settable in `[project]`: `render-timeout`, `render-output-limit`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RenderLimits {
@@ -320,6 +358,9 @@ pub struct RenderLimits {
 
 impl Default for RenderLimits {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(120), output: 256 * 1024 * 1024 }
+        Self {
+            timeout: Duration::from_secs(120),
+            output: 256 * 1024 * 1024,
+        }
     }
 }

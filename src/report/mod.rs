@@ -1,1 +1,12 @@
-//! To be filled.
+//! What people and machines see: words, trees, bars, JSON. The only room besides `cli` that prints.
+
+pub mod diagnostic;
+mod human;
+mod live;
+mod screen;
+mod tree;
+
+pub use human::{bytes, count, plural};
+pub use live::Live;
+pub use screen::{Screen, Verbosity};
+pub use tree::plan_tree;

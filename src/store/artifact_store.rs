@@ -85,6 +85,11 @@ pub trait ArtifactStore: Send + Sync {
         job: &Job,
     ) -> Result<Filled, OciError>;
 
+    /// All names it holds, sorted, where listing them costs nothing; `None` where it would.
+    async fn names(&self, _job: &Job) -> Result<Option<Vec<ArtifactName>>, OciError> {
+        Ok(None)
+    }
+
     /// Makes everything filled so far durable; called at the end of a run and when it is interrupted.
     async fn flush(&self) -> Result<(), OciError>;
 }

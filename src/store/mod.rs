@@ -4,7 +4,6 @@ mod artifact_store;
 pub mod local;
 mod registry;
 
-pub use artifact_store::{
-    ArtifactKind, ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity,
-};
+pub use artifact_store::{ArtifactKind, ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity};
+pub use local::LocalStore;
 pub use registry::RegistryStore;

@@ -32,7 +32,13 @@ impl RegistryStore {
         let client = registries.client(host, auth)?;
         let prefix = prefix.trim_matches('/').to_owned();
         let identity = StoreIdentity(format!("registry:{}/{prefix}", client.host.name));
-        Ok(Self { name: name.into(), identity, client, prefix, options })
+        Ok(Self {
+            name: name.into(),
+            identity,
+            client,
+            prefix,
+            options,
+        })
     }
 
     fn repository(&self, name: &str) -> Result<Repository, OciError> {
@@ -78,7 +84,11 @@ impl ArtifactStore for RegistryStore {
                 Err(error) if error.kind == ErrorKind::Absent => return Ok(Observed::Absent),
                 Err(error) => return Err(error),
             };
-            if thorough { self.check_below(root, repository, job).await } else { Ok(Observed::Present(root)) }
+            if thorough {
+                self.check_below(root, repository, job).await
+            } else {
+                Ok(Observed::Present(root))
+            }
         })
         .await
     }
@@ -96,7 +106,15 @@ impl ArtifactStore for RegistryStore {
         job: &Job,
     ) -> Result<Filled, OciError> {
         let target = RegistryTarget::new(self.repository(&name.repository)?);
-        copy_graph(&content, &target, root, Some(TagAs { tag: &name.tag, guard }), self.options, job).await?;
+        copy_graph(
+            &content,
+            &target,
+            root,
+            Some(TagAs { tag: &name.tag, guard }),
+            self.options,
+            job,
+        )
+        .await?;
         Ok(job.filled())
     }
 

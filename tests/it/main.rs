@@ -1,1 +1,18 @@
 //! Behaviour through the binary.
+#![allow(
+    clippy::pedantic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a test that panics is a test that fails, with the reason in the panic"
+)]
+
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "a toolbox: not every tool is in use at every moment")]
+mod support;
+
+mod contoso_fixture;
+mod harness;
+mod harness_faults;
+mod registry_room;

@@ -76,12 +76,19 @@ pub fn quote(body: &[u8]) -> String {
     }
     let text = String::from_utf8_lossy(body);
     // A page for people says nothing in one line.
-    if text.trim_start().starts_with('<') { String::new() } else { one_line(&text) }
+    if text.trim_start().starts_with('<') {
+        String::new()
+    } else {
+        one_line(&text)
+    }
 }
 
 fn one_line(text: &str) -> String {
     let mut line = String::new();
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+    for word in text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+    {
         if !line.is_empty() {
             line.push(' ');
         }
@@ -120,7 +127,12 @@ pub fn trouble_of(status: StatusCode, headers: &HeaderMap, words: &str, elsewher
     if let Again::Throttled(Some(wait)) = again {
         detail = format!("{detail}, retry after {} s", wait.as_secs());
     }
-    Trouble { kind, detail, hint: None, again }
+    Trouble {
+        kind,
+        detail,
+        hint: None,
+        again,
+    }
 }
 
 #[cfg(test)]
@@ -132,7 +144,10 @@ mod tests {
     #[test]
     fn error_bodies_are_quoted_in_one_bounded_line() {
         let cases = [
-            (r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"x"}}]}"#, "MANIFEST_UNKNOWN: manifest unknown"),
+            (
+                r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"x"}}]}"#,
+                "MANIFEST_UNKNOWN: manifest unknown",
+            ),
             (r#"{"errors":[{"code":"A"},{"message":"b\nc"}]}"#, "A; b c"),
             (r#"{"errors":[]}"#, ""),
             ("no such\n\thost\u{1b}[31m", "no such host [31m"),

@@ -32,7 +32,10 @@ enum Scheme {
     /// Answers came without a login.
     Open,
     Basic,
-    Bearer { realm: Url, service: String },
+    Bearer {
+        realm: Url,
+        service: String,
+    },
 }
 
 #[derive(Default)]
@@ -58,8 +61,14 @@ pub struct Login {
 
 #[derive(Debug, Clone)]
 enum With {
-    Password { generation: u64 },
-    Token { scopes: Scopes, value: HeaderValue, fresh: bool },
+    Password {
+        generation: u64,
+    },
+    Token {
+        scopes: Scopes,
+        value: HeaderValue,
+        fresh: bool,
+    },
 }
 
 /// The login state of one registry and principal.
@@ -74,8 +83,18 @@ pub struct Authenticator {
 impl Authenticator {
     /// Nothing is asked before the first request.
     pub fn new(host: Host, credentials: Arc<dyn CredentialSource>, wire: Arc<Wire>) -> Self {
-        let state = State { scheme: Scheme::Unknown, slots: HashMap::new(), refused: None };
-        Self { host, credentials, wire, state: Mutex::new(state), probe: tokio::sync::Mutex::new(()) }
+        let state = State {
+            scheme: Scheme::Unknown,
+            slots: HashMap::new(),
+            refused: None,
+        };
+        Self {
+            host,
+            credentials,
+            wire,
+            state: Mutex::new(state),
+            probe: tokio::sync::Mutex::new(()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -95,6 +114,11 @@ impl Authenticator {
         }
         let guard = tokio::time::timeout(PROBE_WAIT, self.probe.lock()).await.ok()?;
         matches!(self.lock().scheme, Scheme::Unknown).then_some(guard)
+    }
+
+    /// Has the registry not given any sensible answer yet?
+    pub fn is_new(&self) -> bool {
+        matches!(self.lock().scheme, Scheme::Unknown)
     }
 
     /// An answer other than 401 came.
@@ -125,23 +149,38 @@ impl Authenticator {
         let (credential, generation) = self.credential(scopes).await?;
         let Credential::Basic { username, password } = credential else {
             let detail = match credential {
-                Credential::Anonymous => format!("a login is needed, and there is none in the {}", self.credentials.describe()),
-                _ => format!("user and password are needed, but the {} has an identity token", self.credentials.describe()),
+                Credential::Anonymous => format!(
+                    "a login is needed, and there is none in the {}",
+                    self.credentials.describe()
+                ),
+                _ => format!(
+                    "user and password are needed, but the {} has an identity token",
+                    self.credentials.describe()
+                ),
             };
             return Err(self.bad_credentials(detail));
         };
         let header = basic(&username, password.expose()).ok_or_else(|| {
-            self.bad_credentials(format!("the user name from the {} has a colon or a control character", self.credentials.describe()))
+            self.bad_credentials(format!(
+                "the user name from the {} has a colon or a control character",
+                self.credentials.describe()
+            ))
         })?;
-        Ok(Login { header, with: With::Password { generation } })
+        Ok(Login {
+            header,
+            with: With::Password { generation },
+        })
     }
 
     async fn credential(&self, scopes: &Scopes) -> Result<(Credential, u64), OciError> {
-        self.credentials.get(&scopes.to_string()).await.map_err(|CredentialError { detail, hint }| {
-            let mut error = OciError::new(ErrorKind::BadCredentials, "log in to", &self.host.name, detail);
-            error.hint = hint;
-            error
-        })
+        self.credentials
+            .get(&scopes.to_string())
+            .await
+            .map_err(|CredentialError { detail, hint }| {
+                let mut error = OciError::new(ErrorKind::BadCredentials, "log in to", &self.host.name, detail);
+                error.hint = hint;
+                error
+            })
     }
 
     fn bad_credentials(&self, detail: String) -> OciError {
@@ -176,14 +215,20 @@ impl Authenticator {
         match self.fetch(realm, service, scopes, caller).await {
             Ok(token) => {
                 let login = bearer(scopes, &token, true);
-                *slot = Slot { token: Some(token), failed: None };
+                *slot = Slot {
+                    token: Some(token),
+                    failed: None,
+                };
                 Ok(login)
             }
             Err(error) => {
                 if error.kind == ErrorKind::BadCredentials {
                     self.lock().refused = Some(error.clone());
                 }
-                *slot = Slot { token: None, failed: Some((error.clone(), Instant::now())) };
+                *slot = Slot {
+                    token: None,
+                    failed: Some((error.clone(), Instant::now())),
+                };
                 Err(error)
             }
         }
@@ -193,7 +238,17 @@ impl Authenticator {
     async fn fetch(&self, realm: &Url, service: &str, scopes: &Scopes, caller: &Caller) -> Result<Token, OciError> {
         let (credential, generation) = self.credential(scopes).await?;
         let from = self.credentials.describe();
-        let first = fetch(&self.wire, &self.host, realm, service, scopes, &credential, &from, caller).await;
+        let first = fetch(
+            &self.wire,
+            &self.host,
+            realm,
+            service,
+            scopes,
+            &credential,
+            &from,
+            caller,
+        )
+        .await;
         match first {
             Err(error) if error.kind == ErrorKind::BadCredentials => {
                 self.credentials.rejected(generation);
@@ -201,7 +256,17 @@ impl Authenticator {
                 if newer == generation {
                     return Err(error);
                 }
-                fetch(&self.wire, &self.host, realm, service, scopes, &credential, &from, caller).await
+                fetch(
+                    &self.wire,
+                    &self.host,
+                    realm,
+                    service,
+                    scopes,
+                    &credential,
+                    &from,
+                    caller,
+                )
+                .await
             }
             other => other,
         }
@@ -217,7 +282,9 @@ impl Authenticator {
         logins: &mut u32,
     ) -> Result<(), Option<OciError>> {
         *logins += 1;
-        let Some(challenge) = challenge_of(headers).filter(|_| *logins <= LOGINS) else { return Err(None) };
+        let Some(challenge) = challenge_of(headers).filter(|_| *logins <= LOGINS) else {
+            return Err(None);
+        };
         match (challenge, login.map(|login| &login.with)) {
             (Challenge::Basic, None) => {
                 self.lock().scheme = Scheme::Basic;
@@ -242,7 +309,12 @@ impl Authenticator {
                 self.lock().scheme = Scheme::Bearer { realm, service };
                 let wider = scopes.clone().and_asked(&scope);
                 let wants_more = !scopes.covers(&wider);
-                if let Some(With::Token { scopes: held, value, fresh }) = with {
+                if let Some(With::Token {
+                    scopes: held,
+                    value,
+                    fresh,
+                }) = with
+                {
                     if *fresh && !wants_more {
                         return Err(None);
                     }
@@ -255,15 +327,18 @@ impl Authenticator {
     }
 
     fn realm(&self, text: &str) -> Result<Url, OciError> {
-        Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()).ok_or_else(|| {
-            let shown: String = text.chars().take(100).collect();
-            OciError::new(
-                ErrorKind::Protocol,
-                "log in to",
-                &self.host.name,
-                format!("the registry names {shown:?} as its token server, which is no http address"),
-            )
-        })
+        Url::parse(text)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| {
+                let shown: String = text.chars().take(100).collect();
+                OciError::new(
+                    ErrorKind::Protocol,
+                    "log in to",
+                    &self.host.name,
+                    format!("the registry names {shown:?} as its token server, which is no http address"),
+                )
+            })
     }
 
     async fn drop_token(&self, scopes: &Scopes, value: &HeaderValue) {
@@ -280,17 +355,24 @@ impl Authenticator {
 /// A token at hand that covers more than is needed.
 fn ready(slots: &HashMap<Scopes, Arc<tokio::sync::Mutex<Slot>>>, needed: &Scopes) -> Option<Login> {
     let now = Instant::now();
-    slots.iter().filter(|(scopes, _)| scopes.covers(needed)).find_map(|(scopes, slot)| {
-        let slot = slot.try_lock().ok()?;
-        let token = slot.token.as_ref().filter(|token| token.until > now)?;
-        Some(bearer(scopes, token, false))
-    })
+    slots
+        .iter()
+        .filter(|(scopes, _)| scopes.covers(needed))
+        .find_map(|(scopes, slot)| {
+            let slot = slot.try_lock().ok()?;
+            let token = slot.token.as_ref().filter(|token| token.until > now)?;
+            Some(bearer(scopes, token, false))
+        })
 }
 
 fn bearer(scopes: &Scopes, token: &Token, fresh: bool) -> Login {
     Login {
         header: token.header.clone(),
-        with: With::Token { scopes: scopes.clone(), value: token.header.clone(), fresh },
+        with: With::Token {
+            scopes: scopes.clone(),
+            value: token.header.clone(),
+            fresh,
+        },
     }
 }
 

@@ -103,20 +103,34 @@ mod tests {
     }
 
     fn bearer(realm: &str, service: &str, scope: &str) -> Option<Challenge> {
-        Some(Challenge::Bearer { realm: realm.into(), service: service.into(), scope: scope.into() })
+        Some(Challenge::Bearer {
+            realm: realm.into(),
+            service: service.into(),
+            scope: scope.into(),
+        })
     }
 
     #[test]
     fn challenges_are_read_as_registries_write_them() {
         let hub = r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push""#;
         let cases = [
-            (vec![hub], bearer("https://auth.docker.io/token", "registry.docker.io", "repository:a/b:pull,push")),
+            (
+                vec![hub],
+                bearer(
+                    "https://auth.docker.io/token",
+                    "registry.docker.io",
+                    "repository:a/b:pull,push",
+                ),
+            ),
             (vec![r#"bearer  realm = "r" , scope="a b""#], bearer("r", "", "a b")),
             (vec!["Bearer realm=r,service=s"], bearer("r", "s", "")),
             (vec![r#"Bearer realm="a\"b""#], bearer("a\"b", "", "")),
             (vec![r#"Basic realm="x""#], Some(Challenge::Basic)),
             (vec!["Basic"], Some(Challenge::Basic)),
-            (vec![r#"Basic realm="x", Bearer realm="r",service="s""#], bearer("r", "s", "")),
+            (
+                vec![r#"Basic realm="x", Bearer realm="r",service="s""#],
+                bearer("r", "s", ""),
+            ),
             (vec![r#"Basic realm="x""#, r#"Bearer realm="r""#], bearer("r", "", "")),
             (vec![r#"Negotiate, Basic realm="x""#], Some(Challenge::Basic)),
         ];
@@ -127,7 +141,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_met_or_read_is_none() {
-        for values in [vec![], vec![""], vec!["Bearer"], vec!["Negotiate"], vec!["=,=,\""], vec![r#"Bearer realm"#]] {
+        for values in [
+            vec![],
+            vec![""],
+            vec!["Bearer"],
+            vec!["Negotiate"],
+            vec!["=,=,\""],
+            vec![r#"Bearer realm"#],
+        ] {
             assert_eq!(of(&values), None, "{values:?}");
         }
         let long = format!("Basic realm=\"{}\"", "x".repeat(LENGTH_LIMIT));

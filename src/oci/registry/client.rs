@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode, Url};
 
 use super::answer::{trouble_of, words_of};
@@ -70,7 +70,13 @@ impl Client {
     /// A client; nothing is sent yet.
     pub fn new(host: Host, gate: Arc<Gate>, wire: Arc<Wire>, credentials: Arc<dyn CredentialSource>) -> Self {
         let auth = Authenticator::new(host.clone(), credentials, Arc::clone(&wire));
-        Self { host, gate, placements: Arc::default(), wire, auth }
+        Self {
+            host,
+            gate,
+            placements: Arc::default(),
+            wire,
+            auth,
+        }
     }
 
     /// Who reads and writes here; never a secret.
@@ -96,7 +102,11 @@ impl Client {
             // Dropped after this try: nobody holds a place while it waits to try again.
             let first = self.auth.first().await;
             let login = self.auth.login(&ask.scopes, caller).await?;
-            let permit = if held.is_some() { None } else { Some(self.gate.enter(Class::Small).await) };
+            let permit = if held.is_some() {
+                None
+            } else {
+                Some(self.gate.enter(Class::Small).await)
+            };
             self.gate.pause().await;
             let sent = self.follow(&ask, login.as_ref(), caller).await;
             let trouble = match sent {
@@ -104,26 +114,46 @@ impl Client {
                     self.auth.accepted();
                     self.gate.answered();
                     let Response { status, headers, body } = response;
-                    return Ok(Answer { status, headers, body, permit, url });
+                    return Ok(Answer {
+                        status,
+                        headers,
+                        body,
+                        permit,
+                        url,
+                    });
+                }
+                Ok((response, _))
+                    if from_tls_server(&response) && self.host.learn_tls(self.auth.is_new(), &mut ask.url) =>
+                {
+                    continue;
                 }
                 Ok((response, url)) => {
                     let elsewhere = !same_origin(&url, &ask.url);
                     if response.status == StatusCode::UNAUTHORIZED && !elsewhere {
                         let words = words_of(response.body).await;
                         drop(permit);
-                        let refused =
-                            self.auth.refused(&response.headers, login.as_ref(), &mut ask.scopes, &mut logins).await;
+                        let refused = self
+                            .auth
+                            .refused(&response.headers, login.as_ref(), &mut ask.scopes, &mut logins)
+                            .await;
                         match refused {
                             Ok(()) => continue,
                             Err(Some(error)) => return Err(error),
-                            Err(None) => self.denied(trouble_of(response.status, &response.headers, &words, false), login.is_some()),
+                            Err(None) => self.denied(
+                                trouble_of(response.status, &response.headers, &words, false),
+                                login.is_some(),
+                            ),
                         }
                     } else {
                         self.auth.accepted();
                         let words = words_of(response.body).await;
                         drop(permit);
                         let trouble = trouble_of(response.status, &response.headers, &words, elsewhere);
-                        if trouble.kind == ErrorKind::Denied { self.denied(trouble, login.is_some()) } else { trouble }
+                        if trouble.kind == ErrorKind::Denied {
+                            self.denied(trouble, login.is_some())
+                        } else {
+                            trouble
+                        }
                     }
                 }
                 Err(trouble) => {
@@ -133,7 +163,9 @@ impl Client {
             };
             drop(first);
             let error = self.error(&ask, &trouble);
-            let Some(delay) = self.wire.next_try(&mut tries, trouble.again) else { return Err(error) };
+            let Some(delay) = self.wire.next_try(&mut tries, trouble.again) else {
+                return Err(error);
+            };
             if matches!(trouble.again, Again::Throttled(_)) {
                 self.gate.throttled(delay);
             }
@@ -162,14 +194,25 @@ impl Client {
         if let Some(login) = &login {
             headers.insert(AUTHORIZATION, login.header.clone());
         }
-        let body = if length == 0 { Body::Bytes(Bytes::new()) } else { Body::Stream { length, stream } };
-        let request = Request { method: ask.method.clone(), url: ask.url.clone(), headers, body };
+        let body = if length == 0 {
+            Body::Bytes(Bytes::new())
+        } else {
+            Body::Stream { length, stream }
+        };
+        let request = Request {
+            method: ask.method.clone(),
+            url: ask.url.clone(),
+            headers,
+            body,
+        };
         let response = self.wire.exchange(request, caller).await.map_err(Ok)?;
         if response.status == StatusCode::UNAUTHORIZED && login.is_some() {
             // The token ran out on the way, perhaps: the next try gets a new one.
             let (mut scopes, mut logins) = (ask.scopes.clone(), 0);
-            if let Err(Some(error)) =
-                self.auth.refused(&response.headers, login.as_ref(), &mut scopes, &mut logins).await
+            if let Err(Some(error)) = self
+                .auth
+                .refused(&response.headers, login.as_ref(), &mut scopes, &mut logins)
+                .await
             {
                 return Err(Err(error));
             }
@@ -186,8 +229,12 @@ impl Client {
             if let Some(login) = login.filter(|_| home.as_ref().is_some_and(|home| same_origin(home, &url))) {
                 headers.insert(AUTHORIZATION, login.header.clone());
             }
-            let request =
-                Request { method: ask.method.clone(), url: url.clone(), headers, body: Body::Bytes(ask.body.clone()) };
+            let request = Request {
+                method: ask.method.clone(),
+                url: url.clone(),
+                headers,
+                body: Body::Bytes(ask.body.clone()),
+            };
             let response = self.wire.exchange(request, caller).await?;
             let sent_on = matches!(response.status.as_u16(), 301 | 302 | 303 | 307 | 308)
                 && (ask.method == Method::GET || ask.method == Method::HEAD);
@@ -236,9 +283,16 @@ impl Client {
         let hint = if logged_in {
             "the login is good, so the repository does not exist or the login has no right to it".to_owned()
         } else {
-            format!("no login was found: the repository does not exist, or needs docker login {}", self.host.name)
+            format!(
+                "no login was found: the repository does not exist, or needs docker login {}",
+                self.host.name
+            )
         };
-        Trouble { kind: ErrorKind::Denied, hint: Some(hint), ..trouble }
+        Trouble {
+            kind: ErrorKind::Denied,
+            hint: Some(hint),
+            ..trouble
+        }
     }
 
     /// The error of a trouble that stayed.
@@ -247,4 +301,14 @@ impl Client {
         error.hint.clone_from(&trouble.hint);
         error
     }
+}
+
+/// What TLS servers say to plain requests: 400 without any of a registry's manners.
+fn from_tls_server(response: &Response) -> bool {
+    response.status == StatusCode::BAD_REQUEST
+        && !response.headers.contains_key("docker-distribution-api-version")
+        && !response
+            .headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
 }

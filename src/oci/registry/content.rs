@@ -31,7 +31,11 @@ impl RegistryContent {
                 repository: repository.name.to_string(),
             }),
         };
-        Self { repository, origin, job: job.clone() }
+        Self {
+            repository,
+            origin,
+            job: job.clone(),
+        }
     }
 }
 
@@ -44,7 +48,9 @@ impl Content for RegistryContent {
     async fn manifest(&self, descriptor: &Descriptor) -> Result<Bytes, OciError> {
         let selector = Selector::Digest(descriptor.digest.clone());
         let caller = Caller::from(&self.job);
-        let reading = self.repository.manifest(&selector, Some(&descriptor.media_type), &caller);
+        let reading = self
+            .repository
+            .manifest(&selector, Some(&descriptor.media_type), &caller);
         let (_, bytes) = stoppable(&self.job, "read manifest", &self.origin.label, reading).await?;
         if descriptor.size != 0 && descriptor.size != bytes.len() as u64 {
             return Err(OciError::new(
@@ -64,15 +70,29 @@ impl Content for RegistryContent {
     }
 
     fn for_job(&self, job: &Job) -> Option<Arc<dyn Content>> {
-        Some(Arc::new(Self { repository: self.repository.clone(), origin: self.origin.clone(), job: job.clone() }))
+        Some(Arc::new(Self {
+            repository: self.repository.clone(),
+            origin: self.origin.clone(),
+            job: job.clone(),
+        }))
     }
 }
 
 /// Opens a blob at an offset; the download's place at the host is held until the stream is dropped.
-async fn open(repository: &Repository, blob: &Descriptor, offset: u64, caller: &Caller) -> Result<ByteStream, OciError> {
+async fn open(
+    repository: &Repository,
+    blob: &Descriptor,
+    offset: u64,
+    caller: &Caller,
+) -> Result<ByteStream, OciError> {
     let permit = repository.client.gate.enter(Class::Download).await;
     let rest = format!("blobs/{}", blob.digest);
-    let mut ask = repository.ask("read blob", &format!(" blob {}", blob.digest.short()), Method::GET, &rest)?;
+    let mut ask = repository.ask(
+        "read blob",
+        &format!(" blob {}", blob.digest.short()),
+        Method::GET,
+        &rest,
+    )?;
     if offset > 0
         && let Ok(value) = HeaderValue::from_str(&format!("bytes={offset}-"))
     {
@@ -81,10 +101,16 @@ async fn open(repository: &Repository, blob: &Descriptor, offset: u64, caller: &
     let subject = ask.subject.clone();
     let answer = repository.client.ask_within(ask, Some(&permit), caller).await?;
     // What the answer starts with, counted from the beginning of the blob.
-    let starts_at = if answer.status == StatusCode::PARTIAL_CONTENT { range_start(&answer).unwrap_or(offset) } else { 0 };
+    let starts_at = if answer.status == StatusCode::PARTIAL_CONTENT {
+        range_start(&answer).unwrap_or(offset)
+    } else {
+        0
+    };
     let corrupt = |detail: String| OciError::new(ErrorKind::Corrupt, "read blob", &subject, detail);
     if starts_at > offset {
-        return Err(corrupt(format!("asked for bytes from {offset}, answered from {starts_at}")));
+        return Err(corrupt(format!(
+            "asked for bytes from {offset}, answered from {starts_at}"
+        )));
     }
     // Compared before anything is sent on: a longer body would be cut to size silently.
     if let Some(announced) = length(&answer.headers)
@@ -113,10 +139,17 @@ fn skipping(body: ByteStream, skip: u64, permit: Permit, subject: String) -> Byt
         subject: String,
         _permit: Permit,
     }
-    let state = State { body, skip, subject, _permit: permit };
+    let state = State {
+        body,
+        skip,
+        subject,
+        _permit: permit,
+    };
     stream::try_unfold(state, |mut state| async move {
         loop {
-            let Some(piece) = state.body.next().await else { return Ok(None) };
+            let Some(piece) = state.body.next().await else {
+                return Ok(None);
+            };
             let mut piece = piece.map_err(|e| OciError::new(e.kind, "read blob", &state.subject, e.detail))?;
             if state.skip > 0 {
                 let cut = usize::try_from(state.skip).unwrap_or(usize::MAX).min(piece.len());
@@ -141,7 +174,11 @@ pub struct RegistrySource {
 impl RegistrySource {
     /// A source; `host` as the project writes it. Requests are counted into the job.
     pub fn new(client: Arc<Client>, host: impl Into<String>, job: Job) -> Self {
-        Self { client, host: host.into(), job }
+        Self {
+            client,
+            host: host.into(),
+            job,
+        }
     }
 
     /// Docker Hub keeps one-segment names under `library/`.
@@ -162,14 +199,23 @@ impl Source for RegistrySource {
     async fn resolve(&self, repository: &str, selector: &Selector) -> Result<Descriptor, OciError> {
         let repository = self.repository(repository)?;
         let caller = Caller::from(&self.job);
-        stoppable(&self.job, "find manifest", &repository.label, repository.resolve(selector, &caller)).await
+        stoppable(
+            &self.job,
+            "find manifest",
+            &repository.label,
+            repository.resolve(selector, &caller),
+        )
+        .await
     }
 
     fn content(&self, repository: &str) -> Arc<dyn Content> {
         match self.repository(repository) {
             Ok(repository) => Arc::new(RegistryContent::new(repository, &self.job)),
             Err(error) => Arc::new(Unusable {
-                origin: Origin { label: format!("{}/{repository}", self.host), mount: None },
+                origin: Origin {
+                    label: format!("{}/{repository}", self.host),
+                    mount: None,
+                },
                 error,
             }),
         }

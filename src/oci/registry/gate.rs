@@ -81,7 +81,9 @@ impl Gate {
         let most = most.max(FLOOR);
         Self {
             most,
-            interval: per_second.filter(|rate| *rate > 0).map(|rate| Duration::from_secs(1) / rate),
+            interval: per_second
+                .filter(|rate| *rate > 0)
+                .map(|rate| Duration::from_secs(1) / rate),
             state: Mutex::new(State {
                 limit: most,
                 small: 0,
@@ -108,7 +110,10 @@ impl Gate {
                 let mut state = self.lock();
                 if state.admits(class) {
                     *state.count(class) += 1;
-                    return Permit { gate: Arc::clone(self), class };
+                    return Permit {
+                        gate: Arc::clone(self),
+                        class,
+                    };
                 }
             }
             changed.await;
@@ -134,7 +139,9 @@ impl Gate {
             return Turn::AskAgain(until);
         }
         state.not_before = None;
-        let Some(interval) = self.interval else { return Turn::Now };
+        let Some(interval) = self.interval else {
+            return Turn::Now;
+        };
         let turn = state.next.filter(|next| *next > now).unwrap_or(now);
         state.next = Some(turn + interval);
         Turn::At(turn)
@@ -215,7 +222,14 @@ mod tests {
     async fn uploads_and_downloads_of_one_host_do_not_wait_for_each_other() {
         let gate = Arc::new(Gate::new(4, None));
         let mut held = Vec::new();
-        for class in [Class::Upload, Class::Upload, Class::Upload, Class::Download, Class::Download, Class::Download] {
+        for class in [
+            Class::Upload,
+            Class::Upload,
+            Class::Upload,
+            Class::Download,
+            Class::Download,
+            Class::Download,
+        ] {
             held.extend(soon(gate.enter(class)).await);
         }
         assert_eq!(held.len(), 6);

@@ -1,5 +1,8 @@
 //! Registry hosts: the name people use, where requests go, and whether TLS is needed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use reqwest::Url;
 
 use crate::oci::{ErrorKind, OciError};
@@ -9,19 +12,25 @@ const HUB_AUTHORITY: &str = "registry-1.docker.io";
 /// The key under which docker keeps Docker Hub's login.
 pub const HUB_CREDENTIAL_KEY: &str = "https://index.docker.io/v1/";
 
-/// One registry host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One registry host. Clones share what was learnt about it.
+#[derive(Debug, Clone)]
 pub struct Host {
     /// As people name it, lower case; Docker Hub's several names become `docker.io`.
     pub name: String,
     /// Where requests go: host and port.
     authority: String,
     plain: bool,
+    /// Plain only because it is on this machine: nobody said so.
+    assumed: bool,
+    speaks_tls: Arc<AtomicBool>,
 }
 
 /// Is this one of Docker Hub's names?
 pub fn is_docker_hub(host: &str) -> bool {
-    matches!(host.to_ascii_lowercase().as_str(), "docker.io" | "index.docker.io" | HUB_AUTHORITY)
+    matches!(
+        host.to_ascii_lowercase().as_str(),
+        "docker.io" | "index.docker.io" | HUB_AUTHORITY
+    )
 }
 
 /// Does a host (without port; IPv6 with or without brackets) name this machine?
@@ -29,7 +38,9 @@ pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost")
         || bare.to_ascii_lowercase().ends_with(".localhost")
-        || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// Hosts that are reached without TLS: this machine, and those that the project lists.
@@ -44,9 +55,14 @@ impl PlainHttp {
 
     /// May this URL be fetched without TLS?
     pub fn allows(&self, url: &Url) -> bool {
+        is_loopback(url.host_str().unwrap_or_default()) || self.lists(url)
+    }
+
+    /// Does the project list this URL's host?
+    fn lists(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
         let with_port = format!("{host}:{}", url.port_or_known_default().unwrap_or_default());
-        is_loopback(&host) || self.0.iter().any(|listed| *listed == host || *listed == with_port)
+        self.0.iter().any(|listed| *listed == host || *listed == with_port)
     }
 }
 
@@ -55,7 +71,13 @@ impl Host {
     pub fn parse(text: &str, plain_http: &PlainHttp) -> Result<Self, OciError> {
         let name = text.to_ascii_lowercase();
         if is_docker_hub(&name) {
-            return Ok(Self { name: "docker.io".to_owned(), authority: HUB_AUTHORITY.to_owned(), plain: false });
+            return Ok(Self {
+                name: "docker.io".to_owned(),
+                authority: HUB_AUTHORITY.to_owned(),
+                plain: false,
+                assumed: false,
+                speaks_tls: Arc::default(),
+            });
         }
         let bad = |why: &str| {
             OciError::new(ErrorKind::Protocol, "reach registry", text, why)
@@ -68,20 +90,50 @@ impl Host {
         let plain = plain_http.allows(&url)
             // A listed `host:443` or a bare host is compared with the port that TLS would use, too.
             || Url::parse(&format!("https://{name}/")).is_ok_and(|tls| plain_http.allows(&tls));
-        Ok(Self { authority: name.clone(), name, plain })
+        Ok(Self {
+            authority: name.clone(),
+            name,
+            plain,
+            assumed: plain && !plain_http.lists(&url),
+            speaks_tls: Arc::default(),
+        })
+    }
+
+    /// An answer to a plain request that only a TLS server gives: 400, and nothing that a registry would say. Hosts
+    /// on this machine are tried without TLS first, as most have none; from now on this one is reached with TLS.
+    /// True if the request at `url` was sent without and should be sent again; it is put right. `new`: the host has
+    /// not given a sensible answer yet.
+    pub fn learn_tls(&self, new: bool, url: &mut Url) -> bool {
+        let known = self.speaks_tls.load(Ordering::Relaxed);
+        if !self.assumed || url.scheme() != "http" || !(new || known) {
+            return false;
+        }
+        self.speaks_tls.store(true, Ordering::Relaxed);
+        url.set_scheme("https").is_ok()
     }
 
     /// The key under which docker's configuration keeps this host's login.
     pub fn credential_key(&self) -> &str {
-        if self.name == "docker.io" { HUB_CREDENTIAL_KEY } else { &self.name }
+        if self.name == "docker.io" {
+            HUB_CREDENTIAL_KEY
+        } else {
+            &self.name
+        }
     }
 
     /// The URL of a path below `/v2/`. `repository` must be checked already: see [`check_repository`].
     pub fn url(&self, repository: &str, rest: &str) -> Result<Url, OciError> {
-        let scheme = if self.plain { "http" } else { "https" };
+        let plain = self.plain && !self.speaks_tls.load(Ordering::Relaxed);
+        let scheme = if plain { "http" } else { "https" };
         let text = format!("{scheme}://{}/v2/{repository}/{rest}", self.authority);
-        Url::parse(&text)
-            .map_err(|e| OciError::new(ErrorKind::Protocol, "reach registry", &self.name, format!("{text}: {e}")))
+        Url::parse(&text).map_err(|e| {
+            OciError::new(
+                ErrorKind::Protocol,
+                "reach registry",
+                &self.name,
+                format!("{text}: {e}"),
+            )
+        })
     }
 }
 
@@ -92,7 +144,9 @@ pub fn check_repository(host: &Host, repository: &str) -> Result<(), OciError> {
         && repository.len() <= 255
         && repository.split('/').all(|part| {
             part.starts_with(|c: char| c.is_ascii_alphanumeric())
-                && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+                && part
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
         });
     if good {
         return Ok(());
@@ -109,7 +163,9 @@ pub fn check_repository(host: &Host, repository: &str) -> Result<(), OciError> {
 pub fn check_tag(subject: &str, tag: &str) -> Result<(), OciError> {
     let good = (1..=128).contains(&tag.len())
         && !tag.starts_with(['.', '-'])
-        && tag.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+        && tag
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
     if good {
         return Ok(());
     }
@@ -152,7 +208,11 @@ mod tests {
             ("myregistry.azurecr.io", "https://myregistry.azurecr.io/v2/a/x"),
         ];
         for (text, url) in cases {
-            assert_eq!(Host::parse(text, &plain).unwrap().url("a", "x").unwrap().as_str(), url, "{text}");
+            assert_eq!(
+                Host::parse(text, &plain).unwrap().url("a", "x").unwrap().as_str(),
+                url,
+                "{text}"
+            );
         }
     }
 
@@ -162,13 +222,26 @@ mod tests {
             let host = Host::parse(name, &PlainHttp::default()).unwrap();
             assert_eq!(host.name, "docker.io");
             assert_eq!(host.credential_key(), "https://index.docker.io/v1/");
-            assert_eq!(host.url("library/redis", "tags/list").unwrap().host_str(), Some("registry-1.docker.io"));
+            assert_eq!(
+                host.url("library/redis", "tags/list").unwrap().host_str(),
+                Some("registry-1.docker.io")
+            );
         }
     }
 
     #[test]
     fn what_is_no_host_is_refused() {
-        for text in ["", "https://a.test", "a.test/b", "u@a.test", "a b", "a.test:port", "a.test?x", "[::1", "a\\b"] {
+        for text in [
+            "",
+            "https://a.test",
+            "a.test/b",
+            "u@a.test",
+            "a b",
+            "a.test:port",
+            "a.test?x",
+            "[::1",
+            "a\\b",
+        ] {
             assert!(Host::parse(text, &PlainHttp::default()).is_err(), "{text:?}");
         }
     }
@@ -179,7 +252,21 @@ mod tests {
         for good in ["a", "library/redis", "a__b/c-d/e.f", "UPPER/case"] {
             assert!(check_repository(&host, good).is_ok(), "{good}");
         }
-        for bad in ["", "/a", "a/", "a//b", "../a", "a/../b", "a/.", "a?b", "a#b", "a%2e", "a b", "a@b", &"x".repeat(256)] {
+        for bad in [
+            "",
+            "/a",
+            "a/",
+            "a//b",
+            "../a",
+            "a/../b",
+            "a/.",
+            "a?b",
+            "a#b",
+            "a%2e",
+            "a b",
+            "a@b",
+            &"x".repeat(256),
+        ] {
             assert!(check_repository(&host, bad).is_err(), "{bad}");
         }
         for bad in ["", ".a", "-a", "a/b", "a:b", &"x".repeat(129)] {

@@ -51,7 +51,9 @@ impl HttpTransport {
             (true, true) => &self.tls_local,
             (true, false) => &self.tls,
         };
-        slot.get_or_init(|| self.build(tls, local)).as_ref().map_err(Clone::clone)
+        slot.get_or_init(|| self.build(tls, local))
+            .as_ref()
+            .map_err(Clone::clone)
     }
 
     fn build(&self, tls: bool, local: bool) -> Built {
@@ -71,8 +73,14 @@ impl HttpTransport {
             .pool_idle_timeout(IDLE_CONNECTION)
             .pool_max_idle_per_host(self.connections);
         let builder = self.proxied(builder, local)?;
-        let builder = if tls { self.trusting(builder)? } else { builder.tls_certs_only([]) };
-        builder.build().map_err(|error| setup(format!("cannot set up TLS: {}", chain(&error))))
+        let builder = if tls {
+            self.trusting(builder)?
+        } else {
+            builder.tls_certs_only([])
+        };
+        builder
+            .build()
+            .map_err(|error| setup(format!("cannot set up TLS: {}", chain(&error))))
     }
 
     fn proxied(&self, builder: ClientBuilder, local: bool) -> Result<ClientBuilder, TransportError> {
@@ -91,8 +99,8 @@ impl HttpTransport {
     fn trusting(&self, mut builder: ClientBuilder) -> Result<ClientBuilder, TransportError> {
         if let Some(file) = &self.network.ca_file {
             let pem = read(&file.value)?;
-            let authorities = Certificate::from_pem_bundle(&pem)
-                .map_err(|e| setup(format!("{}: {}", file.value, chain(&e))))?;
+            let authorities =
+                Certificate::from_pem_bundle(&pem).map_err(|e| setup(format!("{}: {}", file.value, chain(&e))))?;
             if authorities.is_empty() {
                 return Err(setup(format!("{}: holds no certificate in PEM form", file.value)));
             }
@@ -100,7 +108,11 @@ impl HttpTransport {
         }
         if let Some(file) = &self.network.client_certificate {
             let identity = Identity::from_pem(&read(&file.value)?).map_err(|e| {
-                setup(format!("{}: needs a certificate and its key in PEM form: {}", file.value, chain(&e)))
+                setup(format!(
+                    "{}: needs a certificate and its key in PEM form: {}",
+                    file.value,
+                    chain(&e)
+                ))
             })?;
             builder = builder.identity(identity);
         }
@@ -117,9 +129,9 @@ impl Transport for HttpTransport {
         builder = match request.body {
             Body::Bytes(bytes) if bytes.is_empty() => builder.header(CONTENT_LENGTH, HeaderValue::from_static("0")),
             Body::Bytes(bytes) => builder.body(bytes),
-            Body::Stream { length, stream } => {
-                builder.header(CONTENT_LENGTH, length).body(reqwest::Body::wrap_stream(stream))
-            }
+            Body::Stream { length, stream } => builder
+                .header(CONTENT_LENGTH, length)
+                .body(reqwest::Body::wrap_stream(stream)),
         };
         let response = builder.send().await.map_err(|error| classify(&error))?;
         let status = response.status();
@@ -141,7 +153,10 @@ fn read(path: &Utf8Path) -> Result<Vec<u8>, TransportError> {
 }
 
 fn setup(detail: String) -> TransportError {
-    TransportError { failure: TransportFailure::Setup, detail }
+    TransportError {
+        failure: TransportFailure::Setup,
+        detail,
+    }
 }
 
 fn classify(error: &reqwest::Error) -> TransportError {
@@ -185,14 +200,20 @@ mod tests {
     use crate::project::Spanned;
 
     fn failure_of(network: &Network, tls: bool) -> Option<String> {
-        HttpTransport::new(network, 4).client(tls, false).err().map(|error| error.detail)
+        HttpTransport::new(network, 4)
+            .client(tls, false)
+            .err()
+            .map(|error| error.detail)
     }
 
     #[test]
     fn a_ca_file_that_is_absent_or_empty_is_an_error_only_when_tls_is_used() {
         let folder = tempfile::tempdir().unwrap();
         let path = camino::Utf8PathBuf::from_path_buf(folder.path().join("ca.pem")).unwrap();
-        let network = Network { ca_file: Some(Spanned::default_value(path.clone())), ..Network::default() };
+        let network = Network {
+            ca_file: Some(Spanned::default_value(path.clone())),
+            ..Network::default()
+        };
         assert!(failure_of(&network, true).unwrap().contains("ca.pem"));
         std::fs::write(&path, "no certificate here").unwrap();
         assert!(failure_of(&network, true).unwrap().contains("no certificate"));
@@ -204,13 +225,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = camino::Utf8PathBuf::from_path_buf(folder.path().join("me.pem")).unwrap();
         std::fs::write(&path, "").unwrap();
-        let network = Network { client_certificate: Some(Spanned::default_value(path)), ..Network::default() };
+        let network = Network {
+            client_certificate: Some(Spanned::default_value(path)),
+            ..Network::default()
+        };
         assert!(failure_of(&network, true).unwrap().contains("me.pem"));
     }
 
     #[test]
     fn an_unusable_proxy_is_an_error_that_does_not_repeat_its_address() {
-        let network = Network { proxy: Some(Spanned::default_value("http://user:secret@:bad:".into())), ..Network::default() };
+        let network = Network {
+            proxy: Some(Spanned::default_value("http://user:secret@:bad:".into())),
+            ..Network::default()
+        };
         let failure = failure_of(&network, false).unwrap();
         assert!(failure.contains("proxy") && !failure.contains("secret"), "{failure}");
     }

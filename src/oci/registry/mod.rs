@@ -17,6 +17,8 @@ mod repository;
 pub mod retry;
 mod scopes;
 mod target;
+#[cfg(test)]
+mod tests;
 mod token;
 pub mod transport;
 mod wire;

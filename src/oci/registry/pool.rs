@@ -97,7 +97,12 @@ impl Registries {
                 auth == Auth::DockerConfig,
             )),
         };
-        let client = Arc::new(Client::new(host.clone(), self.gate(&host.name), Arc::clone(&self.wire), credentials));
+        let client = Arc::new(Client::new(
+            host.clone(),
+            self.gate(&host.name),
+            Arc::clone(&self.wire),
+            credentials,
+        ));
         clients.insert(key, Arc::clone(&client));
         Ok(client)
     }

@@ -45,7 +45,12 @@ impl Repository {
     fn new(client: &Arc<Client>, name: &str, scopes: Scopes) -> Result<Self, OciError> {
         check_repository(&client.host, name)?;
         let label = format!("{}/{name}", client.host.name);
-        Ok(Self { client: Arc::clone(client), name: name.into(), label: label.into(), scopes })
+        Ok(Self {
+            client: Arc::clone(client),
+            name: name.into(),
+            label: label.into(),
+            scopes,
+        })
     }
 
     /// An ask of this repository; `rest` is the path after its name.
@@ -71,14 +76,20 @@ impl Repository {
                 let media_type = media_type(&answer.headers);
                 if let (Some(digest), Some(media_type)) = (digest, media_type) {
                     check_named(selector, &digest, &subject)?;
-                    return Ok(Descriptor::new(media_type, digest, length(&answer.headers).unwrap_or(0)));
+                    return Ok(Descriptor::new(
+                        media_type,
+                        digest,
+                        length(&answer.headers).unwrap_or(0),
+                    ));
                 }
             }
             // Some servers know only GET.
             Err(error) if error.kind == ErrorKind::Protocol && error.detail.starts_with("405") => {}
             Err(error) => return Err(error),
         }
-        self.manifest(selector, None, caller).await.map(|(descriptor, _)| descriptor)
+        self.manifest(selector, None, caller)
+            .await
+            .map(|(descriptor, _)| descriptor)
     }
 
     /// A manifest's raw bytes, verified against the digest that names it, and what they turned out to be.
@@ -109,7 +120,9 @@ impl Repository {
             }
             None => Digest::of(&bytes),
         };
-        let media_type = media_type(&headers).or_else(|| own_media_type(&bytes)).unwrap_or_default();
+        let media_type = media_type(&headers)
+            .or_else(|| own_media_type(&bytes))
+            .unwrap_or_default();
         Ok((Descriptor::new(media_type, digest, bytes.len() as u64), bytes))
     }
 
@@ -124,7 +137,9 @@ impl Repository {
                 Err(error) if error.kind == ErrorKind::Unreachable => error,
                 Err(error) => return Err(error),
             };
-            let Some(delay) = self.client.wire().next_try(&mut tries, Again::Passing) else { return Err(error) };
+            let Some(delay) = self.client.wire().next_try(&mut tries, Again::Passing) else {
+                return Err(error);
+            };
             caller.retrying(tries.failed(), delay, error.to_string());
             tokio::time::sleep(delay).await;
         }
@@ -183,12 +198,20 @@ impl Repository {
     /// Is a blob there?
     pub async fn has_blob(&self, blob: &Descriptor, caller: &Caller) -> Result<bool, OciError> {
         let rest = format!("blobs/{}", blob.digest);
-        let ask = self.ask("find blob", &format!(" blob {}", blob.digest.short()), Method::HEAD, &rest)?;
+        let ask = self.ask(
+            "find blob",
+            &format!(" blob {}", blob.digest.short()),
+            Method::HEAD,
+            &rest,
+        )?;
         let subject = ask.subject.clone();
         match self.client.ask(ask, caller).await {
             Ok(answer) => match length(&answer.headers) {
                 Some(held) if held != blob.size => {
-                    let detail = format!("the registry holds {held} bytes under this digest instead of {}", blob.size);
+                    let detail = format!(
+                        "the registry holds {held} bytes under this digest instead of {}",
+                        blob.size
+                    );
                     Err(OciError::new(ErrorKind::Corrupt, "find blob", subject, detail))
                 }
                 _ => Ok(true),
@@ -206,9 +229,17 @@ impl Repository {
         caller: &Caller,
     ) -> Result<Upload, OciError> {
         let operation = if mount.is_some() { "mount blob" } else { "upload blob" };
-        let mut ask = self.ask(operation, &format!(" blob {}", blob.digest.short()), Method::POST, "blobs/uploads/")?;
+        let mut ask = self.ask(
+            operation,
+            &format!(" blob {}", blob.digest.short()),
+            Method::POST,
+            "blobs/uploads/",
+        )?;
         if let Some(from) = mount {
-            ask.url.query_pairs_mut().append_pair("mount", blob.digest.as_str()).append_pair("from", from);
+            ask.url
+                .query_pairs_mut()
+                .append_pair("mount", blob.digest.as_str())
+                .append_pair("from", from);
             ask.scopes = ask.scopes.and_pull(from);
         }
         let subject = ask.subject.clone();
@@ -222,15 +253,25 @@ impl Repository {
                 _ => Ok(Upload::Mounted),
             };
         }
-        self.client.location(&answer.url, &answer.headers).map(Upload::Session).ok_or_else(|| {
-            let detail = format!("{} without a usable Location to send the blob to", answer.status.as_u16());
-            OciError::new(ErrorKind::Protocol, operation, subject, detail)
-        })
+        self.client
+            .location(&answer.url, &answer.headers)
+            .map(Upload::Session)
+            .ok_or_else(|| {
+                let detail = format!(
+                    "{} without a usable Location to send the blob to",
+                    answer.status.as_u16()
+                );
+                OciError::new(ErrorKind::Protocol, operation, subject, detail)
+            })
     }
 
     /// Gives an upload up. Registries forget them after a while anyway, so a failure does not matter.
     pub async fn cancel_upload(&self, session: Url, caller: &Caller) {
-        let same = self.client.host.url("x", "").is_ok_and(|home| super::host::same_origin(&home, &session));
+        let same = self
+            .client
+            .host
+            .url("x", "")
+            .is_ok_and(|home| super::host::same_origin(&home, &session));
         if let Ok(mut ask) = self.ask("cancel upload", "", Method::DELETE, "blobs/uploads/")
             && same
         {
@@ -291,18 +332,31 @@ fn check_named(selector: &Selector, answered: &Digest, subject: &str) -> Result<
 
 /// `Docker-Content-Digest`: `None` if it is not there, an error if it is no digest.
 pub fn digest_header(headers: &HeaderMap, subject: &str) -> Result<Option<Digest>, OciError> {
-    let Some(value) = headers.get(DIGEST_HEADER) else { return Ok(None) };
+    let Some(value) = headers.get(DIGEST_HEADER) else {
+        return Ok(None);
+    };
     let text = String::from_utf8_lossy(value.as_bytes());
-    text.trim().parse().map(Some).map_err(|error: crate::digest::BadDigest| {
-        OciError::new(ErrorKind::Protocol, "read answer", subject, format!("Docker-Content-Digest {error}"))
-    })
+    text.trim()
+        .parse()
+        .map(Some)
+        .map_err(|error: crate::digest::BadDigest| {
+            OciError::new(
+                ErrorKind::Protocol,
+                "read answer",
+                subject,
+                format!("Docker-Content-Digest {error}"),
+            )
+        })
 }
 
 /// `Content-Type` without parameters; `None` when it says nothing about the content.
 fn media_type(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let bare = text.split(';').next().unwrap_or_default().trim();
-    let says_nothing = matches!(bare, "" | "application/json" | "application/octet-stream" | "text/plain");
+    let says_nothing = matches!(
+        bare,
+        "" | "application/json" | "application/octet-stream" | "text/plain"
+    );
     (!says_nothing && bare.contains('/')).then(|| bare.to_owned())
 }
 

@@ -34,7 +34,10 @@ impl Default for RetryPolicy {
             connect_tries: 4,
             tries: 6,
             throttle_tries: 10,
-            backoff: Backoff { base: Duration::from_millis(300), cap: Duration::from_secs(20) },
+            backoff: Backoff {
+                base: Duration::from_millis(300),
+                cap: Duration::from_secs(20),
+            },
             longest_wait: Duration::from_secs(300),
             idle: Duration::from_secs(60),
             idle_upload: Duration::from_secs(300),
@@ -82,10 +85,17 @@ impl Trouble {
             TransportFailure::Setup => (
                 ErrorKind::Unreachable,
                 Again::No,
-                Some("install the system's certificate authorities (package ca-certificates), or check [network] in aosm.toml"),
+                Some(
+                    "install the system's certificate authorities (package ca-certificates), or check [network] in aosm.toml",
+                ),
             ),
         };
-        Self { kind, detail: error.detail.clone(), hint: hint.map(str::to_owned), again }
+        Self {
+            kind,
+            detail: error.detail.clone(),
+            hint: hint.map(str::to_owned),
+            again,
+        }
     }
 
     /// A request that got no answer in time.
@@ -166,7 +176,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
     }
 
     #[test]
@@ -178,7 +191,13 @@ mod tests {
             (&[("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT")], Some(10)),
             (&[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT")], Some(0)),
             // The server's clock is an hour ahead of ours: only the difference counts.
-            (&[("retry-after", "Sun, 06 Nov 1994 09:50:07 GMT"), ("date", "Sun, 06 Nov 1994 09:49:37 GMT")], Some(30)),
+            (
+                &[
+                    ("retry-after", "Sun, 06 Nov 1994 09:50:07 GMT"),
+                    ("date", "Sun, 06 Nov 1994 09:49:37 GMT"),
+                ],
+                Some(30),
+            ),
             (&[("retry-after", "99999999999999999999")], Some(u64::from(u32::MAX))),
             (&[("retry-after", "-3")], None),
             (&[("retry-after", "soon")], None),
@@ -186,7 +205,11 @@ mod tests {
             (&[], None),
         ];
         for (pairs, seconds) in cases {
-            assert_eq!(retry_after(&headers(pairs), now).map(|d| d.as_secs()), seconds, "{pairs:?}");
+            assert_eq!(
+                retry_after(&headers(pairs), now).map(|d| d.as_secs()),
+                seconds,
+                "{pairs:?}"
+            );
         }
     }
 
@@ -210,7 +233,11 @@ mod tests {
             (404, &after, Again::No),
             (413, &none, Again::No),
         ] {
-            assert_eq!(again(StatusCode::from_u16(status).unwrap(), headers), expected, "{status}");
+            assert_eq!(
+                again(StatusCode::from_u16(status).unwrap(), headers),
+                expected,
+                "{status}"
+            );
         }
     }
 
@@ -220,7 +247,10 @@ mod tests {
         let mut jitter = Jitter::new(1);
         let asked = |seconds| Again::Throttled(Some(Duration::from_secs(seconds)));
         let wait = Tries::default().next(asked(30), &policy, &mut jitter).unwrap();
-        assert!(wait >= Duration::from_secs(30) && wait < Duration::from_secs(31), "{wait:?}");
+        assert!(
+            wait >= Duration::from_secs(30) && wait < Duration::from_secs(31),
+            "{wait:?}"
+        );
         assert!(Tries::default().next(asked(300), &policy, &mut jitter).is_some());
         assert_eq!(Tries::default().next(asked(301), &policy, &mut jitter), None);
     }

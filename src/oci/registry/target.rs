@@ -15,9 +15,7 @@ use super::retry::{Again, Tries, Trouble};
 use super::transport::Response;
 use super::wire::Caller;
 use crate::oci::placement::Claim;
-use crate::oci::{
-    ByteStream, Content, Descriptor, ErrorKind, Guard, Job, Moved, OciError, Selector, Target, verified,
-};
+use crate::oci::{ByteStream, Content, Descriptor, ErrorKind, Guard, Job, Moved, OciError, Selector, Target, verified};
 
 /// A repository that is written to.
 pub struct RegistryTarget {
@@ -75,7 +73,9 @@ impl RegistryTarget {
                 Err(Unsent::For(error)) => return Err(error),
                 Err(Unsent::Unknown(error, again)) => (error, again),
             };
-            let Some(delay) = client.wire().next_try(&mut tries, again) else { return Err(error) };
+            let Some(delay) = client.wire().next_try(&mut tries, again) else {
+                return Err(error);
+            };
             if matches!(again, Again::Throttled(_)) {
                 client.gate.throttled(delay);
             }
@@ -91,10 +91,14 @@ impl RegistryTarget {
     async fn put(&self, blob: &Descriptor, url: Url, from: &Arc<dyn Content>, job: &Job) -> Result<(), Unsent> {
         let client = &self.repository.client;
         let what = format!(" blob {}", blob.digest.short());
-        let mut ask = self.repository.ask("upload blob", &what, Method::PUT, "blobs/uploads/").map_err(Unsent::For)?;
+        let mut ask = self
+            .repository
+            .ask("upload blob", &what, Method::PUT, "blobs/uploads/")
+            .map_err(Unsent::For)?;
         ask.url = url;
         ask.url.query_pairs_mut().append_pair("digest", blob.digest.as_str());
-        ask.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        ask.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
         let permit = client.gate.enter(Class::Upload).await;
         let mut source = verified(from, blob, job);
         if blob.size == 0 {
@@ -131,7 +135,11 @@ enum Unsent {
 
 impl Unsent {
     fn of(error: OciError, again: Again) -> Self {
-        if again == Again::No { Self::For(error) } else { Self::Unknown(error, again) }
+        if again == Again::No {
+            Self::For(error)
+        } else {
+            Self::Unknown(error, again)
+        }
     }
 }
 
@@ -143,17 +151,26 @@ async fn judge(
     error: impl Fn(&Trouble) -> OciError,
 ) -> Result<(), Unsent> {
     let passing = |kind: ErrorKind, detail: String| {
-        let trouble = Trouble { kind, detail, hint: None, again: Again::Passing };
+        let trouble = Trouble {
+            kind,
+            detail,
+            hint: None,
+            again: Again::Passing,
+        };
         Err(Unsent::Unknown(error(&trouble), Again::Passing))
     };
     if response.status.is_success() {
         if !complete {
-            return passing(ErrorKind::Protocol, format!("{} before all was sent", response.status.as_u16()));
+            return passing(
+                ErrorKind::Protocol,
+                format!("{} before all was sent", response.status.as_u16()),
+            );
         }
         return match digest_header(&response.headers, "") {
-            Ok(Some(stored)) if stored != blob.digest => {
-                passing(ErrorKind::Corrupt, format!("the registry stored {stored} instead of {}", blob.digest))
-            }
+            Ok(Some(stored)) if stored != blob.digest => passing(
+                ErrorKind::Corrupt,
+                format!("the registry stored {stored} instead of {}", blob.digest),
+            ),
             // An unreadable digest is as good as none: the upload was named by the digest that we hashed.
             _ => Ok(()),
         };
@@ -294,7 +311,9 @@ impl Target for RegistryTarget {
     async fn put_manifest(&self, manifest: &Descriptor, bytes: Bytes, job: &Job) -> Result<(), OciError> {
         let selector = Selector::Digest(manifest.digest.clone());
         let length = bytes.len() as u64;
-        self.repository.put_manifest(&selector, manifest, bytes, &Caller::from(job)).await?;
+        self.repository
+            .put_manifest(&selector, manifest, bytes, &Caller::from(job))
+            .await?;
         job.moved(length);
         Ok(())
     }
@@ -329,7 +348,10 @@ impl Target for RegistryTarget {
             Some(bytes) => bytes,
             None => {
                 let by_digest = Selector::Digest(root.digest.clone());
-                self.repository.manifest(&by_digest, Some(&root.media_type), &caller).await?.1
+                self.repository
+                    .manifest(&by_digest, Some(&root.media_type), &caller)
+                    .await?
+                    .1
             }
         };
         let length = bytes.len() as u64;

@@ -51,7 +51,12 @@ pub async fn fetch(
 ) -> Result<Token, OciError> {
     let server = realm.host_str().unwrap_or_default();
     let fail = |trouble: Trouble| {
-        let mut error = OciError::new(trouble.kind, "log in to", &host.name, format!("token server {server}: {}", trouble.detail));
+        let mut error = OciError::new(
+            trouble.kind,
+            "log in to",
+            &host.name,
+            format!("token server {server}: {}", trouble.detail),
+        );
         error.hint = trouble.hint;
         error
     };
@@ -68,7 +73,12 @@ pub async fn fetch(
         let trouble = match wire.exchange(request, caller).await {
             Ok(response) if response.status == StatusCode::OK => {
                 return read(response.body).await.map_err(|detail| {
-                    OciError::new(ErrorKind::Protocol, "log in to", &host.name, format!("token server {server}: {detail}"))
+                    OciError::new(
+                        ErrorKind::Protocol,
+                        "log in to",
+                        &host.name,
+                        format!("token server {server}: {detail}"),
+                    )
                 });
             }
             Ok(response) => {
@@ -79,17 +89,26 @@ pub async fn fetch(
                         ErrorKind::BadCredentials,
                         "log in to",
                         &host.name,
-                        format!("token server {server} refuses the login from the {from}: {}", trouble.detail),
+                        format!(
+                            "token server {server} refuses the login from the {from}: {}",
+                            trouble.detail
+                        ),
                     )
                     .hint(format!("log in again with: docker login {}", host.name)));
                 }
                 // "Absent" would mean the repository, but it is the token server that is not there.
-                let kind = if trouble.kind == ErrorKind::Absent { ErrorKind::Protocol } else { trouble.kind };
+                let kind = if trouble.kind == ErrorKind::Absent {
+                    ErrorKind::Protocol
+                } else {
+                    trouble.kind
+                };
                 Trouble { kind, ..trouble }
             }
             Err(trouble) => trouble,
         };
-        let Some(delay) = wire.next_try(&mut tries, trouble.again) else { return Err(fail(trouble)) };
+        let Some(delay) = wire.next_try(&mut tries, trouble.again) else {
+            return Err(fail(trouble));
+        };
         caller.retrying(tries.failed(), delay, fail(trouble).to_string());
         tokio::time::sleep(delay).await;
     }
@@ -118,8 +137,16 @@ fn request(realm: &Url, service: &str, scopes: &Scopes, credential: &Credential)
         ]
         .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
         .join("&");
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        return Some(Request { method: Method::POST, url: realm.clone(), headers, body: Body::Bytes(form.into()) });
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+        return Some(Request {
+            method: Method::POST,
+            url: realm.clone(),
+            headers,
+            body: Body::Bytes(form.into()),
+        });
     }
     let mut url = realm.clone();
     {
@@ -134,21 +161,40 @@ fn request(realm: &Url, service: &str, scopes: &Scopes, credential: &Credential)
     if let Credential::Basic { username, password } = credential {
         headers.insert(AUTHORIZATION, basic(username, password.expose())?);
     }
-    Some(Request { method: Method::GET, url, headers, body: Body::Bytes(Bytes::new()) })
+    Some(Request {
+        method: Method::GET,
+        url,
+        headers,
+        body: Body::Bytes(Bytes::new()),
+    })
 }
 
 async fn read(body: crate::oci::ByteStream) -> Result<Token, String> {
-    let bytes = read_small(body, ANSWER_LIMIT).await.ok_or("the answer breaks off or is too long")?;
+    let bytes = read_small(body, ANSWER_LIMIT)
+        .await
+        .ok_or("the answer breaks off or is too long")?;
     let answer: serde_json::Value = serde_json::from_slice(&bytes).map_err(|_| "the answer is no JSON")?;
     let text = ["token", "access_token"]
         .iter()
-        .find_map(|name| answer.get(name).and_then(|value| value.as_str()).filter(|text| !text.is_empty()))
+        .find_map(|name| {
+            answer
+                .get(name)
+                .and_then(|value| value.as_str())
+                .filter(|text| !text.is_empty())
+        })
         .ok_or("the answer holds no token")?;
     let mut header =
         HeaderValue::from_str(&format!("Bearer {text}")).map_err(|_| "the token has characters that cannot be sent")?;
     header.set_sensitive(true);
-    let life = answer.get("expires_in").and_then(serde_json::Value::as_u64).filter(|life| *life > 0).unwrap_or(DEFAULT_LIFE);
+    let life = answer
+        .get("expires_in")
+        .and_then(serde_json::Value::as_u64)
+        .filter(|life| *life > 0)
+        .unwrap_or(DEFAULT_LIFE);
     let life = life.min(LONGEST_LIFE);
     let usable = life - EARLY.min(life / 2);
-    Ok(Token { header, until: Instant::now() + Duration::from_secs(usable) })
+    Ok(Token {
+        header,
+        until: Instant::now() + Duration::from_secs(usable),
+    })
 }

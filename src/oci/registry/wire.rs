@@ -26,14 +26,23 @@ pub struct Caller {
 
 impl From<&Job> for Caller {
     fn from(job: &Job) -> Self {
-        Self { step: Arc::clone(&job.step), events: Arc::clone(&job.events), requests: Arc::clone(&job.requests) }
+        Self {
+            step: Arc::clone(&job.step),
+            events: Arc::clone(&job.events),
+            requests: Arc::clone(&job.requests),
+        }
     }
 }
 
 impl Caller {
     /// Tells that something is tried again.
     pub fn retrying(&self, attempt: u32, delay: Duration, why: String) {
-        self.events.emit(Event::StepRetry { step: Arc::clone(&self.step), attempt, delay, why });
+        self.events.emit(Event::StepRetry {
+            step: Arc::clone(&self.step),
+            attempt,
+            delay,
+            why,
+        });
     }
 }
 
@@ -51,7 +60,13 @@ pub struct Wire {
 impl Wire {
     /// A wire over a transport.
     pub fn new(transport: Arc<dyn Transport>, policy: RetryPolicy, plain_http: PlainHttp, seed: u64) -> Self {
-        Self { transport, jitter: Mutex::new(Jitter::new(seed)), sent: AtomicU64::new(0), policy, plain_http }
+        Self {
+            transport,
+            jitter: Mutex::new(Jitter::new(seed)),
+            sent: AtomicU64::new(0),
+            policy,
+            plain_http,
+        }
     }
 
     /// Requests sent so far, by everybody.
@@ -73,7 +88,10 @@ impl Wire {
         self.sent.fetch_add(1, Ordering::Relaxed);
         let pulse = Arc::new(Pulse::new());
         request.body = match request.body {
-            Body::Stream { length, stream } => Body::Stream { length, stream: pulse.watch(stream, length) },
+            Body::Stream { length, stream } => Body::Stream {
+                length,
+                stream: pulse.watch(stream, length),
+            },
             body @ Body::Bytes(_) => body,
         };
         let answer = tokio::select! {
@@ -81,7 +99,10 @@ impl Wire {
             idle = pulse.stopped(&self.policy) => Err(Trouble::timed_out(idle)),
         }?;
         let idle = self.policy.idle;
-        Ok(Response { body: within(answer.body, idle), ..answer })
+        Ok(Response {
+            body: within(answer.body, idle),
+            ..answer
+        })
     }
 
     fn check_scheme(&self, url: &Url) -> Result<(), Trouble> {
@@ -90,7 +111,11 @@ impl Wire {
         }
         Err(Trouble {
             kind: ErrorKind::Protocol,
-            detail: format!("{}://{} would be reached without TLS", url.scheme(), url.host_str().unwrap_or_default()),
+            detail: format!(
+                "{}://{} would be reached without TLS",
+                url.scheme(),
+                url.host_str().unwrap_or_default()
+            ),
             hint: Some("list the host as plain-http in [network] if that is meant".to_owned()),
             again: Again::No,
         })
@@ -107,7 +132,10 @@ fn within(body: ByteStream, idle: Duration) -> ByteStream {
             Ok(None) => None,
             Err(_) => {
                 let detail = format!("nothing arrived for {} s", idle.as_secs());
-                Some((Err(OciError::new(ErrorKind::Unreachable, "read", "answer", detail)), None))
+                Some((
+                    Err(OciError::new(ErrorKind::Unreachable, "read", "answer", detail)),
+                    None,
+                ))
             }
         }
     })
@@ -150,7 +178,10 @@ impl Pulse {
             pulse.waiting_for_source.store(polled.is_pending(), Ordering::Relaxed);
             if let std::task::Poll::Ready(item) = &polled {
                 pulse.beat();
-                let sent = item.as_ref().and_then(|piece| piece.as_ref().ok()).map_or(0, Bytes::len);
+                let sent = item
+                    .as_ref()
+                    .and_then(|piece| piece.as_ref().ok())
+                    .map_or(0, Bytes::len);
                 left = left.saturating_sub(sent as u64);
                 pulse.all_sent.store(left == 0, Ordering::Relaxed);
             }

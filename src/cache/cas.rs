@@ -1,0 +1,77 @@
+//! Content-addressed storage: `cas/<2>/<64>`, verified at every read.
+
+use std::fs;
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::digest::Digest;
+use crate::durable::{self, Sync};
+
+/// Larger contents are not read back: nothing this tool caches comes near.
+const MAX_BLOB: u64 = 1 << 30;
+
+/// The content half of the cache.
+#[derive(Debug, Clone)]
+pub struct Cas {
+    root: Utf8PathBuf,
+}
+
+/// What reading found.
+#[derive(Debug)]
+pub(super) enum Read {
+    Found(Vec<u8>),
+    Absent,
+    /// It was there but damaged, and has been removed.
+    Damaged,
+}
+
+impl Cas {
+    pub(super) fn new(cache: &Utf8Path) -> Self {
+        Self { root: cache.join("cas") }
+    }
+
+    /// Where a content would be.
+    pub fn path(&self, digest: &Digest) -> Utf8PathBuf {
+        let hex = digest.hex();
+        self.root.join(hex.get(..2).unwrap_or("00")).join(hex)
+    }
+
+    /// Is a file of this name and size there? (Reading it verifies the content.)
+    pub fn has(&self, digest: &Digest, size: u64) -> bool {
+        fs::metadata(self.path(digest)).is_ok_and(|meta| meta.is_file() && meta.len() == size)
+    }
+
+    /// Puts bytes in, unless they are there.
+    pub fn put(&self, bytes: &[u8]) -> io::Result<Digest> {
+        let digest = Digest::of(bytes);
+        if !self.has(&digest, bytes.len() as u64) {
+            durable::write(&self.path(&digest), bytes, Sync::No)?;
+        }
+        Ok(digest)
+    }
+
+    /// Reads and verifies; what is damaged is removed and counts as absent.
+    pub fn get(&self, digest: &Digest) -> Option<Vec<u8>> {
+        match self.read(digest) {
+            Read::Found(bytes) => Some(bytes),
+            Read::Absent | Read::Damaged => None,
+        }
+    }
+
+    pub(super) fn read(&self, digest: &Digest) -> Read {
+        let path = self.path(digest);
+        let Ok(meta) = fs::metadata(&path) else {
+            return Read::Absent;
+        };
+        if meta.is_file() && meta.len() <= MAX_BLOB {
+            if let Ok(bytes) = fs::read(&path) {
+                if Digest::of(&bytes) == *digest {
+                    return Read::Found(bytes);
+                }
+            }
+        }
+        let _ = durable::remove_file(&path);
+        Read::Damaged
+    }
+}

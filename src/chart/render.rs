@@ -1,0 +1,229 @@
+//! `helm template`: a chart in, the text of Kubernetes objects out.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
+
+use super::helm::Helm;
+use super::overlay::{Overlay, overlay};
+use super::process::{ChildLimits, Finished, Stopped, run};
+use super::set_values::escape;
+use super::stage::{private_file, scratch_in, stage};
+use super::tree::{ChartTree, Form};
+use crate::fault::{Fault, Kind, Place, SourceFile};
+use crate::project::{ChartPackage, RenderLimits};
+
+/// Renders a package. `scratch` is a folder for temporary files; what is put there is removed at the end.
+///
+/// Ready-made manifests are put together instead, and a library chart renders to nothing, as it does for Helm.
+pub async fn render(
+    helm: &Helm,
+    package: &ChartPackage,
+    tree: &ChartTree,
+    limits: &RenderLimits,
+    scratch: &Utf8Path,
+    cancel: &CancellationToken,
+) -> Result<String, Fault> {
+    if tree.form == Form::Manifests {
+        return super::manifests::concatenate(tree, limits);
+    }
+    if tree.metadata.is_library() {
+        return Ok(String::new());
+    }
+    // One fault is all that a step can carry; `check` shows all of them.
+    let overlay = overlay(package).map_err(first)?;
+    let (guard, folder) = scratch_in(scratch)?;
+    let chart = chart_path(tree, &folder).await?;
+    let mut command = command(helm, package, &chart, &folder)?;
+    for (at, (path, text)) in overlay.files.iter().enumerate() {
+        let file = private_file(&folder, &format!("set-{at}"), text)?;
+        command.arg("--set-file").arg(format!("{path}={}", escape(file.as_str(), &['\\', ','])));
+    }
+    if overlay.json.is_some() {
+        command.args(["--values", "-"]);
+    }
+    command.arg("--").arg(&package.release_name.value).arg(chart.as_str());
+
+    let child = ChildLimits { timeout: limits.timeout, output: limits.output };
+    let outcome = run(command, overlay.json.clone().map(String::into_bytes), child, cancel).await;
+    drop(guard);
+    let name = &package.name.value;
+    match outcome {
+        Ok(done) if done.status.success() => Ok(match String::from_utf8(done.stdout) {
+            Ok(text) => text,
+            // Bytes that are no text cannot be YAML; whoever parses the output names the line.
+            Err(bad) => String::from_utf8_lossy(bad.as_bytes()).into_owned(),
+        }),
+        Ok(done) => Err(failure(package, tree, &done, &chart, &overlay)),
+        Err(Stopped::Cancelled) => Err(Fault::new(Kind::Interrupted, format!("render {name}: stopped"))),
+        Err(Stopped::TimedOut) => Err(Fault::invalid(format!(
+            "render {name}: helm took longer than {} s and was stopped",
+            limits.timeout.as_secs_f64()
+        ))
+        .at_opt(package.name.place.clone())
+        .hint("look for a template that does not end, or set a longer `render-timeout` in `[project]`")),
+        Err(Stopped::TooMuchOutput) => Err(Fault::invalid(format!(
+            "render {name}: helm wrote more than {} bytes and was stopped",
+            limits.output
+        ))
+        .at_opt(package.name.place.clone())
+        .hint("look for a loop in a template, or set a larger `render-output-limit` in `[project]`")),
+        Err(Stopped::Spawn(e)) => Err(Fault::infrastructure(format!("render {name}: {} cannot be started", helm.path()))
+            .because(e)
+            .hint("check that it is a Helm executable for this system")),
+        Err(Stopped::Pipe(e)) => Err(Fault::infrastructure(format!("render {name}: helm cannot be heard")).because(e)),
+    }
+}
+
+fn first(faults: crate::fault::Faults) -> Fault {
+    faults.into_iter().find(Fault::is_error).unwrap_or_else(|| Fault::bug("a refusal without a fault"))
+}
+
+/// What Helm is pointed at: the chart itself where it can be, else a copy.
+async fn chart_path(tree: &ChartTree, folder: &Utf8Path) -> Result<Utf8PathBuf, Fault> {
+    if !tree.needs_staging() {
+        return Ok(camino::absolute_utf8(&tree.path).unwrap_or_else(|_| tree.path.clone()));
+    }
+    let (tree, folder) = (tree.clone(), folder.to_owned());
+    tokio::task::spawn_blocking(move || stage(&tree, &folder))
+        .await
+        .map_err(|e| Fault::bug(format!("copying a chart failed: {e}")))?
+}
+
+fn command(helm: &Helm, package: &ChartPackage, chart: &Utf8Path, folder: &Utf8Path) -> Result<Command, Fault> {
+    let mut command = helm.command();
+    home(&mut command, folder)?;
+    // A relative path in a template or a flag must not find anything of the user's.
+    command.current_dir(folder).arg("template").arg("--namespace").arg(&package.namespace.value);
+    debug_assert!(chart.is_absolute(), "helm runs in another folder");
+    for file in &package.values {
+        let path = camino::absolute_utf8(&file.value).unwrap_or_else(|_| file.value.clone());
+        if !path.is_file() {
+            return Err(Fault::invalid(format!("{}: no values file there", super::shown(&path)))
+                .at_opt(file.place.clone())
+                .hint("relative paths start at the file that names them"));
+        }
+        command.arg("--values").arg(csv_field(path.as_str()).as_ref());
+    }
+    if let Some(version) = &package.kube_version {
+        command.arg("--kube-version").arg(&version.value);
+    }
+    for version in &package.api_versions {
+        command.arg("--api-versions").arg(csv_field(&version.value).as_ref());
+    }
+    if package.include_crds {
+        command.arg("--include-crds");
+    }
+    Ok(command)
+}
+
+/// Empty homes: no repositories, plugins, caches or kubeconfig of the user's.
+pub(super) fn home(command: &mut Command, folder: &Utf8Path) -> Result<(), Fault> {
+    let home = folder.join("home");
+    std::fs::create_dir_all(&home).map_err(|e| Fault::infrastructure("temporary folder: cannot be written").because(e))?;
+    for name in ["HOME", "USERPROFILE", "APPDATA", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {
+        command.env(name, home.as_str());
+    }
+    for name in ["TMPDIR", "TEMP", "TMP"] {
+        command.env(name, folder.as_str());
+    }
+    command.env("HELM_PLUGINS", home.join("plugins").as_str());
+    Ok(())
+}
+
+/// Helm reads these flags as one line of CSV each: a comma would split a path in two.
+fn csv_field(text: &str) -> Cow<'_, str> {
+    if text.contains([',', '"', '\n', '\r']) {
+        Cow::Owned(format!("\"{}\"", text.replace('"', "\"\"")))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+fn failure(
+    package: &ChartPackage,
+    tree: &ChartTree,
+    done: &Finished,
+    chart: &Utf8Path,
+    overlay: &Overlay,
+) -> Fault {
+    let shown = super::shown(&tree.path);
+    let mut text = done.stderr.replace(chart.as_str(), shown.as_str());
+    // Where a template prints a value into its complaint, it must not go further.
+    for secret in secrets(package, overlay) {
+        text = text.replace(&secret, "***");
+    }
+    let text = text.trim();
+    let name = &package.name.value;
+    let place = template_place(tree, text);
+    let mut fault = Fault::invalid(format!("render {name}: helm template failed"));
+    fault = match (place, &package.name.place) {
+        (Some(place), Some(named)) => fault.label(place, "helm stopped here").label(named.clone(), "for this package"),
+        (Some(place), None) => fault.at(place),
+        (None, named) => fault.at_opt(named.clone()),
+    };
+    fault = if text.is_empty() {
+        fault.because(format!("helm said nothing and ended with {}", done.status))
+    } else {
+        fault.because(text)
+    };
+    fault.hint(hint(text, &shown))
+}
+
+fn hint(text: &str, shown: &Utf8Path) -> String {
+    if text.contains("missing in charts/") {
+        format!("run `helm dependency build {shown}`, or write `dependencies = \"build\"`")
+    } else if text.contains("execution error at") || text.contains("values don't meet the specifications") {
+        "the chart asks for values: give them with `values = [\"file.yaml\"]` or `set`".to_owned()
+    } else {
+        format!("`helm template {shown}` with the same values should fail the same way")
+    }
+}
+
+/// Texts of `set` values that are long enough to be told from ordinary words.
+fn secrets(package: &ChartPackage, overlay: &Overlay) -> Vec<String> {
+    let whole = package.set.iter().map(|(_, value)| value.clone());
+    let parts = package.set.iter().flat_map(|(_, value)| value.split([',', '{', '}']).map(str::to_owned));
+    let mut texts: Vec<String> =
+        whole.chain(parts).chain(overlay.files.iter().map(|(_, text)| text.clone())).filter(|t| t.len() >= 4).collect();
+    texts.retain(|text| !matches!(text.as_str(), "true" | "false" | "null"));
+    // The longest first, so that no half of one stays behind.
+    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    texts
+}
+
+/// The first `NAME/templates/…:LINE[:COLUMN]` of a message, when it is a file of this chart folder.
+fn template_place(tree: &ChartTree, text: &str) -> Option<Place> {
+    let prefix = format!("{}/", tree.name());
+    for (at, _) in text.match_indices(&prefix) {
+        let rest = text.get(at + prefix.len()..)?;
+        let (name, rest) = rest.split_once(':')?;
+        let Some(file) = tree.files.iter().find(|file| file.name == name) else { continue };
+        let mut numbers = rest.splitn(3, ':').map(|part| {
+            part.chars().take_while(char::is_ascii_digit).collect::<String>().parse::<usize>().ok()
+        });
+        let Some(line) = numbers.next().flatten() else { continue };
+        let column = numbers.next().flatten();
+        let content = String::from_utf8_lossy(&file.content().ok()?).into_owned();
+        let start: usize = content.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+        let length = content.lines().nth(line.saturating_sub(1)).map_or(0, str::len);
+        let skip = column.map_or(0, |column| column.min(length));
+        let source = SourceFile::new(super::shown(&file.path), content);
+        return Some(Place::new(Arc::clone(&source), start + skip..start + length));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_with_commas_stay_one_value() {
+        assert_eq!(csv_field("/a/b.yaml"), "/a/b.yaml");
+        assert_eq!(csv_field("/a,b/\"c\".yaml"), "\"/a,b/\"\"c\"\".yaml\"");
+    }
+}

@@ -1,0 +1,60 @@
+//! `apply`: bring the stores to what the project wants.
+
+use std::num::NonZeroUsize;
+
+use super::Ended;
+use super::args::Looking;
+use super::context::Context;
+use crate::apply::{self, ApplySummary};
+use crate::fault::Kind;
+use crate::plan::{Plan, plan};
+use crate::report::{Verbosity, bytes, count, plan_tree};
+
+pub async fn run(context: &Context, looking: &Looking, jobs: Option<NonZeroUsize>) -> Ended {
+    let options = super::plan::options(looking)?;
+    let session = context.session()?;
+    let _lock = apply::lock(&session)?;
+    let planned = plan(&session, &options).await?;
+    if !context.screen.json() && planned.plan.has_changes() {
+        let all = context.screen.verbosity() >= Verbosity::Verbose;
+        context.screen.say(plan_tree(&planned.plan, context.screen.err_color(), all).trim_end());
+    }
+    let jobs = jobs.map_or(session.project.copy.concurrency, NonZeroUsize::get);
+    let idle = idle(&planned.plan);
+    let applied = apply::apply(&session, planned, jobs).await?;
+    context.screen.finish();
+    context.screen.faults(&applied.faults);
+    let summary = applied.document.summary;
+    if context.screen.json() {
+        context.screen.json_result(&applied.document);
+    } else {
+        context.screen.result(&words(&summary, idle));
+    }
+    if applied.interrupted {
+        return Ok(Kind::Interrupted.exit_code());
+    }
+    Ok(applied.faults.worst().map_or(0, Kind::exit_code))
+}
+
+fn idle(plan: &Plan) -> bool {
+    let summary = &plan.summary;
+    summary.run + summary.blocked + summary.invalid + summary.unknown == 0
+}
+
+fn words(summary: &ApplySummary, idle: bool) -> String {
+    if idle {
+        return format!("nothing to do: {} up to date", count(summary.fresh, "artifact"));
+    }
+    let mut parts = vec![format!("{} done", summary.done)];
+    for (number, word) in [(summary.fresh, "fresh"), (summary.failed, "failed"), (summary.blocked, "blocked")] {
+        if number > 0 {
+            parts.push(format!("{number} {word}"));
+        }
+    }
+    let mounted = if summary.bytes_mounted > 0 {
+        format!(", {} mounted", bytes(summary.bytes_mounted))
+    } else {
+        String::new()
+    };
+    format!("{}; {} sent{mounted}", parts.join(", "), bytes(summary.bytes_moved))
+}

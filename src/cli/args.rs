@@ -1,0 +1,235 @@
+//! The command line: raw flags, as typed. Help, man page and completions all come from here.
+
+use std::num::NonZeroUsize;
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Fill AOSM artifact stores from Helm charts.
+#[derive(Debug, Parser)]
+#[command(
+    name = "aosm-build",
+    version,
+    about = "Charts in, a full artifact store out: a declarative build tool for Azure Operator Service Manager publishers",
+    long_about = "aosm-build reads aosm.toml and the cnf-input.jsonc you already have, finds every container image your \
+Helm charts use, locates each in your source registries, and fills AOSM's artifact stores. It runs only what is stale.",
+    after_help = "Examples:
+  aosm-build init                 write an aosm.toml from a cnf-input.jsonc or a folder of charts
+  aosm-build plan                 show what would move, and why
+  aosm-build apply                move it
+  aosm-build images --why nginx   show where an image comes from
+
+Exit codes: 0 ok, 1 steps failed, 2 changes pending (plan --detailed-exitcode), 3 stale lock, 4 invalid input,
+5 network, disk or a missing tool, 6 another run holds the lock, 64 wrong usage, 70 a bug, 130 interrupted.",
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    max_term_width = 110
+)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct Global {
+    /// Work in this folder instead of the current one
+    #[arg(short = 'C', value_name = "DIR", global = true, help_heading = "Global options")]
+    pub directory: Option<Utf8PathBuf>,
+    /// Use this project file (aosm.toml or a *-input.jsonc)
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Global options")]
+    pub project: Option<Utf8PathBuf>,
+    /// Use the overrides of [environments.NAME]
+    #[arg(long, value_name = "NAME", env = "AOSM_ENVIRONMENT", global = true, help_heading = "Global options")]
+    pub environment: Option<String>,
+    /// The helm executable to use (3.8 or newer)
+    #[arg(long, value_name = "PATH", global = true, help_heading = "Global options")]
+    pub helm: Option<String>,
+    /// Print JSON to standard output
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true, help_heading = "Global options")]
+    pub color: Color,
+    /// Print errors and results only
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
+    pub quiet: bool,
+    /// Say more: fresh steps, cache hits, requests that were tried again
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Global options")]
+    pub verbose: u8,
+    /// Ask nobody: use the lock, the cache and what earlier runs saw
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub offline: bool,
+    /// Fail (exit 3) if aosm.lock would change
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub locked: bool,
+    /// Use aosm.lock as it is, without checking it against the sources or writing it
+    #[arg(long, global = true, conflicts_with = "locked", help_heading = "Global options")]
+    pub frozen: bool,
+}
+
+/// What may be replaced, and how thoroughly stores are read: shared by `plan` and `apply`.
+#[derive(Debug, Args, Clone, Default)]
+pub struct Looking {
+    /// Allow replacing what a store holds under a name, for all names or those that match GLOB
+    #[arg(
+        long,
+        value_name = "GLOB",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "*"
+    )]
+    pub replace: Vec<String>,
+    /// Check everything below each tag, not only what the tag names (local stores are hashed again)
+    #[arg(long)]
+    pub force_check: bool,
+    /// Only steps whose id or name matches GLOB, and what they need
+    #[arg(long, value_name = "GLOB")]
+    pub only: Vec<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented aosm.toml from a cnf-input.jsonc or a folder of charts; never overwrites
+    #[command(after_help = "Example:\n  aosm-build init && aosm-build check")]
+    Init {
+        /// Print the file instead of writing it
+        #[arg(long)]
+        stdout: bool,
+    },
+    /// Show what `apply` would move, and why; changes nothing
+    #[command(
+        after_help = "Examples:\n  aosm-build plan\n  aosm-build plan --json | jq .summary\n  aosm-build plan --detailed-exitcode   \
+# exit 2 when changes are pending\n\nSigns: + create, ~ replace, = fresh, ! invalid, ? unknown, - blocked"
+    )]
+    Plan {
+        /// What may be replaced, and how thoroughly stores are read
+        #[command(flatten)]
+        looking: Looking,
+        /// Exit with 2 when changes are pending and nothing is invalid
+        #[arg(long)]
+        detailed_exitcode: bool,
+    },
+    /// Bring the stores to what the project wants: run the stale steps, in parallel
+    #[command(
+        after_help = "Examples:\n  aosm-build apply\n  aosm-build apply --only 'copy:*contoso-a*'\n  aosm-build apply --replace=contoso:1.0.0\n\n\
+Independent steps go on after a failure. Ctrl-C ends cleanly after the running steps; twice ends at once."
+    )]
+    Apply {
+        /// What may be replaced, and how thoroughly stores are read
+        #[command(flatten)]
+        looking: Looking,
+        /// Steps at a time [default: 8]
+        #[arg(short, long, value_name = "N")]
+        jobs: Option<NonZeroUsize>,
+    },
+    /// List the container images the charts use, each with every place it was found; needs no network
+    #[command(
+        after_help = "Examples:\n  aosm-build images\n  aosm-build images --why release/contoso-a\n  aosm-build images --locate --json"
+    )]
+    Images {
+        /// Ask the sources where each image is
+        #[arg(long)]
+        locate: bool,
+        /// Show the whole chain for one image: package, template, object, field, line
+        #[arg(long, value_name = "REF")]
+        why: Option<String>,
+    },
+    /// Locate every image and write aosm.lock
+    #[command(
+        after_help = "Examples:\n  aosm-build lock\n  aosm-build lock --check               # exit 3 when the sources moved\n  aosm-build lock --update release/contoso-a"
+    )]
+    Lock {
+        /// Ask the sources again, for all images or those named
+        #[arg(long, value_name = "REF", num_args = 0.., conflicts_with = "check")]
+        update: Option<Vec<String>>,
+        /// Compare the lock with the charts and the sources; write nothing
+        #[arg(long)]
+        check: bool,
+    },
+    /// Explain a step: desired and observed, and what changed since it last ran, with file and line
+    #[command(after_help = "Example:\n  aosm-build why push:local/contoso:1.0.0")]
+    Why {
+        /// A step id, or a part that only one step has
+        step: String,
+    },
+    /// Print the graph of steps
+    #[command(after_help = "Example:\n  aosm-build graph --format dot | dot -Tsvg > graph.svg")]
+    Graph {
+        /// The form
+        #[arg(long, value_enum, default_value = "mermaid")]
+        format: GraphFormat,
+    },
+    /// Validate everything that needs no network: project files, charts, values, references
+    #[command(after_help = "Example:\n  aosm-build check && git commit")]
+    Check,
+    /// Look at or shrink the cache
+    Cache {
+        /// What to do
+        #[command(subcommand)]
+        action: CacheAction,
+    },
+    /// Print shell completions
+    #[command(
+        after_help = "Example:\n  aosm-build completions bash > ~/.local/share/bash-completion/completions/aosm-build"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "Example:\n  aosm-build man | man -l -")]
+    Man,
+    /// Print a JSON schema: aosm, cnf-input, plan, apply, images or graph
+    #[command(after_help = "Example:\n  aosm-build schema aosm > aosm.schema.json")]
+    Schema {
+        /// Which; all names without it
+        name: Option<String>,
+    },
+}
+
+/// Forms of the graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// Graphviz
+    Dot,
+    /// Mermaid, as Markdown viewers draw it
+    Mermaid,
+    /// aosm-graph/1
+    Json,
+}
+
+/// What to do with the cache.
+#[derive(Debug, Subcommand)]
+pub enum CacheAction {
+    /// Print the cache folder
+    Dir,
+    /// Remove old entries until the cache fits
+    #[command(after_help = "Example:\n  aosm-build cache prune --max-size 1GiB --max-age 30d")]
+    Prune {
+        /// Keep at most this much
+        #[arg(long, value_name = "SIZE", default_value = "5GiB", value_parser = super::units::size)]
+        max_size: u64,
+        /// Remove entries older than this
+        #[arg(long, value_name = "AGE", value_parser = super::units::age)]
+        max_age: Option<std::time::Duration>,
+    },
+}

@@ -1,0 +1,31 @@
+//! `check`: all validation that needs no network.
+
+use super::Ended;
+use super::context::Context;
+use crate::plan::{prepare, wanted};
+use crate::report::count;
+
+pub async fn run(context: &Context) -> Ended {
+    let session = context.session()?;
+    let prepared = prepare(&session).await?;
+    context.screen.faults(&prepared.warnings);
+    let wanted = wanted(&session.project, &prepared)?;
+    if context.screen.json() {
+        context.screen.json_result(&serde_json::json!({
+            "format": "aosm-check/1",
+            "packages": prepared.packages.len(),
+            "charts": wanted.charts.len(),
+            "images": wanted.images.len(),
+            "candidates": wanted.candidates.len(),
+            "warnings": prepared.warnings.len(),
+        }));
+    } else {
+        context.screen.result(&format!(
+            "ok: {}, {}, {}",
+            count(prepared.packages.len() as u64, "Helm package"),
+            count(wanted.charts.len() as u64, "chart"),
+            count(wanted.images.len() as u64, "image"),
+        ));
+    }
+    Ok(0)
+}

@@ -1,0 +1,70 @@
+//! What the commands share: the resolved flags, the screen, and the project when it is asked for.
+
+use std::sync::Arc;
+
+use camino::Utf8PathBuf;
+use tokio_util::sync::CancellationToken;
+
+use super::args::Global;
+use crate::fault::{Fault, Faults, Kind, Place};
+use crate::plan::{Mode, Session};
+use crate::project::{self, LoadOptions, Project};
+use crate::report::Screen;
+
+/// One call of the program.
+pub struct Context {
+    /// Flags of every command.
+    pub global: Global,
+    /// Where results and words go.
+    pub screen: Screen,
+    /// Fires when the user stops the run.
+    pub cancel: CancellationToken,
+}
+
+impl Context {
+    pub fn new(global: Global, screen: Screen, cancel: CancellationToken) -> Self {
+        Self { global, screen, cancel }
+    }
+
+    /// The folder to work in, absolute.
+    pub fn folder(&self) -> Result<Utf8PathBuf, Fault> {
+        let current = current_folder()?;
+        let Some(directory) = &self.global.directory else { return Ok(current) };
+        let folder = current.join(directory);
+        if folder.is_dir() {
+            Ok(folder)
+        } else {
+            Err(Fault::new(Kind::Usage, format!("-C {directory}: there is no such folder"))
+                .at(Place::file_only(directory)))
+        }
+    }
+
+    /// Loads the project; its warnings go to the screen.
+    pub fn project(&self) -> Result<Project, Faults> {
+        let options = LoadOptions {
+            folder: self.folder()?,
+            project_file: self.global.project.clone(),
+            environment: self.global.environment.clone(),
+            current_dir: current_folder()?,
+        };
+        let (project, warnings) = project::load(&options)?;
+        self.screen.faults(&warnings);
+        Ok(project)
+    }
+
+    /// Loads the project and opens its cache and state.
+    pub fn session(&self) -> Result<Arc<Session>, Faults> {
+        let project = self.project()?;
+        let mode =
+            Mode { offline: self.global.offline, locked: self.global.locked, frozen: self.global.frozen };
+        let helm = self.global.helm.clone();
+        Ok(Session::open(project, helm, mode, self.screen.events(), self.cancel.clone())?)
+    }
+}
+
+fn current_folder() -> Result<Utf8PathBuf, Fault> {
+    let folder =
+        std::env::current_dir().map_err(|e| Fault::infrastructure("the current folder is not to be had").because(e))?;
+    Utf8PathBuf::from_path_buf(folder)
+        .map_err(|path| Fault::invalid(format!("the current folder's name is not UTF-8: {}", path.display())))
+}

@@ -1,0 +1,21 @@
+//! `graph`: the steps and what they need.
+
+use super::Ended;
+use super::args::GraphFormat;
+use super::context::Context;
+use crate::graph::{dot, json, mermaid};
+use crate::plan::{Asking, PlanOptions, plan};
+
+pub async fn run(context: &Context, format: GraphFormat) -> Ended {
+    let session = context.session()?;
+    let options = PlanOptions { replace: Vec::new(), force_check: false, only: Vec::new(), asking: Asking::Missing };
+    let planned = plan(&session, &options).await?;
+    context.screen.finish();
+    match format {
+        _ if context.screen.json() => context.screen.json_result(&json(&planned.graph)),
+        GraphFormat::Json => context.screen.json_result(&json(&planned.graph)),
+        GraphFormat::Dot => context.screen.result(&dot(&planned.graph)),
+        GraphFormat::Mermaid => context.screen.result(&mermaid(&planned.graph)),
+    }
+    Ok(0)
+}

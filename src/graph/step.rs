@@ -1,0 +1,113 @@
+//! Steps and their ids.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StepKind {
+    /// Renders one package with Helm, or takes its ready-made manifests (local, cached).
+    Render,
+    /// Finds the images in a package's rendered objects (local, cached).
+    Discover,
+    /// Packs a chart (local, cached).
+    Package,
+    /// Finds out which source holds an image and which digest its tag names (reads sources; truth is the lock).
+    Locate,
+    /// Copies one image from its source to a store.
+    Copy,
+    /// Pushes one chart to a store.
+    Push,
+}
+
+impl StepKind {
+    /// The word in step ids, plans and events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Render => "render",
+            Self::Discover => "discover",
+            Self::Package => "package",
+            Self::Locate => "locate",
+            Self::Copy => "copy",
+            Self::Push => "push",
+        }
+    }
+
+    /// Does it change a store?
+    pub fn is_effect(self) -> bool {
+        matches!(self, Self::Copy | Self::Push)
+    }
+}
+
+impl fmt::Display for StepKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A stable, human id: `kind:name`, or `kind:store/name` for effects. Store *names* only, never hosts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepId(Arc<str>);
+
+impl StepId {
+    /// The id of a local or locating step.
+    pub fn local(kind: StepKind, name: &str) -> Self {
+        Self(format!("{kind}:{name}").into())
+    }
+
+    /// The id of a step that changes a store: `copy:images/release/contoso-a:1.0.0`.
+    pub fn effect(kind: StepKind, store: &str, artifact: &impl fmt::Display) -> Self {
+        Self(format!("{kind}:{store}/{artifact}").into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The shared text, as events carry it.
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for StepId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl schemars::JsonSchema for StepId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "StepId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^(render|discover|package|locate|copy|push):.+$",
+            "description": "kind, colon, and a name; effects: kind, colon, store name, slash, artifact name"
+        })
+    }
+}
+
+/// A node of the graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its id.
+    pub id: StepId,
+    /// What it does.
+    pub kind: StepKind,
+    /// The store it changes.
+    pub store: Option<String>,
+    /// The steps whose result it needs.
+    pub needs: Vec<StepId>,
+}

@@ -1,0 +1,207 @@
+//! From a project to a plan: locate, look, decide.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use globset::GlobMatcher;
+
+use super::bytes::transfer_sizes;
+use super::locating::{Asking, Locations, locate_images};
+use super::observe::{Look, observe};
+use super::prepare::{Prepared, prepare};
+use super::target::{Target, targets};
+use super::wanted::{Wanted, wanted};
+use super::world::World;
+use super::{Action, Desired, Effect, Plan, PlanStep, Seen, Session, Transfer, Unwanted, decide};
+use crate::event::Event;
+use crate::fault::{Fault, Faults};
+use crate::graph::{Graph, Step, StepId, StepKind};
+use crate::store::Observed;
+
+/// What the command line asks of a plan.
+#[derive(Debug, Clone)]
+pub struct PlanOptions {
+    /// Names that may be replaced, besides stores with `replace = true`.
+    pub replace: Vec<GlobMatcher>,
+    /// Check everything below each tag.
+    pub force_check: bool,
+    /// Only steps that match; empty: all.
+    pub only: Vec<GlobMatcher>,
+    /// How the lock takes part.
+    pub asking: Asking,
+}
+
+/// A plan, and what `apply` needs to carry it out.
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// All steps, local ones included.
+    pub graph: Graph,
+    /// Effect steps, in the order of the plan.
+    pub targets: Vec<Target>,
+    /// What the local steps gave.
+    pub prepared: Prepared,
+    /// What the stores should hold.
+    pub wanted: Wanted,
+    /// Where the images are.
+    pub locations: Locations,
+    /// Sources and stores.
+    pub world: World,
+    /// Errors that made steps invalid, each with its place.
+    pub faults: Faults,
+}
+
+/// Makes the plan. Errors that concern single steps make those steps invalid; errors that concern the project as a
+/// whole (broken charts, one name wanted with two contents) come back as such, before anything is looked at.
+pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Planned, Faults> {
+    let prepared = prepare(session).await?;
+    for warning in &prepared.warnings {
+        session.events.emit(Event::Fault(warning.clone()));
+    }
+    let wanted = wanted(&session.project, &prepared)?;
+    let world = World::open(session)?;
+    let locations = locate_images(session, &prepared, &wanted, &world, options.asking.clone()).await?;
+    let mut targets = targets(&session.project, &wanted, &locations)?;
+    targets.retain(|target| selected(&options.only, target));
+    let looks = targets
+        .iter()
+        .filter_map(|target| {
+            Some(Look {
+                store: Arc::clone(world.stores.get(target.store)?),
+                name: target.name.clone(),
+                chart: target.chart.as_ref().map(|chart| chart.output.clone()),
+                desired: target.desired_digest().cloned(),
+            })
+        })
+        .collect();
+    let seen = observe(session, looks, options.force_check).await?;
+    let mut faults = Faults::new();
+    let mut steps = Vec::new();
+    for (target, seen) in targets.iter().zip(&seen) {
+        steps.push(decided(session, options, target, seen, &mut faults));
+    }
+    blocked(&mut steps);
+    transfer_sizes(session, &targets, &mut steps, &world, &locations).await?;
+    let unwanted = if options.only.is_empty() { unwanted(session, &targets, &world).await } else { Vec::new() };
+    let graph = Graph::freeze(nodes(&prepared, &wanted, &targets))?;
+    session.remember();
+    let changes = locations.lock_changes.clone();
+    let plan = Plan::new(prepared.helm.clone(), steps, changes, locations.drift.clone(), unwanted);
+    faults.extend(locations.faults.iter().cloned());
+    Ok(Planned { plan, graph, targets, prepared, wanted, locations, world, faults })
+}
+
+fn selected(only: &[GlobMatcher], target: &Target) -> bool {
+    only.is_empty()
+        || only.iter().any(|glob| {
+            glob.is_match(target.id.as_str())
+                || glob.is_match(target.name.to_string())
+                || glob.is_match(&target.name.repository)
+        })
+}
+
+fn decided(
+    session: &Session,
+    options: &PlanOptions,
+    target: &Target,
+    seen: &Seen,
+    faults: &mut Faults,
+) -> PlanStep {
+    let store = session.project.stores.get(target.store);
+    let store_name = store.map_or_else(String::new, |store| store.name.value.clone());
+    let name = target.name.to_string();
+    let allowed = store.is_some_and(|store| store.replace)
+        || options.replace.iter().any(|glob| {
+            glob.is_match(&name) || glob.is_match(&target.name.repository) || glob.is_match(target.id.as_str())
+        });
+    let hint = format!("aosm-build apply --replace={name}");
+    let decision = decide(&target.desired, seen, (!allowed).then_some(hint.as_str()));
+    let observed = match seen {
+        Seen::Store(Observed::Present(root) | Observed::Damaged { root, .. }) | Seen::SameContent(root) => {
+            Some(root.digest.clone())
+        }
+        _ => None,
+    };
+    if decision.action == Action::Invalid && matches!(target.desired, Desired::Known(_)) {
+        let words: Vec<String> = decision.reasons.iter().map(super::Reason::words).collect();
+        faults.push(
+            Fault::invalid(format!("{}: {}", target.id, words.join("; ")))
+                .at_opt(store.and_then(|store| store.name.place.clone()))
+                .hint(format!("`{hint}` replaces it once; `replace = true` in the store allows it always")),
+        );
+    }
+    if let Seen::Unreadable(why) = seen {
+        faults.push(Fault::infrastructure(format!("{}: the store {store_name} could not be read", target.id)).because(why));
+    }
+    PlanStep {
+        id: target.id.clone(),
+        kind: target.kind,
+        store: store_name,
+        action: decision.action,
+        effect: decision.effect,
+        desired: target.desired_digest().cloned(),
+        observed,
+        transfer: (decision.action == Action::Run).then_some(Transfer::Stream),
+        bytes: 0,
+        reasons: decision.reasons,
+        deps: target.needs_effects.clone(),
+        name: target.name.clone(),
+        from: target.from.clone(),
+    }
+}
+
+/// Steps that need an invalid or unknown one are blocked. (Today no effect needs another; later kinds do.)
+fn blocked(steps: &mut [PlanStep]) {
+    let stuck: BTreeSet<StepId> = steps
+        .iter()
+        .filter(|step| matches!(step.action, Action::Invalid | Action::Unknown))
+        .map(|step| step.id.clone())
+        .collect();
+    for step in steps.iter_mut().filter(|step| step.action == Action::Run) {
+        if step.deps.iter().any(|dep| stuck.contains(dep)) {
+            step.action = Action::Blocked;
+            step.effect = Effect::None;
+        }
+    }
+}
+
+/// What local stores hold and nobody wants. Registries are not listed: that would take requests without end.
+async fn unwanted(session: &Arc<Session>, targets: &[Target], world: &World) -> Vec<Unwanted> {
+    let mut names: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+    for target in targets {
+        names.entry(target.store).or_default().insert(target.name.to_string());
+    }
+    let mut unwanted = Vec::new();
+    for (index, store) in world.stores.iter().enumerate() {
+        let Ok(Some(held)) = store.names(&session.job("list")).await else { continue };
+        let kept = names.remove(&index).unwrap_or_default();
+        unwanted.extend(
+            held.into_iter()
+                .map(|name| name.to_string())
+                .filter(|name| !kept.contains(name))
+                .map(|name| Unwanted { store: store.name().to_owned(), name }),
+        );
+    }
+    unwanted
+}
+
+fn nodes(prepared: &Prepared, wanted: &Wanted, targets: &[Target]) -> Vec<Step> {
+    let mut steps = prepared.steps();
+    for image in &wanted.images {
+        let packages: BTreeSet<&str> =
+            image.found.iter().map(|found| found.package.as_str()).filter(|name| !name.is_empty()).collect();
+        steps.push(Step {
+            id: StepId::local(StepKind::Locate, image.reference.as_str()),
+            kind: StepKind::Locate,
+            store: None,
+            needs: packages.into_iter().map(|name| StepId::local(StepKind::Discover, name)).collect(),
+        });
+    }
+    steps.extend(targets.iter().map(|target| Step {
+        id: target.id.clone(),
+        kind: target.kind,
+        store: Some(target.store_name.clone()),
+        needs: target.needs.clone(),
+    }));
+    steps
+}

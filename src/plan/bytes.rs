@@ -1,0 +1,93 @@
+//! How much may have to move: an upper bound, each blob counted once for each place that keeps it.
+//!
+//! Manifests of stale images are read by digest, once ever: they are kept in the cache. Blobs at the target are not
+//! probed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures_util::{FutureExt as _, StreamExt as _};
+
+use super::cached_manifests::CachedManifests;
+use super::locating::Locations;
+use super::target::Target;
+use super::world::World;
+use super::{Action, PlanStep, Session, Transfer};
+use crate::digest::Digest;
+use crate::event::Event;
+use crate::fault::Fault;
+use crate::oci::{Content, Descriptor, graph::read_graph};
+
+/// Graphs read at a time.
+const AT_A_TIME: usize = 8;
+
+/// Fills in `bytes` and `transfer` of all steps that run.
+pub async fn transfer_sizes(
+    session: &Arc<Session>,
+    targets: &[Target],
+    steps: &mut [PlanStep],
+    world: &World,
+    locations: &Locations,
+) -> Result<(), Fault> {
+    let reads: Vec<_> = targets
+        .iter()
+        .zip(steps.iter())
+        .enumerate()
+        .filter(|(_, (_, step))| step.action == Action::Run)
+        .map(|(index, (target, _))| {
+            let session = Arc::clone(session);
+            let job = session.job(target.id.as_str());
+            let content = target.image.and_then(|image| locations.content(image, world, &job)?.ok());
+            let (target, id) = (target.clone(), target.id.clone());
+            async move {
+                session.stopped()?;
+                let parts = match (&target.chart, content) {
+                    (Some(chart), _) => chart.output.blobs.clone(),
+                    (None, Some(content)) => parts(&session, content, &target).await,
+                    (None, None) => Vec::new(),
+                };
+                session.events.emit(Event::Detail(format!("{id}: {} parts", parts.len())));
+                Ok::<_, Fault>((index, parts))
+            }
+            .boxed()
+        })
+        .collect();
+    let mut parts_of: BTreeMap<usize, Vec<Descriptor>> = BTreeMap::new();
+    let mut reads = futures_util::stream::iter(reads).buffer_unordered(AT_A_TIME);
+    while let Some(read) = reads.next().await {
+        let (index, parts) = read?;
+        parts_of.insert(index, parts);
+    }
+    drop(reads);
+    let mut counted: BTreeSet<(String, Digest)> = BTreeSet::new();
+    for (index, parts) in parts_of {
+        let (Some(target), Some(step)) = (targets.get(index), steps.get_mut(index)) else { continue };
+        let place = world.place(target.store);
+        step.bytes = parts
+            .iter()
+            .filter(|part| counted.insert((place.clone(), part.digest.clone())))
+            .map(|part| part.size)
+            .sum();
+        let host = target.image.and_then(|image| locations.host(image));
+        let same_registry = host.is_some_and(|host| world.mounts(host, target.store));
+        step.transfer = Some(if same_registry { Transfer::Mount } else { Transfer::Stream });
+    }
+    Ok(())
+}
+
+/// Blobs and manifests of an image. A graph that cannot be read now gives no estimate: copying will say why.
+async fn parts(session: &Arc<Session>, content: Arc<dyn Content>, target: &Target) -> Vec<Descriptor> {
+    let super::Desired::Known(root) = &target.desired else { return Vec::new() };
+    let cached: Arc<dyn Content> = Arc::new(CachedManifests::new(Arc::clone(&session.cache), content));
+    let never = |_: Descriptor| async { Ok(false) }.boxed();
+    match read_graph(&cached, root, &never).await {
+        Ok(graph) => {
+            let manifests = graph.levels.iter().flatten().map(|node| node.descriptor.clone());
+            graph.blobs.iter().cloned().chain(manifests).collect()
+        }
+        Err(e) => {
+            session.events.emit(Event::Detail(format!("{}: size not known: {e}", target.id)));
+            Vec::new()
+        }
+    }
+}

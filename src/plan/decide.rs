@@ -1,0 +1,167 @@
+//! The decision: a pure function of what is desired, what was observed, and whether replacing is allowed.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Reason;
+use crate::oci::Descriptor;
+use crate::store::Observed;
+
+/// What a plan does with a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// It runs.
+    Run,
+    /// Nothing is to be done.
+    Fresh,
+    /// Something it needs is invalid or unknown.
+    Blocked,
+    /// It cannot run as things are: missing image, refused overwrite.
+    Invalid,
+    /// Nobody can tell: the store could not be read.
+    Unknown,
+}
+
+/// What running changes in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// A new name.
+    Create,
+    /// A name that held something else.
+    Replace,
+    /// Nothing.
+    None,
+}
+
+/// What should be in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Desired {
+    /// This root.
+    Known(Descriptor),
+    /// The image could not be located; why, in words.
+    NotLocated(String),
+    /// Nobody was asked (offline, and not in the lock).
+    NotAsked,
+}
+
+/// What is in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// The store answered.
+    Store(Observed),
+    /// The store holds another archive whose files are equal.
+    SameContent(Descriptor),
+    /// The store could not be read; why, in words.
+    Unreadable(String),
+    /// The store was not asked.
+    NotAsked,
+}
+
+/// The decision about one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// What happens.
+    pub action: Action,
+    /// What that changes.
+    pub effect: Effect,
+    /// Why.
+    pub reasons: Vec<Reason>,
+}
+
+/// Decides about one effect step. `replace_hint` is the command that would allow replacing; `None` when it is allowed.
+pub fn decide(desired: &Desired, seen: &Seen, replace_hint: Option<&str>) -> Decision {
+    let root = match desired {
+        Desired::Known(root) => root,
+        Desired::NotLocated(why) => {
+            return decision(Action::Invalid, Effect::None, Reason::NotLocated { why: why.clone() });
+        }
+        Desired::NotAsked => return decision(Action::Unknown, Effect::None, Reason::NotAsked),
+    };
+    let new = root.digest.clone();
+    match seen {
+        Seen::Unreadable(why) => decision(Action::Unknown, Effect::None, Reason::StoreUnreadable { why: why.clone() }),
+        Seen::NotAsked => decision(Action::Unknown, Effect::None, Reason::NotAsked),
+        Seen::SameContent(old) => {
+            decision(Action::Fresh, Effect::None, Reason::SameContent { old: old.digest.clone() })
+        }
+        Seen::Store(Observed::Absent) => decision(Action::Run, Effect::Create, Reason::Absent { new }),
+        Seen::Store(Observed::Present(old)) if old.digest == new => {
+            Decision { action: Action::Fresh, effect: Effect::None, reasons: Vec::new() }
+        }
+        Seen::Store(Observed::Damaged { root: old, why }) if old.digest == new => {
+            decision(Action::Run, Effect::Create, Reason::Damaged { why: why.clone() })
+        }
+        Seen::Store(Observed::Present(old) | Observed::Damaged { root: old, .. }) => {
+            let old = old.digest.clone();
+            match replace_hint {
+                None => decision(Action::Run, Effect::Replace, Reason::DigestDiffers { old, new }),
+                Some(hint) => decision(
+                    Action::Invalid,
+                    Effect::None,
+                    Reason::OverwriteRefused { old, new, hint: hint.to_owned() },
+                ),
+            }
+        }
+    }
+}
+
+fn decision(action: Action, effect: Effect, reason: Reason) -> Decision {
+    Decision { action, effect, reasons: vec![reason] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(content: &str) -> Descriptor {
+        Descriptor::of("application/vnd.oci.image.manifest.v1+json", content.as_bytes())
+    }
+
+    #[test]
+    fn every_combination_of_desired_and_observed_has_its_decision() {
+        let new = Desired::Known(root("new"));
+        let damaged = |content| Observed::Damaged { root: root(content), why: "cut".into() };
+        let hint = Some("aosm-build apply --replace");
+        let table = [
+            (&new, Seen::Store(Observed::Absent), None, Action::Run, Effect::Create),
+            (&new, Seen::Store(Observed::Absent), hint, Action::Run, Effect::Create),
+            (&new, Seen::Store(Observed::Present(root("new"))), None, Action::Fresh, Effect::None),
+            (&new, Seen::Store(Observed::Present(root("new"))), hint, Action::Fresh, Effect::None),
+            (&new, Seen::Store(Observed::Present(root("old"))), None, Action::Run, Effect::Replace),
+            (&new, Seen::Store(Observed::Present(root("old"))), hint, Action::Invalid, Effect::None),
+            (&new, Seen::Store(damaged("new")), hint, Action::Run, Effect::Create),
+            (&new, Seen::Store(damaged("old")), hint, Action::Invalid, Effect::None),
+            (&new, Seen::Store(damaged("old")), None, Action::Run, Effect::Replace),
+            (&new, Seen::SameContent(root("old")), hint, Action::Fresh, Effect::None),
+            (&new, Seen::Unreadable("503".into()), None, Action::Unknown, Effect::None),
+            (&new, Seen::NotAsked, None, Action::Unknown, Effect::None),
+            (&Desired::NotAsked, Seen::Store(Observed::Absent), None, Action::Unknown, Effect::None),
+            (
+                &Desired::NotLocated("nowhere".into()),
+                Seen::Store(Observed::Absent),
+                None,
+                Action::Invalid,
+                Effect::None,
+            ),
+        ];
+        for (desired, seen, hint, action, effect) in table {
+            let decision = decide(desired, &seen, hint);
+            assert_eq!((decision.action, decision.effect), (action, effect), "{desired:?} / {seen:?} / {hint:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_overwrite_names_both_digests_and_the_command() {
+        let decision = decide(
+            &Desired::Known(root("new")),
+            &Seen::Store(Observed::Present(root("old"))),
+            Some("aosm-build apply --replace=a"),
+        );
+        let words = decision.reasons[0].words();
+        assert!(words.contains(root("old").digest.short()), "{words}");
+        assert!(words.contains(root("new").digest.short()), "{words}");
+        assert!(words.contains("aosm-build apply --replace=a"), "{words}");
+    }
+}

@@ -1,0 +1,156 @@
+//! The plan document: `aosm-plan/1`. The same inputs give the same bytes, on any machine and from any folder.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Action, Effect, Reason};
+use crate::digest::Digest;
+use crate::graph::{StepId, StepKind};
+use crate::lock::LockChange;
+use crate::store::ArtifactName;
+
+/// How content gets to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transfer {
+    /// Through this machine.
+    Stream,
+    /// The registry takes it from another of its repositories.
+    Mount,
+}
+
+/// One effect step of a plan.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PlanStep {
+    /// Its id.
+    pub id: StepId,
+    /// Copy or push.
+    #[serde(serialize_with = "kind")]
+    #[schemars(with = "String")]
+    pub kind: StepKind,
+    /// The store it changes.
+    pub store: String,
+    /// What happens.
+    pub action: Action,
+    /// What that changes.
+    pub effect: Effect,
+    /// The digest that should be there.
+    pub desired: Option<Digest>,
+    /// The digest that is there.
+    pub observed: Option<Digest>,
+    /// How it gets there; `None` when nothing moves.
+    pub transfer: Option<Transfer>,
+    /// At most this many bytes move; each blob is counted once a registry.
+    pub bytes: u64,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    /// Effect steps that must end first.
+    pub deps: Vec<StepId>,
+    /// The name in the store.
+    #[serde(skip)]
+    pub name: ArtifactName,
+    /// Where it comes from, in words (`myregistry.azurecr.io/release/a:1.0.0`, `charts/contoso`).
+    #[serde(skip)]
+    pub from: String,
+}
+
+fn kind<S: serde::Serializer>(kind: &StepKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(kind.as_str())
+}
+
+/// How many steps there are of each action.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Summary {
+    /// Steps that run.
+    pub run: u64,
+    /// Steps with nothing to do.
+    pub fresh: u64,
+    /// Steps that wait for something invalid or unknown.
+    pub blocked: u64,
+    /// Steps that cannot run.
+    pub invalid: u64,
+    /// Steps nobody can tell about.
+    pub unknown: u64,
+    /// Bytes that move at most.
+    pub bytes: u64,
+}
+
+/// A name that a store holds and the project does not want.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct Unwanted {
+    /// The store.
+    pub store: String,
+    /// The name in it.
+    pub name: String,
+}
+
+/// A whole plan.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Plan {
+    /// `aosm-plan/1`.
+    pub format: &'static str,
+    /// This program and its version.
+    pub tool: String,
+    /// Helm's version; `None` when nothing is rendered.
+    pub helm: Option<String>,
+    /// SHA-256 of the canonical body without this field.
+    pub plan_digest: Option<Digest>,
+    /// Effect steps, in order of their ids.
+    pub steps: Vec<PlanStep>,
+    /// What the lock would gain, lose or change.
+    pub lock_changes: Vec<LockChange>,
+    /// Tags that name something else in the source than the lock says.
+    pub drift: Vec<LockChange>,
+    /// What stores hold and nobody wants; never deleted.
+    pub unwanted: Vec<Unwanted>,
+    /// Counts.
+    pub summary: Summary,
+}
+
+impl Plan {
+    /// Makes a plan: sorts, counts, and seals it with its digest.
+    pub fn new(
+        helm: Option<String>,
+        mut steps: Vec<PlanStep>,
+        lock_changes: Vec<LockChange>,
+        drift: Vec<LockChange>,
+        mut unwanted: Vec<Unwanted>,
+    ) -> Self {
+        steps.sort_by(|a, b| a.id.cmp(&b.id));
+        unwanted.sort();
+        let mut summary = Summary::default();
+        for step in &steps {
+            match step.action {
+                Action::Run => {
+                    summary.run += 1;
+                    summary.bytes = summary.bytes.saturating_add(step.bytes);
+                }
+                Action::Fresh => summary.fresh += 1,
+                Action::Blocked => summary.blocked += 1,
+                Action::Invalid => summary.invalid += 1,
+                Action::Unknown => summary.unknown += 1,
+            }
+        }
+        let mut plan = Self {
+            format: "aosm-plan/1",
+            tool: concat!("aosm-build ", env!("CARGO_PKG_VERSION")).to_owned(),
+            helm,
+            plan_digest: None,
+            steps,
+            lock_changes,
+            drift,
+            unwanted,
+            summary,
+        };
+        // Structs of plain values always serialise.
+        plan.plan_digest = serde_json::to_vec(&plan).ok().map(|bytes| Digest::of(&bytes));
+        plan
+    }
+
+    /// Would `apply` change anything, or fail?
+    pub fn has_changes(&self) -> bool {
+        self.summary.run + self.summary.blocked + self.summary.invalid + self.summary.unknown > 0
+            || !self.lock_changes.is_empty()
+    }
+}

@@ -1,0 +1,163 @@
+//! Looking at stores: read only, at most one data-path request a name where nothing differs.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+
+use super::prepare::ChartOutput;
+use super::{Seen, Session};
+use crate::cache::KeyDocument;
+use crate::chart;
+use crate::digest::Digest;
+use crate::engine::cpu;
+use crate::event::{Event, Phase};
+use crate::fault::Fault;
+use crate::oci::{Content, Descriptor, ErrorKind, OciError};
+use crate::state::Receipts;
+use crate::store::{ArtifactName, ArtifactStore, Job, Observed};
+
+/// Names asked at a time, all stores together; each registry host has a smaller limit of its own.
+const AT_A_TIME: usize = 32;
+
+/// A chart fetched from a store to compare its files may be this large.
+const MAX_CHART: u64 = 64 << 20;
+
+/// One name to look at.
+#[derive(Clone)]
+pub struct Look {
+    /// The store.
+    pub store: Arc<dyn ArtifactStore>,
+    /// The name.
+    pub name: ArtifactName,
+    /// For charts: what was packed, to recognise equal files in another archive.
+    pub chart: Option<ChartOutput>,
+    /// The digest that is desired, where it is known.
+    pub desired: Option<Digest>,
+}
+
+/// What each store holds, in the order asked. A store that cannot be read makes its names `Unreadable`, and the plan
+/// still says all the rest.
+pub async fn observe(session: &Arc<Session>, looks: Vec<Look>, thorough: bool) -> Result<Vec<Seen>, Fault> {
+    if session.mode.offline {
+        return Ok(remembered(session, &looks));
+    }
+    session.events.emit(Event::PhaseStarted { phase: Phase::Observe, total: Some(looks.len() as u64) });
+    let seen: Result<Vec<Seen>, Fault> = futures_util::stream::iter(looks)
+        .map(|look| {
+            let session = Arc::clone(session);
+            async move {
+                session.stopped()?;
+                let seen = look_at(&session, &look, thorough).await;
+                let what = format!("{}/{}", look.store.name(), look.name);
+                session.events.emit(Event::PhaseAdvanced { phase: Phase::Observe, what, cached: false });
+                session.stopped()?;
+                Ok(seen)
+            }
+        })
+        .buffered(AT_A_TIME)
+        .try_collect()
+        .await;
+    session.events.emit(Event::PhaseFinished { phase: Phase::Observe });
+    seen
+}
+
+async fn look_at(session: &Arc<Session>, look: &Look, thorough: bool) -> Seen {
+    let job = session.job(&format!("observe {}/{}", look.store.name(), look.name));
+    let observed = match look.store.observe(&look.name, thorough, &job).await {
+        Ok(observed) => observed,
+        Err(e) => return Seen::Unreadable(e.to_string()),
+    };
+    if let (Observed::Present(root), Some(chart)) = (&observed, &look.chart) {
+        if look.desired.as_ref() != Some(&root.digest) {
+            match same_chart(session, look, chart, root, &job).await {
+                Ok(true) => return Seen::SameContent(root.clone()),
+                Ok(false) => {}
+                // What cannot be compared is simply something else.
+                Err(e) => session.events.emit(Event::Detail(format!("{}: not compared: {e}", look.name))),
+            }
+        }
+    }
+    Seen::Store(observed)
+}
+
+/// Do both archives hold the same files? The answer depends on nothing but two digests, so it is cached.
+async fn same_chart(
+    session: &Arc<Session>,
+    look: &Look,
+    chart: &ChartOutput,
+    theirs: &Descriptor,
+    job: &Job,
+) -> Result<bool, OciError> {
+    const ANSWER: &str = "same";
+    let key = KeyDocument::new("compare-charts", 1)
+        .input("ours", chart.archive.clone())
+        .input("theirs", theirs.digest.clone());
+    if let Some(answer) = session
+        .cache
+        .lookup(&key.key())
+        .and_then(|result| session.cache.output(result.output(ANSWER)?))
+    {
+        return Ok(answer == b"yes");
+    }
+    let content = look.store.content(&look.name.repository, job).await?;
+    let manifest = content.manifest(theirs).await?;
+    let Some(layer) = chart_layer(&manifest) else { return Ok(false) };
+    if layer.size > MAX_CHART {
+        return Ok(false);
+    }
+    let archive = read_blob(&*content, &layer).await?;
+    let Some(ours) = session.cache.cas().get(&chart.archive) else { return Ok(false) };
+    let same = cpu(move || chart::same_files(&ours, &archive)).await;
+    let same = matches!(same, Ok(Ok(true)));
+    let answer: &[u8] = if same { b"yes" } else { b"no" };
+    if let Err(fault) = session.cache.store(&key, &[(ANSWER, answer)]) {
+        session.events.emit(Event::Detail(fault.to_string()));
+    }
+    Ok(same)
+}
+
+fn chart_layer(manifest: &[u8]) -> Option<Descriptor> {
+    #[derive(serde::Deserialize)]
+    struct Layers {
+        layers: Vec<Descriptor>,
+    }
+    let layers: Layers = serde_json::from_slice(manifest).ok()?;
+    layers.layers.into_iter().find(|layer| layer.media_type == "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
+}
+
+async fn read_blob(content: &dyn Content, blob: &Descriptor) -> Result<Vec<u8>, OciError> {
+    let mut stream = content.blob(blob, 0).await?;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk: Bytes = chunk?;
+        if bytes.len() as u64 + chunk.len() as u64 > blob.size {
+            break;
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    if Digest::of(&bytes) == blob.digest {
+        Ok(bytes)
+    } else {
+        let (what, why) = (format!("blob {}", blob.digest.short()), "its content is not what its digest names");
+        Err(OciError::new(ErrorKind::Corrupt, "read", what, why))
+    }
+}
+
+/// Without the network: what earlier runs saw.
+fn remembered(session: &Session, looks: &[Look]) -> Vec<Seen> {
+    let folder = session.state.path("receipts");
+    let mut receipts = std::collections::BTreeMap::new();
+    looks
+        .iter()
+        .map(|look| {
+            let identity = look.store.identity().to_string();
+            let receipts =
+                receipts.entry(identity.clone()).or_insert_with(|| Receipts::load(&folder, &identity));
+            match receipts.get(&look.name.to_string()) {
+                Some(digest) => Seen::Store(Observed::Present(Descriptor::new("", digest.clone(), 0))),
+                None => Seen::NotAsked,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,11 @@
+//! The local steps: render, discover, package. Pure functions of files, so cached; they touch nothing but the cache.
+
+mod chart_output;
+mod dependencies;
+mod package;
+mod problems;
+mod run;
+
+pub use chart_output::{CacheContent, ChartOutput};
+pub use package::{Keys, Package, pack_now};
+pub use run::{Prepared, prepare};

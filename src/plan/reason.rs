@@ -1,0 +1,72 @@
+//! Why a step runs, or does not: desired against observed, with both values.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::digest::Digest;
+
+/// One reason. In JSON: `{"type":"digest-differs","old":…,"new":…}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Reason {
+    /// The store holds nothing under this name.
+    Absent {
+        /// What will be there.
+        new: Digest,
+    },
+    /// The store holds something else under this name.
+    DigestDiffers {
+        /// What is there.
+        old: Digest,
+        /// What will be there.
+        new: Digest,
+    },
+    /// What the store holds is damaged or incomplete.
+    Damaged {
+        /// What is wrong.
+        why: String,
+    },
+    /// The store holds another archive with the same files.
+    SameContent {
+        /// What is there, and stays.
+        old: Digest,
+    },
+    /// Something else is there, and may not be replaced.
+    OverwriteRefused {
+        /// What is there.
+        old: Digest,
+        /// What should be there.
+        new: Digest,
+        /// The command that replaces it.
+        hint: String,
+    },
+    /// The image was found in no source, or the source refused.
+    NotLocated {
+        /// What was asked and answered.
+        why: String,
+    },
+    /// The store could not be read.
+    StoreUnreadable {
+        /// What it answered.
+        why: String,
+    },
+    /// Nobody was asked: the run is offline and nothing is remembered.
+    NotAsked,
+}
+
+impl Reason {
+    /// In words, with short digests.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Absent { .. } => "not in the store".to_owned(),
+            Self::DigestDiffers { old, new } => format!("{} → {}", old.short(), new.short()),
+            Self::Damaged { why } => format!("damaged in the store: {why}"),
+            Self::SameContent { old } => format!("same content as {}", old.short()),
+            Self::OverwriteRefused { old, new, hint } => {
+                format!("the store holds {} there, not {}; to replace it: {hint}", old.short(), new.short())
+            }
+            Self::NotLocated { why } | Self::StoreUnreadable { why } => why.clone(),
+            Self::NotAsked => "offline, and nothing is remembered".to_owned(),
+        }
+    }
+}

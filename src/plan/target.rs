@@ -1,0 +1,152 @@
+//! Effect steps before the decision: what should be where.
+
+use std::collections::BTreeMap;
+
+use super::Desired;
+use super::locating::Locations;
+use super::wanted::{Wanted, WantedChart, WantedImage};
+use crate::digest::Digest;
+use crate::fault::{Fault, Faults};
+use crate::graph::{StepId, StepKind};
+use crate::oci::Descriptor;
+use crate::project::Project;
+use crate::store::ArtifactName;
+
+/// One effect step.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its id.
+    pub id: StepId,
+    /// Copy or push.
+    pub kind: StepKind,
+    /// Index of its store.
+    pub store: usize,
+    /// Name of its store.
+    pub store_name: String,
+    /// The name in the store.
+    pub name: ArtifactName,
+    /// What should be there.
+    pub desired: Desired,
+    /// Where it comes from, in words.
+    pub from: String,
+    /// All steps it needs.
+    pub needs: Vec<StepId>,
+    /// Those of them that are effects.
+    pub needs_effects: Vec<StepId>,
+    /// For pushes: the chart.
+    pub chart: Option<WantedChart>,
+    /// For copies: the position of the image among all wanted images.
+    pub image: Option<usize>,
+}
+
+impl Target {
+    /// The digest that should be there, where it is known.
+    pub fn desired_digest(&self) -> Option<&Digest> {
+        match &self.desired {
+            Desired::Known(root) => Some(&root.digest),
+            _ => None,
+        }
+    }
+}
+
+/// All effect steps, sorted by id. One name wanted with two contents is an error, before anything moves.
+pub fn targets(project: &Project, wanted: &Wanted, locations: &Locations) -> Result<Vec<Target>, Faults> {
+    let mut by_id: BTreeMap<(usize, ArtifactName), (Target, String)> = BTreeMap::new();
+    let mut faults = Faults::new();
+    let store_name = |index: usize| project.stores.get(index).map_or_else(String::new, |s| s.name.value.clone());
+    let mut add = |target: Target, what: String| {
+        let key = (target.store, target.name.clone());
+        match by_id.get_mut(&key) {
+            None => {
+                by_id.insert(key, (target, what));
+            }
+            Some((known, first)) => {
+                if known.kind != target.kind || differ(&known.desired, &target.desired) {
+                    faults.push(two_contents(known, first, &target, &what));
+                } else {
+                    known.needs.extend(target.needs);
+                }
+            }
+        }
+    };
+    for (index, image) in wanted.images.iter().enumerate() {
+        for store in &image.stores {
+            add(copy(image, index, *store, store_name(*store), locations), format!("the image {}", image.reference.as_str()));
+        }
+    }
+    for chart in &wanted.charts {
+        let what = format!("the chart of the Helm package {}", chart.package_name);
+        add(push(chart, store_name(chart.store)), what);
+    }
+    let mut targets: Vec<Target> = by_id.into_values().map(|(target, _)| target).collect();
+    targets.sort_by(|a, b| a.id.cmp(&b.id));
+    let (targets, _) = faults.into_result(targets)?;
+    Ok(targets)
+}
+
+fn copy(image: &WantedImage, index: usize, store: usize, store_name: String, locations: &Locations) -> Target {
+    let needs = vec![StepId::local(StepKind::Locate, image.reference.as_str())];
+    let (name, desired, from) = match locations.get(index) {
+        Some(Ok(located)) => (
+            located.name.clone(),
+            Desired::Known(Descriptor::new(located.media_type.clone(), located.digest.clone(), 0)),
+            format!("{}/{}{}", located.source.host, located.repository, located.selector),
+        ),
+        Some(Err(fault)) => (undecided_name(image), Desired::NotLocated(fault.message().to_owned()), String::new()),
+        None => (undecided_name(image), Desired::NotAsked, String::new()),
+    };
+    Target {
+        id: StepId::effect(StepKind::Copy, &store_name, &name),
+        kind: StepKind::Copy,
+        store,
+        store_name,
+        name,
+        desired,
+        from,
+        needs,
+        needs_effects: Vec::new(),
+        chart: None,
+        image: Some(index),
+    }
+}
+
+/// The name of an image that was not located: as if it were found at the first place that would be asked.
+fn undecided_name(image: &WantedImage) -> ArtifactName {
+    let path = image.reference.path();
+    let cut = path.split_once('/').filter(|_| image.reference.is_ambiguous_first_segment()).map_or(path, |(_, rest)| rest);
+    let tag = image.reference.store_tag(image.version.as_deref());
+    ArtifactName { repository: cut.to_owned(), tag: tag.unwrap_or_else(|_| "unknown".to_owned()) }
+}
+
+fn push(chart: &WantedChart, store_name: String) -> Target {
+    let name = chart.output.artifact_name();
+    Target {
+        id: StepId::effect(StepKind::Push, &store_name, &name),
+        kind: StepKind::Push,
+        store: chart.store,
+        store_name,
+        name,
+        desired: Desired::Known(chart.output.manifest.clone()),
+        from: format!("package {}", chart.package_name),
+        needs: vec![StepId::local(StepKind::Package, &chart.package_name)],
+        needs_effects: Vec::new(),
+        chart: Some(chart.clone()),
+        image: None,
+    }
+}
+
+fn differ(a: &Desired, b: &Desired) -> bool {
+    match (a, b) {
+        (Desired::Known(a), Desired::Known(b)) => a.digest != b.digest,
+        _ => false,
+    }
+}
+
+fn two_contents(known: &Target, first: &str, other: &Target, second: &str) -> Fault {
+    let digest = |target: &Target| target.desired_digest().map_or_else(String::new, |d| format!(" ({})", d.short()));
+    let from = |target: &Target| if target.from.is_empty() { String::new() } else { format!(" from {}", target.from) };
+    Fault::invalid(format!("{} is wanted with two contents in the store {}", known.name, known.store_name))
+        .because(format!("{first}{}{}", from(known), digest(known)))
+        .because(format!("{second}{}{}", from(other), digest(other)))
+        .hint("give one of them another name or version, or send it to another store")
+}

@@ -1,0 +1,145 @@
+//! The world outside: sources and stores of a project, opened. Nothing is asked by opening.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Session;
+use crate::digest::FileDigests;
+use crate::fault::{Fault, Faults};
+use crate::locate::SourceEntry;
+use crate::oci::registry::{Registries, RegistryOptions};
+use crate::oci::{CopyOptions, Job, Source, docker_archive, layout::LayoutFolder, oci_archive};
+use crate::project::{Auth, Project, SourceConfig, SourceKind, StoreKind};
+use crate::store::{ArtifactStore, LocalStore, RegistryStore};
+
+/// Sources and stores.
+pub struct World {
+    /// Stores in the order of the project.
+    pub stores: Vec<Arc<dyn ArtifactStore>>,
+    registries: Arc<Registries>,
+    project: Arc<Project>,
+    stats: Arc<dyn FileDigests>,
+    /// Sources that are files: opened once, as they read their index once.
+    files: BTreeMap<String, Arc<dyn Source>>,
+}
+
+impl World {
+    /// Opens everything.
+    pub fn open(session: &Session) -> Result<Self, Faults> {
+        let project = Arc::clone(&session.project);
+        let registries = Registries::new(&project.network, RegistryOptions::default());
+        let stats: Arc<dyn FileDigests> = Arc::clone(&session.stats) as Arc<dyn FileDigests>;
+        let mut faults = Faults::new();
+        let mut stores: Vec<Arc<dyn ArtifactStore>> = Vec::new();
+        for store in &project.stores {
+            let name = store.name.value.clone();
+            match &store.kind {
+                StoreKind::Local { path } => {
+                    stores.push(Arc::new(LocalStore::new(name, path.clone(), Arc::clone(&stats))));
+                }
+                StoreKind::Registry { host, prefix } => {
+                    let options = CopyOptions::default();
+                    match RegistryStore::new(&registries, name, host, prefix, store.auth, options) {
+                        Ok(store) => stores.push(Arc::new(store)),
+                        Err(e) => faults.push(Fault::from(e).at_opt(store.name.place.clone())),
+                    }
+                }
+            }
+        }
+        let mut files: BTreeMap<String, Arc<dyn Source>> = BTreeMap::new();
+        for (host, config) in &project.sources {
+            match file_source(host, config, &stats) {
+                Ok(Some(source)) => {
+                    files.insert(host.clone(), source);
+                }
+                Ok(None) => {}
+                Err(fault) => faults.push(fault),
+            }
+        }
+        let (world, _) = faults.into_result(Self { stores, registries, project, stats, files })?;
+        Ok(world)
+    }
+
+    /// The source of a host, as the project reaches it. Its requests are counted into the job.
+    pub fn source(&self, host: &str, job: &Job) -> Result<Arc<dyn Source>, Fault> {
+        if let Some(source) = self.files.get(host) {
+            return Ok(Arc::clone(source));
+        }
+        let auth = self.project.sources.get(host).map_or(Auth::Auto, |config| config.auth);
+        Ok(Arc::new(self.registries.source(host, auth, job)?))
+    }
+
+    /// All image sources, in the order written.
+    pub fn sources(&self, job: &Job) -> Result<Vec<SourceEntry>, Faults> {
+        let mut faults = Faults::new();
+        let mut by_host: BTreeMap<&str, Arc<dyn Source>> = BTreeMap::new();
+        let mut entries = Vec::new();
+        for source in &self.project.image_sources {
+            let host = source.value.host.as_str();
+            let access = match by_host.get(host) {
+                Some(access) => Arc::clone(access),
+                None => match self.source(host, job) {
+                    Ok(access) => {
+                        by_host.insert(host, Arc::clone(&access));
+                        access
+                    }
+                    Err(fault) => {
+                        faults.push(fault.at_opt(source.place.clone()));
+                        continue;
+                    }
+                },
+            };
+            let optional = self.project.sources.get(host).is_some_and(|config| config.optional);
+            entries.push(SourceEntry { source: source.value.clone(), access, optional });
+        }
+        let (entries, _) = faults.into_result(entries)?;
+        Ok(entries)
+    }
+
+    /// The place that keeps the blobs of a store: stores on one registry share it.
+    pub fn place(&self, store: usize) -> String {
+        match self.project.stores.get(store).map(|store| &store.kind) {
+            Some(StoreKind::Registry { host, .. }) => host.clone(),
+            Some(StoreKind::Local { path }) => path.to_string(),
+            None => String::new(),
+        }
+    }
+
+    /// Can the store take content of this source host from itself?
+    pub fn mounts(&self, host: &str, store: usize) -> bool {
+        !self.files.contains_key(host)
+            && matches!(
+                self.project.stores.get(store).map(|store| &store.kind),
+                Some(StoreKind::Registry { host: target, .. }) if target == host
+            )
+    }
+
+    /// Remembers digests of archives.
+    pub fn stats(&self) -> &Arc<dyn FileDigests> {
+        &self.stats
+    }
+}
+
+fn file_source(
+    host: &str,
+    config: &SourceConfig,
+    stats: &Arc<dyn FileDigests>,
+) -> Result<Option<Arc<dyn Source>>, Fault> {
+    if config.kind == SourceKind::Registry {
+        return Ok(None);
+    }
+    let Some(path) = &config.path else {
+        return Err(Fault::invalid(format!("the source {host:?} has no path"))
+            .at_opt(config.host.place.clone())
+            .hint("name the folder or the archive: path = \"images\""));
+    };
+    let path = path.value.clone();
+    let stats = Arc::clone(stats);
+    let source: Arc<dyn Source> = match config.kind {
+        SourceKind::Registry => return Ok(None),
+        SourceKind::OciLayout => Arc::new(LayoutFolder::new(host, path)),
+        SourceKind::OciArchive => Arc::new(oci_archive::open(host, path, stats)),
+        SourceKind::DockerArchive => Arc::new(docker_archive::open(host, path, stats)),
+    };
+    Ok(Some(source))
+}

@@ -1,0 +1,154 @@
+//! `cnf-input.jsonc` decoded, in every form that the Azure CLI `aosm` extension has read.
+//!
+//! What that tool takes is taken. What it asks for and the stores of this tool do not need is one warning.
+
+use super::charts::{self, Partial};
+use super::document::Document;
+use super::image_source;
+use super::model::Spanned;
+use super::paths::Resolver;
+use super::sources::{self, SourceList};
+use super::view::View;
+use super::{check, input_keys, names};
+use crate::fault::{Fault, Faults};
+
+/// What the input file says.
+pub(crate) struct Input {
+    /// `nf_name`.
+    pub(crate) name: Option<Spanned<String>>,
+    /// `version`.
+    pub(crate) version: Option<Spanned<String>>,
+    /// `image_sources`, or what the older `images` amounts to.
+    pub(crate) image_sources: Option<SourceList>,
+    /// `helm_packages`.
+    pub(crate) packages: Vec<Partial>,
+}
+
+/// Keys that the Azure CLI extension asks for.
+const HEAD: [&str; 6] = [
+    "location",
+    "publisher_name",
+    "publisher_resource_group_name",
+    "acr_artifact_store_name",
+    "nf_name",
+    "version",
+];
+
+/// Checks and decodes.
+pub(crate) fn decode(document: &Document, resolver: Resolver<'_>, faults: &mut Faults) -> Input {
+    check::check(document, input_keys::ROOT, faults);
+    let root = View::root(document, input_keys::ROOT);
+    let version = root.text("version");
+    if let Some(version) = &version {
+        check_version(version, faults);
+    }
+    if !document.damaged {
+        check_head(&root, faults);
+    }
+    Input {
+        name: root.text("nf_name"),
+        version,
+        image_sources: image_sources(&root, faults),
+        packages: charts::from_input(&root, resolver, faults),
+    }
+}
+
+/// Anything with a dot and without a hyphen passes there; only three numbers work later.
+fn check_version(version: &Spanned<String>, faults: &mut Faults) {
+    let Err(why) = names::version(&version.value) else {
+        return;
+    };
+    let passes = version.value.contains('.') && !version.value.contains('-');
+    let message = format!("version: {why}");
+    let fault = if passes {
+        Fault::warning(message)
+    } else {
+        Fault::invalid(message)
+    };
+    faults.push(
+        fault
+            .at_opt(version.place.clone())
+            .hint("write it like `\"version\": \"1.0.0\"`"),
+    );
+}
+
+fn check_head(root: &View<'_>, faults: &mut Faults) {
+    let missing: Vec<&str> = HEAD.into_iter().filter(|key| root.text(key).is_none()).collect();
+    // A file written by hand for local stores has none of them and needs no word.
+    let any = HEAD.into_iter().any(|key| root.entry(key).is_some());
+    if let (true, Some(first)) = (any, missing.first()) {
+        let list: Vec<String> = missing.iter().map(|key| format!("`{key}`")).collect();
+        let shown = &root.document.source.path;
+        let mut fault = Fault::warning(format!("{shown}: {} not set", list.join(", ")))
+            .hint("only publishing to AOSM needs them: the Azure CLI extension refuses the file without");
+        fault = match root.value_place(first) {
+            Some(place) => fault.at(place),
+            None => fault.at(root.document.place(&(0..0))),
+        };
+        faults.push(fault);
+    }
+}
+
+fn image_sources(root: &View<'_>, faults: &mut Faults) -> Option<SourceList> {
+    let current = sources::list(root, "image_sources", faults);
+    let older = older_images(root, faults);
+    match (current, older) {
+        (Some(current), Some(older)) if !current.entries.is_empty() => {
+            if older
+                .entries
+                .iter()
+                .any(|source| !current.entries.iter().any(|other| other.value == source.value))
+            {
+                faults.push(
+                    Fault::warning("images: has no effect beside `image_sources`")
+                        .at_opt(older.place)
+                        .hint("remove it: `image_sources` took its place"),
+                );
+            }
+            Some(current)
+        }
+        (current, older) => older.filter(|older| !older.entries.is_empty()).or(current),
+    }
+}
+
+/// `images: {source_registry, source_registry_namespace, source_local_docker_image}`.
+fn older_images(root: &View<'_>, faults: &mut Faults) -> Option<SourceList> {
+    let place = root.key_place("images")?;
+    let view = root.table("images")?;
+    if let Some(image) = view.text("source_local_docker_image") {
+        faults.push(
+            Fault::invalid("images.source_local_docker_image: images of the local docker cannot be read")
+                .at_opt(image.place.clone())
+                .hint(docker_save_hint(&image.value)),
+        );
+    }
+    let namespace = view.text("source_registry_namespace");
+    let Some(registry) = view.text("source_registry") else {
+        if let Some(namespace) = namespace {
+            faults.push(
+                Fault::invalid("images.source_registry_namespace: a namespace without a registry")
+                    .at_opt(namespace.place)
+                    .hint("fill in `source_registry`"),
+            );
+        }
+        return None;
+    };
+    let namespace = namespace.map(|text| text.value).unwrap_or_default();
+    let entries = sources::one(&registry, image_source::parse_old(&registry.value, &namespace), faults);
+    Some(SourceList {
+        place: Some(place),
+        entries: entries.into_iter().collect(),
+    })
+}
+
+/// The whole way from an image in the local docker to a source.
+fn docker_save_hint(image: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
+    // Text for a shell is only repeated when nothing in it means anything to one.
+    let image = if image.chars().all(plain) { image } else { "NAME:TAG" };
+    format!(
+        "save it to a file:\n  docker save {image} -o images.tar\nthen write in aosm.toml:\n  [project]\n  image-sources = \
+         [\"local-images\"]\n  [sources.\"local-images\"]\n  kind = \"docker-archive\"\n  path = \"images.tar\"\nand \
+         remove `images` from the input file"
+    )
+}

@@ -1,0 +1,277 @@
+//! From files to a [`Project`]: found, read, checked, joined. All errors of all files are told in one run.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::depth::Format;
+use super::document::Document;
+use super::find::{self, FoundFiles};
+use super::input::{self, Input};
+use super::model::{ImageSource, Project, Spanned, StoreConfig};
+use super::paths::{Resolver, normalise};
+use super::settings::{self, Settings};
+use super::sources::{self, SourceList, with_first};
+use super::{charts, stores};
+use crate::fault::{Fault, Faults, Place};
+
+/// What to load, and from where.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// The folder in which a project file is looked for; absolute. Its parents are not searched.
+    pub folder: Utf8PathBuf,
+    /// The project file instead: an `aosm.toml` or a `*-input.jsonc`; from the current folder.
+    pub project_file: Option<Utf8PathBuf>,
+    /// The environment whose settings are laid over those of the stores.
+    pub environment: Option<String>,
+    /// The current folder, absolute: paths are shown from it, and the Azure CLI extension reads paths from it.
+    pub current_dir: Utf8PathBuf,
+}
+
+/// Reads a project. `Ok` comes with warnings; `Err` holds every error and warning of every file.
+pub fn load(options: &LoadOptions) -> Result<(Project, Faults), Faults> {
+    let current_dir = normalise(&options.current_dir);
+    let folder = normalise(&current_dir.join(&options.folder));
+    let files = find::find(&folder, options.project_file.as_deref(), &current_dir)?;
+    let mut loading = Loading {
+        resolver: Resolver {
+            current_dir: &current_dir,
+        },
+        files: Vec::new(),
+        faults: Faults::new(),
+    };
+    let project = loading.project(files, options.environment.as_deref());
+    let faults = in_order(loading.faults, &loading.files);
+    match project {
+        Some(project) => faults.into_result(project),
+        None => Err(faults),
+    }
+}
+
+struct Loading<'a> {
+    resolver: Resolver<'a>,
+    files: Vec<Utf8PathBuf>,
+    faults: Faults,
+}
+
+impl Loading<'_> {
+    fn read(&mut self, path: &Utf8Path, format: Format) -> Option<Document> {
+        let shown = self.resolver.show(path);
+        self.files.push(shown.clone());
+        Document::read(path, &shown, format, &mut self.faults)
+    }
+
+    fn project(&mut self, files: FoundFiles, environment: Option<&str>) -> Option<Project> {
+        let root = files
+            .settings
+            .as_deref()
+            .or(files.input.as_deref())?
+            .parent()?
+            .to_owned();
+        let has_settings = files.settings.is_some();
+        let document = files.settings.and_then(|path| self.read(&path, Format::Toml));
+        let settings = document
+            .as_ref()
+            .map(|document| settings::decode(document, environment, self.resolver, &mut self.faults));
+        let named = match (
+            &document,
+            settings.as_ref().and_then(|settings| settings.input.as_ref()),
+        ) {
+            (Some(document), Some(written)) => self.named_input(document, written),
+            _ => Named::Nothing,
+        };
+        let input_path = match named {
+            Named::Is(path) => Some(path),
+            Named::Broken => None,
+            Named::Nothing => files.input,
+        };
+        let input_document = input_path.and_then(|path| self.read(&path, Format::Jsonc));
+        let input = input_document
+            .as_ref()
+            .map(|document| input::decode(document, self.resolver, &mut self.faults));
+        if has_settings && settings.is_none() {
+            // The rest would be judged by half of what was written.
+            return None;
+        }
+        if let (None, Some(environment)) = (&settings, environment) {
+            self.faults.push(
+                Fault::invalid(format!(
+                    "environment {}: the project has none",
+                    super::check::shorten(environment)
+                ))
+                .hint("environments are written in `aosm.toml`; `aosm-build init` writes one"),
+            );
+        }
+        let whole = [document.as_ref(), input_document.as_ref()]
+            .into_iter()
+            .flatten()
+            .all(|document| !document.damaged);
+        self.join(root, settings, input, whole)
+    }
+
+    fn named_input(&mut self, document: &Document, written: &Spanned<String>) -> Named {
+        let extension = Utf8Path::new(&written.value).extension();
+        if !matches!(extension, Some("jsonc" | "json")) {
+            self.faults.push(
+                Fault::invalid(format!(
+                    "input {}: not a `.jsonc` file",
+                    super::check::shorten(&written.value)
+                ))
+                .at_opt(written.place.clone())
+                .hint("name the input file of the Azure CLI extension: `cnf-input.jsonc`"),
+            );
+            return Named::Broken;
+        }
+        match self.resolver.existing(written, document, "input", &mut self.faults) {
+            Some(path) => Named::Is(path.value),
+            None => Named::Broken,
+        }
+    }
+
+    fn join(
+        &mut self,
+        root: Utf8PathBuf,
+        settings: Option<Settings>,
+        input: Option<Input>,
+        whole: bool,
+    ) -> Option<Project> {
+        let faults = &mut self.faults;
+        let mut settings = settings.unwrap_or_else(Settings::empty);
+        let mut input = input.unwrap_or_else(Input::empty);
+        let image_sources = join_sources(settings.image_sources.take(), input.image_sources.take(), faults);
+        let version = join_version(settings.version.take(), input.version.take(), faults);
+        let project_stores = if settings.stores.is_empty() {
+            vec![stores::default_store(&root)]
+        } else {
+            settings.stores
+        };
+        let packages = charts::join(input.packages, settings.charts, faults);
+        if packages.is_empty() && settings.images.is_empty() && whole && !faults.has_errors() {
+            faults.push(
+                Fault::invalid("the project names no chart and no image")
+                    .at_opt(self.files.first().map(Place::file_only))
+                    .hint("add `[[charts]]` to aosm.toml, or `helm_packages` to cnf-input.jsonc"),
+            );
+        }
+        for image in &settings.images {
+            if let Some(store) = &image.store {
+                charts::check_store(store, &project_stores, faults);
+            }
+        }
+        sources::fit(&image_sources, &settings.sources, faults);
+        let charts = packages
+            .into_iter()
+            .filter_map(|partial| charts::complete(partial, &project_stores, faults))
+            .collect();
+        let name = settings.name.or(input.name).map(|name| name.value);
+        Some(Project {
+            name: name.unwrap_or_else(|| root.file_name().unwrap_or("project").to_owned()),
+            version,
+            image_sources,
+            sources: settings.sources,
+            stores: project_stores,
+            charts,
+            images: settings.images,
+            discovery: settings.discovery,
+            copy: settings.copy,
+            network: settings.network,
+            render_limits: settings.render_limits,
+            files: self.files.clone(),
+            root,
+        })
+    }
+}
+
+enum Named {
+    Is(Utf8PathBuf),
+    Broken,
+    Nothing,
+}
+
+/// The order in which images are searched decides what is found, so two lists must be the same.
+fn join_sources(
+    ours: Option<SourceList>,
+    theirs: Option<SourceList>,
+    faults: &mut Faults,
+) -> Vec<Spanned<ImageSource>> {
+    match (ours, theirs) {
+        (Some(ours), Some(theirs)) if !theirs.entries.is_empty() => {
+            let values = |list: &SourceList| -> Vec<ImageSource> {
+                list.entries.iter().map(|entry| entry.value.clone()).collect()
+            };
+            if values(&ours) != values(&theirs) {
+                let fault = Fault::invalid("image-sources: the two files differ")
+                    .hint("keep the list in one of the two files, or write the same list in the same order");
+                faults.push(with_first(fault, ours.place.clone(), theirs.place, "the other list"));
+            }
+            ours.entries
+        }
+        (Some(list), _) | (None, Some(list)) => list.entries,
+        (None, None) => Vec::new(),
+    }
+}
+
+fn join_version(ours: Option<Spanned<String>>, theirs: Option<Spanned<String>>, faults: &mut Faults) -> Option<String> {
+    if let (Some(ours), Some(theirs)) = (&ours, &theirs) {
+        if ours.value != theirs.value {
+            let fault = Fault::invalid("version: the two files differ")
+                .hint("leave it out in aosm.toml: the input file has it");
+            faults.push(with_first(
+                fault,
+                ours.place.clone(),
+                theirs.place.clone(),
+                "the other version",
+            ));
+        }
+    }
+    ours.or(theirs).map(|version| version.value)
+}
+
+/// By file and place, each once: checks run in passes, people read from top to bottom.
+fn in_order(faults: Faults, files: &[Utf8PathBuf]) -> Faults {
+    let mut list: Vec<Fault> = faults.into_iter().collect();
+    let key = |fault: &Fault| {
+        let place = fault.labels().first().map(|label| &label.place);
+        let file = place.and_then(|place| files.iter().position(|file| file == place.path()));
+        (file.unwrap_or(usize::MAX), place.map_or(0, |place| place.span().start))
+    };
+    list.sort_by_key(key);
+    let mut unique: Vec<Fault> = Vec::new();
+    for fault in list {
+        // Layers of environments are read more than once; equal faults stand at equal places, so close together.
+        if !unique.iter().rev().take(50).any(|other| *other == fault) {
+            unique.push(fault);
+        }
+    }
+    unique.into_iter().collect()
+}
+
+impl Settings {
+    /// What a project without `aosm.toml` has.
+    fn empty() -> Self {
+        Self {
+            name: None,
+            version: None,
+            input: None,
+            image_sources: None,
+            sources: std::collections::BTreeMap::new(),
+            stores: Vec::<StoreConfig>::new(),
+            charts: Vec::new(),
+            images: Vec::new(),
+            discovery: super::model::Discovery::default(),
+            copy: super::model::CopyOptions::default(),
+            network: super::model::Network::default(),
+            render_limits: super::model::RenderLimits::default(),
+        }
+    }
+}
+
+impl Input {
+    /// What a project without an input file has.
+    fn empty() -> Self {
+        Self {
+            name: None,
+            version: None,
+            image_sources: None,
+            packages: Vec::new(),
+        }
+    }
+}

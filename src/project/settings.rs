@@ -1,0 +1,216 @@
+//! `aosm.toml` decoded: everything in it that needs no other file.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+
+use super::charts::{self, Partial};
+use super::document::Document;
+use super::model::{CopyOptions, Discovery, ExtraImage, Network, RenderLimits, SourceConfig, Spanned, StoreConfig};
+use super::paths::Resolver;
+use super::sources::{self, SourceList, with_first};
+use super::view::View;
+use super::{check, mask, names, rules, stores, toml_keys};
+use crate::fault::{Fault, Faults};
+
+/// What `aosm.toml` says.
+pub(crate) struct Settings {
+    /// `[project] name`.
+    pub(crate) name: Option<Spanned<String>>,
+    /// `[project] version`.
+    pub(crate) version: Option<Spanned<String>>,
+    /// `[project] input`.
+    pub(crate) input: Option<Spanned<String>>,
+    /// `[project] image-sources`.
+    pub(crate) image_sources: Option<SourceList>,
+    /// `[sources]`.
+    pub(crate) sources: BTreeMap<String, SourceConfig>,
+    /// `[stores]` as the environment sees them; may be empty.
+    pub(crate) stores: Vec<StoreConfig>,
+    /// `[[charts]]`.
+    pub(crate) charts: Vec<Partial>,
+    /// `[[images]]`.
+    pub(crate) images: Vec<ExtraImage>,
+    /// `[discovery]`.
+    pub(crate) discovery: Discovery,
+    /// `[copy]`.
+    pub(crate) copy: CopyOptions,
+    /// `[network]`.
+    pub(crate) network: Network,
+    /// Limits in `[project]`.
+    pub(crate) render_limits: RenderLimits,
+}
+
+/// Checks and decodes.
+pub(crate) fn decode(
+    document: &Document,
+    environment: Option<&str>,
+    resolver: Resolver<'_>,
+    faults: &mut Faults,
+) -> Settings {
+    check::check(document, toml_keys::ROOT, faults);
+    let root = View::root(document, toml_keys::ROOT);
+    let project = root.table("project");
+    let text = |key: &str| project.as_ref().and_then(|view| view.text(key));
+    let version = text("version");
+    if let Some(version) = &version {
+        if let Err(why) = names::version(&version.value) {
+            faults.push(
+                Fault::invalid(format!("project.version: {why}"))
+                    .at_opt(version.place.clone())
+                    .hint("write it like `version = \"1.0.0\"`"),
+            );
+        }
+    }
+    Settings {
+        name: text("name"),
+        version,
+        input: text("input"),
+        image_sources: project
+            .as_ref()
+            .and_then(|view| sources::list(view, "image-sources", faults)),
+        sources: sources::table(&root, resolver, faults),
+        stores: stores::all(&root, environment, faults),
+        charts: charts::from_settings(&root, resolver, faults),
+        images: images(&root, faults),
+        discovery: rules::read(&root, faults),
+        copy: copy(&root),
+        network: network(&root, resolver, faults),
+        render_limits: project.as_ref().map(render_limits).unwrap_or_default(),
+    }
+}
+
+fn render_limits(view: &View<'_>) -> RenderLimits {
+    let defaults = RenderLimits::default();
+    RenderLimits {
+        timeout: view
+            .number("render-timeout")
+            .map_or(defaults.timeout, Duration::from_secs),
+        output: view.number("render-output-limit").unwrap_or(defaults.output),
+    }
+}
+
+fn copy(root: &View<'_>) -> CopyOptions {
+    let defaults = CopyOptions::default();
+    let concurrency = root
+        .table("copy")
+        .and_then(|view| view.number("concurrency"))
+        .and_then(|number| usize::try_from(number).ok())
+        .filter(|number| *number > 0);
+    CopyOptions {
+        concurrency: concurrency.unwrap_or(defaults.concurrency),
+    }
+}
+
+fn images(root: &View<'_>, faults: &mut Faults) -> Vec<ExtraImage> {
+    let mut images: Vec<ExtraImage> = Vec::new();
+    for (view, _) in root.tables("images") {
+        let Some(reference) = view.text("reference") else {
+            continue;
+        };
+        let image = ExtraImage {
+            reference,
+            version: view.text("version"),
+            store: view.text("store"),
+        };
+        if image.reference.value.chars().any(char::is_whitespace) {
+            faults.push(
+                Fault::invalid("images.reference: a reference has no spaces").at_opt(image.reference.place.clone()),
+            );
+        }
+        if let Some(version) = &image.version {
+            if let Err(why) = names::tag(&version.value) {
+                faults.push(Fault::invalid(format!("images.version: {why}")).at_opt(version.place.clone()));
+            }
+        }
+        let store = |image: &ExtraImage| image.store.as_ref().map(|store| store.value.clone());
+        let twin = images
+            .iter()
+            .find(|other| other.reference.value == image.reference.value && store(other) == store(&image));
+        if let Some(first) = twin {
+            let fault = Fault::invalid(format!("image {}: named twice", check::shorten(&image.reference.value)))
+                .hint("remove one of the two");
+            faults.push(with_first(
+                fault,
+                image.reference.place.clone(),
+                first.reference.place.clone(),
+                "first named here",
+            ));
+        } else {
+            images.push(image);
+        }
+    }
+    images
+}
+
+fn network(root: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> Network {
+    let Some(view) = root.table("network") else {
+        return Network::default();
+    };
+    let mut file = |key: &str, what: &str| -> Option<Spanned<Utf8PathBuf>> {
+        let path = resolver.existing(&view.text(key)?, view.document, what, faults)?;
+        if path.value.is_dir() {
+            faults.push(Fault::invalid(format!("network.{key}: is a folder")).at_opt(path.place));
+            return None;
+        }
+        Some(path)
+    };
+    let ca_file = file("ca-file", "CA file");
+    let client_certificate = file("client-certificate", "client certificate");
+    let proxy = view.text("proxy");
+    if let Some(proxy) = &proxy {
+        check_proxy(proxy, faults);
+    }
+    Network {
+        proxy,
+        no_proxy: view.plain_texts("no-proxy"),
+        ca_file,
+        client_certificate,
+        plain_http: plain_http(&view, faults),
+        requests_per_second: view
+            .number("requests-per-second")
+            .and_then(|number| u32::try_from(number).ok()),
+    }
+}
+
+/// The proxy may carry a password, so messages do not repeat it.
+fn check_proxy(proxy: &Spanned<String>, faults: &mut Faults) {
+    let why = match url::Url::parse(&proxy.value) {
+        Ok(url) if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") => "its scheme is not supported",
+        Ok(url) if url.host_str().is_none_or(str::is_empty) => "it names no host",
+        Ok(_) => return,
+        Err(_) => "it is no URL",
+    };
+    faults.push(
+        Fault::invalid(format!("network.proxy: {why}"))
+            .at_opt(proxy.place.clone())
+            .hint("write it like `http://proxy.example:3128`"),
+    );
+}
+
+fn plain_http(view: &View<'_>, faults: &mut Faults) -> Vec<String> {
+    let mut hosts = Vec::new();
+    for text in view.texts("plain-http") {
+        let named = if mask::has_user_info(&text.value) {
+            Err("user and password do not belong here".to_owned())
+        } else {
+            let rest = text
+                .value
+                .trim()
+                .trim_start_matches("http://")
+                .trim_end_matches('/')
+                .to_ascii_lowercase();
+            names::host(&rest).map(|()| rest)
+        };
+        match named {
+            Ok(host) => hosts.push(host),
+            Err(why) => faults.push(
+                Fault::invalid(format!("network.plain-http: {why}"))
+                    .at_opt(text.place)
+                    .hint("write the host with its port: `registry.example:5000`"),
+            ),
+        }
+    }
+    hosts
+}

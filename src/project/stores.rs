@@ -1,0 +1,238 @@
+//! `[stores.NAME]` and what `[environments.NAME.stores.X]` lays over them.
+
+use camino::Utf8PathBuf;
+
+use super::model::{Spanned, StoreConfig, StoreKind};
+use super::sources::{auth, with_first};
+use super::view::View;
+use super::{mask, names, paths, suggest};
+use crate::fault::{Fault, Faults, Place};
+
+/// Where the store is that a project without stores gets, from its folder.
+pub(crate) const DEFAULT_PATH: &str = ".aosm/store";
+
+/// The store that a project without stores gets.
+pub(crate) fn default_store(root: &camino::Utf8Path) -> StoreConfig {
+    StoreConfig {
+        name: Spanned::default_value("local".to_owned()),
+        kind: StoreKind::Local {
+            path: root.join(DEFAULT_PATH),
+        },
+        replace: true,
+        auth: super::model::Auth::Auto,
+    }
+}
+
+/// Reads all stores as the chosen environment sees them. Every other environment is read too, for its faults.
+pub(crate) fn all(root: &View<'_>, environment: Option<&str>, faults: &mut Faults) -> Vec<StoreConfig> {
+    let base = root.named("stores");
+    for (name, _) in &base {
+        check_name("stores", name, faults);
+    }
+    let environments = root.named("environments");
+    let mut chosen = layered(&base, &[], faults);
+    let mut known = false;
+    for (name, view) in &environments {
+        check_name("environments", name, faults);
+        let over = view.named("stores");
+        for (store, _) in &over {
+            check_name("stores", store, faults);
+        }
+        let stores = layered(&base, &over, faults);
+        if environment == Some(name.value.as_str()) {
+            known = true;
+            chosen = stores;
+        }
+    }
+    if let Some(wanted) = environment {
+        if !known {
+            let names: Vec<&str> = environments.iter().map(|(name, _)| name.value.as_str()).collect();
+            faults.push(
+                Fault::invalid(format!(
+                    "environment {}: the project has none of this name",
+                    super::check::shorten(wanted)
+                ))
+                .at(Place::file_only(&root.document.source.path))
+                .hint(suggest::hint(wanted, &names, "environments")),
+            );
+        }
+    }
+    twins(&chosen, faults);
+    chosen
+}
+
+fn check_name(table: &str, name: &Spanned<String>, faults: &mut Faults) {
+    if let Err(why) = names::store(&name.value) {
+        faults.push(
+            Fault::invalid(format!("{table}.{}: {why}", super::check::shorten(&name.value)))
+                .at_opt(name.place.clone())
+                .hint("it is part of step ids and of `NAME:REFERENCE` on the command line"),
+        );
+    }
+}
+
+type Named<'a> = (Spanned<String>, View<'a>);
+
+/// The stores of the base in their order, each under its override, then the override's own.
+fn layered(base: &[Named<'_>], over: &[Named<'_>], faults: &mut Faults) -> Vec<StoreConfig> {
+    let of = |list: &[Named<'_>], name: &str| list.iter().position(|(other, _)| other.value == name);
+    let mut stores = Vec::new();
+    for (name, view) in base {
+        let mut layers = Vec::new();
+        if let Some((_, above)) = of(over, &name.value).and_then(|at| over.get(at)) {
+            layers.push(*above);
+        }
+        layers.push(*view);
+        stores.extend(store(name, &layers, faults));
+    }
+    for (name, view) in over {
+        if of(base, &name.value).is_none() {
+            stores.extend(store(name, &[*view], faults));
+        }
+    }
+    stores
+}
+
+/// One store from its layers, the uppermost first.
+fn store(name: &Spanned<String>, layers: &[View<'_>], faults: &mut Faults) -> Option<StoreConfig> {
+    let label = format!("stores.{}", super::check::shorten(&name.value));
+    let text = |key: &str| layers.iter().find_map(|view| view.text(key));
+    let Some(kind) = text("kind") else {
+        if !layers.iter().any(|view| view.entry("kind").is_some()) {
+            let kind = if text("registry").is_some() {
+                "registry"
+            } else {
+                "local"
+            };
+            faults.push(
+                Fault::invalid(format!("{label}: `kind` is missing"))
+                    .at_opt(name.place.clone())
+                    .hint(format!("add `kind = \"{kind}\"`")),
+            );
+        }
+        return None;
+    };
+    let kind = match kind.value.as_str() {
+        "local" => {
+            refuse(
+                layers,
+                "registry",
+                &label,
+                "a local store has no registry",
+                "kind = \"registry\"",
+                faults,
+            );
+            StoreKind::Local {
+                path: local_path(layers),
+            }
+        }
+        "registry" => {
+            refuse(
+                layers,
+                "path",
+                &label,
+                "a registry has no path",
+                "kind = \"local\"",
+                faults,
+            );
+            let Some(registry) = text("registry") else {
+                if !layers.iter().any(|view| view.entry("registry").is_some()) {
+                    faults.push(
+                        Fault::invalid(format!("{label}: `registry` is missing"))
+                            .at_opt(name.place.clone())
+                            .hint("add `registry = \"host/path\"`"),
+                    );
+                }
+                return None;
+            };
+            match registry_place(&registry.value) {
+                Ok((host, prefix)) => StoreKind::Registry { host, prefix },
+                Err(why) => {
+                    faults.push(
+                        Fault::invalid(format!("{label}.registry: {why}"))
+                            .at_opt(registry.place)
+                            .hint("write the host with its port and, perhaps, a path: `registry.example:5000/team`"),
+                    );
+                    return None;
+                }
+            }
+        }
+        // Told by the check of all words.
+        _ => return None,
+    };
+    let replace = layers.iter().find_map(|view| view.truth("replace"));
+    Some(StoreConfig {
+        name: name.clone(),
+        replace: replace.unwrap_or(matches!(kind, StoreKind::Local { .. })),
+        kind,
+        auth: auth(text("auth").as_ref().map(|auth| auth.value.as_str())),
+    })
+}
+
+/// A key of the other kind is an error in the layer that says the kind; in a layer below it is merely covered.
+fn refuse(layers: &[View<'_>], key: &str, label: &str, why: &str, instead: &str, faults: &mut Faults) {
+    for view in layers {
+        if let Some(place) = view.key_place(key) {
+            let hint = format!("remove it, or write `{instead}`");
+            faults.push(Fault::invalid(format!("{label}.{key}: {why}")).at(place).hint(hint));
+        }
+        if view.entry("kind").is_some() {
+            return;
+        }
+    }
+}
+
+/// A store need not be there yet, so its path starts from the file that names it and nowhere else.
+fn local_path(layers: &[View<'_>]) -> Utf8PathBuf {
+    let named = layers.iter().find_map(|view| Some((view, view.text("path")?)));
+    let (folder, path) = match &named {
+        Some((view, path)) => (view.document.folder(), path.value.as_str()),
+        None => (
+            layers
+                .first()
+                .map_or(camino::Utf8Path::new("/"), |view| view.document.folder()),
+            DEFAULT_PATH,
+        ),
+    };
+    paths::normalise(&folder.join(path))
+}
+
+/// Host and prefix of a registry store. The error follows "…: ".
+fn registry_place(text: &str) -> Result<(String, String), String> {
+    if mask::has_user_info(text) {
+        return Err("user and password do not belong here: use `docker login`".into());
+    }
+    let text = text.trim();
+    let rest = ["https://", "oci://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme))
+        .unwrap_or(text);
+    if rest.contains("://") {
+        return Err("write the host without a scheme; `plain-http` of `[network]` names hosts without TLS".into());
+    }
+    let rest = rest.trim_end_matches('/');
+    let (host, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = host.to_ascii_lowercase();
+    names::host(&host)?;
+    names::repository_path(prefix)?;
+    Ok((host, prefix.to_owned()))
+}
+
+/// Two names for one place would make every artifact's target ambiguous.
+fn twins(stores: &[StoreConfig], faults: &mut Faults) {
+    for (at, store) in stores.iter().enumerate() {
+        if let Some(first) = stores.iter().take(at).find(|other| other.kind == store.kind) {
+            let fault = Fault::invalid(format!(
+                "stores.{}: the same place as stores.{}",
+                store.name.value, first.name.value
+            ))
+            .hint("keep one of the two");
+            faults.push(with_first(
+                fault,
+                store.name.place.clone(),
+                first.name.place.clone(),
+                "the same place",
+            ));
+        }
+    }
+}

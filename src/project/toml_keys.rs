@@ -1,0 +1,322 @@
+//! All keys of `aosm.toml`.
+
+use super::keys::{Choice, Key, Shape, choice, key, later, later_choice};
+
+/// The keys of the file's root.
+pub(crate) const ROOT: &[Key] = &[
+    key(
+        "project",
+        Shape::Table(PROJECT),
+        "What the project is called and where its images come from.",
+    ),
+    key(
+        "sources",
+        Shape::Named(SOURCE),
+        "How a host or name in `image-sources` is reached; needed only where it is not a plain registry.",
+    ),
+    key(
+        "stores",
+        Shape::Named(STORE),
+        "Where artifacts go, by a name of your choice. Without any: one local store named `local` at `.aosm/store`. With several, \
+         each artifact goes to the first that can hold it, unless it names one.",
+    ),
+    key(
+        "environments",
+        Shape::Named(ENVIRONMENT),
+        "Other settings for the same stores, chosen with `--environment NAME`.",
+    ),
+    key(
+        "charts",
+        Shape::Tables(CHART),
+        "Helm packages: rendered, searched for images, and pushed. An entry with the name of a `helm_packages` entry adds to it.",
+    ),
+    key(
+        "images",
+        Shape::Tables(IMAGE),
+        "Images besides those that the charts name.",
+    ),
+    later("artifacts"),
+    later("vhds"),
+    later("attachments"),
+    key(
+        "discovery",
+        Shape::Table(DISCOVERY),
+        "What counts as an image in rendered Kubernetes objects, and what does not.",
+    ),
+    key("copy", Shape::Table(COPY), "How images are copied."),
+    later("policy"),
+    key(
+        "network",
+        Shape::Table(NETWORK),
+        "One network profile for everything that talks.",
+    ),
+];
+
+const PROJECT: &[Key] = &[
+    key("name", Shape::Text, "The project's name.").default("the input's `nf_name`, else the folder's name"),
+    key("version", Shape::Text, "The project's version, three numbers with dots.").default("the input's `version`"),
+    key(
+        "input",
+        Shape::Text,
+        "The input file of the Azure CLI `aosm` extension that this file adds to.",
+    )
+    .default("`cnf-input.jsonc`, where it stands beside this file"),
+    key(
+        "image-sources",
+        Shape::Texts,
+        "Where images are searched, in this order: a registry and, perhaps, a namespace in it; or the name of a `[sources]` entry.",
+    )
+    .default("the input's `image_sources`"),
+    key("render-timeout", Shape::Integer(1, 86_400), "Seconds that one `helm template` may take.").default("120"),
+    key(
+        "render-output-limit",
+        Shape::Integer(1024, 1 << 40),
+        "Bytes that one `helm template` may print.",
+    )
+    .default("268435456"),
+];
+
+const SOURCE_KINDS: &[Choice] = &[
+    choice("registry", "an OCI or Docker registry"),
+    choice("oci-layout", "an OCI image layout folder"),
+    choice("oci-archive", "a tar of an OCI image layout"),
+    choice("docker-archive", "what `docker save` writes, `.tar` or `.tar.gz`"),
+];
+
+const AUTHS: &[Choice] = &[
+    choice("auto", "docker or Podman login state, else no login"),
+    choice("docker-config", "only docker or Podman login state"),
+    choice("anonymous", "no login"),
+    later_choice("environment", "variables of the environment"),
+    later_choice("azure-cli", "the Azure CLI's login"),
+];
+
+const SOURCE: &[Key] = &[
+    key("kind", Shape::Choice(SOURCE_KINDS), "What kind of place this is.").default("\"registry\""),
+    key(
+        "path",
+        Shape::Text,
+        "The folder or tar, for every kind but `registry`; entries are named `repository:tag`.",
+    ),
+    key("auth", Shape::Choice(AUTHS), "How to log in.").default("\"auto\""),
+    key(
+        "optional",
+        Shape::Bool,
+        "When it cannot be reached, go on to the next source instead of stopping.",
+    )
+    .default("false"),
+    later("tenant"),
+];
+
+const STORE_KINDS: &[Choice] = &[
+    choice("local", "an OCI image layout folder"),
+    choice("registry", "any OCI registry"),
+    later_choice("acr", "the AOSM artifact store for charts and images"),
+    later_choice("storage-account", "the AOSM artifact store for disk images"),
+];
+
+const STORE: &[Key] = &[
+    key(
+        "kind",
+        Shape::Choice(STORE_KINDS),
+        "What kind of store this is; needed.",
+    ),
+    key("path", Shape::Text, "`local`: the folder.").default("\".aosm/store\""),
+    key(
+        "registry",
+        Shape::Text,
+        "`registry`: the host with its port and, perhaps, a path that goes before every name; needed.",
+    ),
+    key(
+        "replace",
+        Shape::Bool,
+        "May a tag that holds something else be replaced?",
+    )
+    .default("`true` for `local`, else `false`"),
+    key("auth", Shape::Choice(AUTHS), "How to log in.").default("\"auto\""),
+    later("copy"),
+    later("seal"),
+    later("subscription"),
+    later("resource-group"),
+    later("publisher"),
+    later("artifact-store"),
+    later("artifact-manifest"),
+    later("location"),
+    later("tenant"),
+    later("cloud"),
+    later("api-version"),
+];
+
+const ENVIRONMENT: &[Key] = &[key(
+    "stores",
+    Shape::Named(STORE),
+    "Keys given here stand for those of the store of the same name; a new name is one more store.",
+)];
+
+const DEPENDENCIES: &[Choice] = &[
+    choice("error", "name them in an error"),
+    choice("build", "fetch them into the cache, never into your tree"),
+];
+
+const CHART: &[Key] = &[
+    key("name", Shape::Text, "The package's name: what AOSM installs it as.").required(),
+    key("path", Shape::Text, "The chart: a folder, `.tgz`, `.tar` or `.tar.gz`."),
+    key(
+        "manifests",
+        Shape::Texts,
+        "Ready-made Kubernetes YAML instead of a chart: file names and patterns with `*`, `**` and `?`.",
+    ),
+    key(
+        "values",
+        Shape::Texts,
+        "Values files, in order; after the input's `default_values`.",
+    )
+    .default("[]"),
+    key(
+        "set",
+        Shape::Values,
+        "Single values, as Helm's `--set` takes them: never written to disk, never shown.",
+    )
+    .default("{}"),
+    key("release-name", Shape::Text, "The release name given to Helm.").default("`name`"),
+    key("namespace", Shape::Text, "The namespace given to Helm.").default("`name`"),
+    key(
+        "kube-version",
+        Shape::Text,
+        "The Kubernetes version that `.Capabilities` shows.",
+    )
+    .default("Helm's own"),
+    key(
+        "api-versions",
+        Shape::Texts,
+        "More API versions that `.Capabilities` shows.",
+    )
+    .default("[]"),
+    key("include-crds", Shape::Bool, "Search the chart's `crds` folder too.").default("false"),
+    key(
+        "dependencies",
+        Shape::Choice(DEPENDENCIES),
+        "What to do about dependencies that are not in `charts/`.",
+    )
+    .default("\"error\""),
+    key("store", Shape::Text, "The store that gets the chart and its images.").default("the first that can hold them"),
+];
+
+const IMAGE: &[Key] = &[
+    key("reference", Shape::Text, "The image, as a chart would name it.").required(),
+    key(
+        "version",
+        Shape::Text,
+        "The tag it gets in the store, when the reference has only a digest.",
+    )
+    .default("`digest-` and 12 hex digits"),
+    key("store", Shape::Text, "The store that gets it.").default("the first that can hold it"),
+];
+
+const CANDIDATES: &[Choice] = &[
+    choice("warn", "list them as warnings"),
+    choice("include", "take them as images"),
+    choice("ignore", "say nothing"),
+];
+
+const DISCOVERY: &[Key] = &[
+    key(
+        "candidates",
+        Shape::Choice(CANDIDATES),
+        "What to do with references in environment values, arguments and `ConfigMap`s, where images are not certain.",
+    )
+    .default("\"warn\""),
+    key("hooks", Shape::Bool, "Take images of hook resources.").default("true"),
+    key(
+        "tests",
+        Shape::Bool,
+        "Take images of test resources (`helm.sh/hook: test`).",
+    )
+    .default("true"),
+    key(
+        "registry-placeholders",
+        Shape::Texts,
+        "First segments that stand for a registry: `repository` cuts `repository/release/x:1` to `release/x:1`.",
+    )
+    .default("[]"),
+    key(
+        "namespaces",
+        Shape::Texts,
+        "First segments that are part of the name: `core` keeps `core/x:1` whole.",
+    )
+    .default("[]"),
+    key(
+        "ignore",
+        Shape::Texts,
+        "Texts in image fields that are no image; `*` and `?` match.",
+    )
+    .default("[]"),
+    key("rules", Shape::Tables(RULE), "More places that hold images."),
+];
+
+const RULE: &[Key] = &[
+    key("kind", Shape::Text, "Only in objects of this kind."),
+    key("group", Shape::Text, "Only in objects of this API group."),
+    key(
+        "pointer",
+        Shape::Text,
+        "JSON pointer to the image text, or to the map of a split image: `*` is one segment, `**` any number.",
+    ),
+    key(
+        "env",
+        Shape::Text,
+        "Name of an environment variable whose value is an image; `*` and `?` match.",
+    ),
+    key(
+        "arg",
+        Shape::Text,
+        "Name of a flag whose value is an image (`--flag=ref`, or the next item); `*` and `?` match.",
+    ),
+    key(
+        "regex",
+        Shape::Text,
+        "Regular expression whose first group is the reference, in the text at `pointer` or in any text.",
+    ),
+    key(
+        "repository",
+        Shape::Text,
+        "Split image: field with the repository in the map at `pointer`.",
+    ),
+    key("tag", Shape::Text, "Split image: field with the tag."),
+    key("registry", Shape::Text, "Split image: field with the registry."),
+    key("digest", Shape::Text, "Split image: field with the digest."),
+];
+
+const COPY: &[Key] = &[
+    key(
+        "concurrency",
+        Shape::Integer(1, 64),
+        "Steps at a time against one host.",
+    )
+    .default("8"),
+    later("platforms"),
+    later("referrers"),
+];
+
+const NETWORK: &[Key] = &[
+    key("proxy", Shape::Text, "Proxy for all requests.").default("the environment's"),
+    key("no-proxy", Shape::Texts, "Hosts reached without the proxy.").default("[]"),
+    key("ca-file", Shape::Text, "More certificate authorities, PEM."),
+    key(
+        "client-certificate",
+        Shape::Text,
+        "Client certificate and key in one file, PEM.",
+    ),
+    key(
+        "plain-http",
+        Shape::Texts,
+        "Hosts, with their ports, reached without TLS; loopback always is.",
+    )
+    .default("[]"),
+    key(
+        "requests-per-second",
+        Shape::Integer(1, 100_000),
+        "Requests a second to one host.",
+    )
+    .default("no limit"),
+];

@@ -1,0 +1,47 @@
+//! All JSON schemas, made from the types; `schemas/` holds their committed copies, and a test compares.
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+
+use crate::apply::ApplyDocument;
+use crate::plan::{ImagesDocument, Plan};
+
+/// File name and text of every schema, sorted by name.
+pub fn all() -> Vec<(&'static str, String)> {
+    let mut all = crate::project::schemas();
+    all.push(("apply.schema.json", document::<ApplyDocument>("aosm-apply/1")));
+    all.push(("images.schema.json", document::<ImagesDocument>("aosm-images/1")));
+    all.push(("plan.schema.json", document::<Plan>("aosm-plan/1")));
+    all.sort_by_key(|(name, _)| *name);
+    all
+}
+
+/// The schema of a printed document. Readers ignore unknown keys, so the schema allows them; `format` is pinned.
+fn document<T: JsonSchema>(format: &str) -> String {
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let mut schema = generator.into_root_schema_for::<T>();
+    if let Some(slot) = schema.pointer_mut("/properties/format") {
+        *slot = serde_json::json!({ "const": format, "description": "names this form and its version" });
+    }
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+    use super::*;
+
+    #[test]
+    fn the_committed_schemas_are_those_of_the_types() {
+        let folder = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+        for (name, text) in all() {
+            let path = folder.join(name);
+            if std::env::var_os("AOSM_BLESS").is_some() {
+                std::fs::write(&path, &text).unwrap();
+            }
+            let committed = std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
+            assert_eq!(committed, text, "{path} is stale: run the tests once with AOSM_BLESS=1");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What the tests stand on: real registries, a proxy with faults, images, projects, and the built binary.
+//!
+//! Nothing here uses the product's own code, so that a mistake in the product cannot hide behind the same mistake in its
+//! tests: HTTP, digests, image layouts and tokens are done once more, in the simplest way that works.
+
+pub mod aosm;
+pub mod client;
+pub mod contoso;
+pub mod faulty;
+pub mod guise;
+pub mod http;
+pub mod image;
+pub mod layout;
+pub mod registry;
+pub mod server;
+pub mod snapshot;
+pub mod tls;
+pub mod tokens;
+pub mod tools;
+pub mod traffic;
+
+#[allow(unused_imports, reason = "names for signatures of test helpers")]
+pub use aosm::{Aosm, Output, Project};
+pub use client::Client;
+pub use faulty::{Fault, Faulty, Rule};
+pub use guise::Guise;
+pub use image::{Image, ImageSpec};
+pub use registry::{Kind, Registry};
+pub use snapshot::Snapshot;
+
+/// The repository's root.
+pub fn root() -> std::path::PathBuf {
+    std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A folder that is removed when dropped, below cargo's own scratch folder.
+pub fn temp_dir() -> tempfile::TempDir {
+    tempfile::Builder::new()
+        .prefix("it-")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .expect("a scratch folder")
+}
+
+/// SHA-256 in the form `sha256:<hex>`.
+pub fn sha256(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::from("sha256:");
+    for byte in aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref() {
+        write!(text, "{byte:02x}").expect("writing to a string");
+    }
+    text
+}
