@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Read as _};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use camino::Utf8PathBuf;
@@ -38,6 +39,8 @@ pub(super) struct Blobs {
     known: Mutex<HashMap<Digest, Known>>,
     /// Blobs that tags of this process rely on and that may not have reached the disk.
     unsynced: Mutex<BTreeSet<Digest>>,
+    /// How many bytes of them this process wrote.
+    unsynced_bytes: AtomicU64,
     /// One writer a blob.
     writers: Mutex<HashMap<Digest, Weak<tokio::sync::Mutex<()>>>>,
 }
@@ -57,7 +60,14 @@ impl std::fmt::Debug for Blobs {
 
 impl Blobs {
     pub(super) fn new(root: Utf8PathBuf, digests: Arc<dyn FileDigests>) -> Self {
-        Self { root, digests, known: Mutex::default(), unsynced: Mutex::default(), writers: Mutex::default() }
+        Self {
+            root,
+            digests,
+            known: Mutex::default(),
+            unsynced: Mutex::default(),
+            unsynced_bytes: AtomicU64::new(0),
+            writers: Mutex::default(),
+        }
     }
 
     pub(super) fn path(&self, digest: &Digest) -> Utf8PathBuf {
@@ -76,7 +86,11 @@ impl Blobs {
             return Ok(State::Damaged("is not a file".to_owned()));
         }
         if metadata.len() != blob.size {
-            return Ok(State::Damaged(format!("has {} bytes instead of {}", metadata.len(), blob.size)));
+            return Ok(State::Damaged(format!(
+                "has {} bytes instead of {}",
+                metadata.len(),
+                blob.size
+            )));
         }
         let stamp = Stamp::of(&metadata);
         if self.is_known(&blob.digest, &stamp, thorough) {
@@ -113,13 +127,22 @@ impl Blobs {
         self.digests.remember(&path, PURPOSE, digest.as_str());
         self.know(digest, Stamp::of(&metadata), true);
         self.rely_on(digest);
+        self.unsynced_bytes.fetch_add(metadata.len(), Ordering::Relaxed);
         Ok(())
     }
 
     /// A tag will need this blob: it must be synced before. Also for one found there, as the run that wrote it may
     /// have been killed before its sync.
     pub(super) fn rely_on(&self, digest: &Digest) {
-        self.unsynced.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone());
+        self.unsynced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(digest.clone());
+    }
+
+    /// Bytes written since the last sync.
+    pub(super) fn unsynced_bytes(&self) -> u64 {
+        self.unsynced_bytes.load(Ordering::Relaxed)
     }
 
     /// The lock of a blob's writer.
@@ -136,38 +159,46 @@ impl Blobs {
 
     /// Brings everything relied on to the disk, names included. On failure all of it stays to be synced.
     pub(super) fn sync(&self, files: &Files) -> Result<(), OciError> {
-        let digests: Vec<Digest> = {
-            let unsynced = self.unsynced.lock().unwrap_or_else(PoisonError::into_inner);
-            unsynced.iter().cloned().collect()
-        };
-        if digests.is_empty() {
+        // Taken out before, so that what is written anew meanwhile counts as unsynced again.
+        self.unsynced_bytes.store(0, Ordering::Relaxed);
+        let taken = std::mem::take(&mut *self.unsynced.lock().unwrap_or_else(PoisonError::into_inner));
+        if taken.is_empty() {
             return Ok(());
         }
-        self.sync_files(&digests).and_then(|()| self.sync_folders(&digests)).map_err(|e| files.failed("sync store", &e))?;
-        let mut unsynced = self.unsynced.lock().unwrap_or_else(PoisonError::into_inner);
-        for digest in &digests {
-            unsynced.remove(digest);
-        }
-        Ok(())
+        let digests: Vec<&Digest> = taken.iter().collect();
+        let result = self.sync_files(&digests).and_then(|()| self.sync_folders(&digests));
+        result.map_err(|e| {
+            self.unsynced
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(taken);
+            files.failed("sync store", &e)
+        })
     }
 
     /// Several at a time: a file system then commits them together.
-    fn sync_files(&self, digests: &[Digest]) -> io::Result<()> {
+    fn sync_files(&self, digests: &[&Digest]) -> io::Result<()> {
         let share = digests.len().div_ceil(SYNCS).max(1);
         std::thread::scope(|scope| {
             let threads: Vec<_> = digests
                 .chunks(share)
-                .map(|part| scope.spawn(|| part.iter().try_for_each(|digest| durable::sync_file(&self.path(digest)))))
+                .map(|part| {
+                    scope.spawn(|| {
+                        part.iter()
+                            .try_for_each(|digest| durable::sync_file(&self.path(digest)))
+                    })
+                })
                 .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|_| Err(io::Error::other("a sync thread died"))))
-                .collect()
+            threads.into_iter().try_for_each(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|_| Err(io::Error::other("a sync thread died")))
+            })
         })
     }
 
-    fn sync_folders(&self, digests: &[Digest]) -> io::Result<()> {
-        let algorithms: BTreeSet<&str> = digests.iter().map(Digest::algorithm).collect();
+    fn sync_folders(&self, digests: &[&Digest]) -> io::Result<()> {
+        let algorithms: BTreeSet<&str> = digests.iter().map(|digest| digest.algorithm()).collect();
         let blobs = self.root.join("blobs");
         for algorithm in algorithms {
             durable::sync_dir(&blobs.join(algorithm))?;
@@ -178,11 +209,16 @@ impl Blobs {
 
     fn is_known(&self, digest: &Digest, stamp: &Stamp, thorough: bool) -> bool {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(digest).is_some_and(|known| known.stamp == *stamp && (known.read || !thorough))
+        known
+            .get(digest)
+            .is_some_and(|known| known.stamp == *stamp && (known.read || !thorough))
     }
 
     fn know(&self, digest: &Digest, stamp: Stamp, read: bool) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), Known { stamp, read });
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(digest.clone(), Known { stamp, read });
     }
 }
 
