@@ -248,6 +248,11 @@ impl Reader<'_> {
                 continue;
             }
             let at = item.get("name").unwrap_or(item);
+            // The name becomes part of a path; Helm takes the last segment only and then finds nothing.
+            if dependency.name.contains(['/', '\\']) || matches!(dependency.name.as_str(), "." | "..") {
+                self.wrong(at, format!("dependencies: {:?} is not a chart's name", dependency.name));
+                continue;
+            }
             places.push(self.place(at.span.clone()));
             list.push(dependency);
         }

@@ -7,6 +7,7 @@
 mod artifact;
 mod compare;
 mod decode;
+mod dependencies;
 mod file;
 mod helm;
 mod ignore;
@@ -30,6 +31,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use artifact::{CHART_TYPE, CONFIG_TYPE, ChartArtifact, MANIFEST_TYPE, PROVENANCE_TYPE, artifact, artifact_at};
 pub use compare::same_files;
+pub use dependencies::{FetchContext, FetchedDependency, build_dependencies};
 pub use file::ChartFile;
 pub use helm::Helm;
 pub use inputs::{RenderInputs, render_inputs};
@@ -49,3 +51,6 @@ fn shown(path: &Utf8Path) -> Utf8PathBuf {
         _ => path.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

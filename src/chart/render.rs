@@ -152,6 +152,9 @@ fn failure(
 ) -> Fault {
     let shown = super::shown(&tree.path);
     let mut text = done.stderr.replace(chart.as_str(), shown.as_str());
+    for file in &package.values {
+        text = text.replace(file.value.as_str(), super::shown(&file.value).as_str());
+    }
     // Where a template prints a value into its complaint, it must not go further.
     for secret in secrets(package, overlay) {
         text = text.replace(&secret, "***");
