@@ -145,6 +145,16 @@ impl ArtifactStore for LocalStore {
         Ok(job.filled())
     }
 
+    async fn names(&self, _job: &Job) -> Result<Option<Vec<ArtifactName>>, OciError> {
+        let names = self.blocking(|inner| inner.tags.names(&inner.files)).await?;
+        let split = |name: String| {
+            let (repository, tag) = name.rsplit_once(':')?;
+            Some(ArtifactName { repository: repository.to_owned(), tag: tag.to_owned() })
+        };
+        // Entries of others may have names of another form: they are left alone and out.
+        Ok(Some(names.into_iter().filter_map(split).collect()))
+    }
+
     async fn flush(&self) -> Result<(), OciError> {
         self.blocking(|inner| inner.tags.flush(&inner.files, &inner.blobs))
             .await
