@@ -104,6 +104,10 @@ impl ArtifactStore for LocalStore {
         true
     }
 
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     async fn observe(&self, name: &ArtifactName, thorough: bool, job: &Job) -> Result<Observed, OciError> {
         let (name, cancel) = (name.to_string(), job.cancel.clone());
         self.blocking(move |inner| {
