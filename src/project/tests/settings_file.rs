@@ -143,7 +143,7 @@ fn all_keys_reach_the_project() {
         "[stores.a]\nkind = \"local\"\npath = \"out\"\nreplace = false\n",
         "[[charts]]\nname = \"app\"\npath = \"app\"\nvalues = [\"app/Chart.yaml\"]\nrelease-name = \"r\"\nnamespace = \"ns\"\n",
         "kube-version = \"1.31\"\napi-versions = [\"x/v1\"]\ninclude-crds = true\ndependencies = \"build\"\nstore = \"a\"\n",
-        "set = { a.b = \"1\", n = 2, t = true, l = [\"x\", { y = 1.5 }] }\n",
+        "set = { a.b = \"1\", n = 2, t = true, l = [\"x\", { y = 1.5 }], m = [\"a,b\", 3] }\n",
         "[[images]]\nreference = \"x@sha256:0\"\nversion = \"1\"\nstore = \"b\"\n",
         "[discovery]\ncandidates = \"include\"\nhooks = false\ntests = false\nregistry-placeholders = [\"repository\"]\n",
         "namespaces = [\"core\"]\nignore = [\"auto\"]\n[[discovery.rules]]\nkind = \"K\"\ngroup = \"g\"\npointer = \"/spec/**/x\"\n",
