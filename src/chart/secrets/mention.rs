@@ -37,13 +37,12 @@ pub(super) fn may_hold_secret(document: &str) -> bool {
 /// A double-quoted text with an escape that could spell a letter, or break a word over two lines.
 fn has_escapes(document: &str) -> bool {
     static ESCAPES: LazyLock<Option<Regex>> =
-        LazyLock::new(|| pattern(r#"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\r?\n)"#));
+        LazyLock::new(|| pattern(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\r?\n)"));
     document.contains('\\') && ESCAPES.as_ref().is_none_or(|escapes| escapes.is_match(document))
 }
 
 /// Could there be an anchor or an alias?
 pub(super) fn may_have_anchors(document: &str) -> bool {
-    static ANCHORS: LazyLock<Option<Regex>> =
-        LazyLock::new(|| pattern(r"(?m)(^|[\s\[,{:\-?])[&*][^\s,\[\]{}&*]"));
+    static ANCHORS: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"(?m)(^|[\s\[,{:\-?])[&*][^\s,\[\]{}&*]"));
     ANCHORS.as_ref().is_none_or(|anchors| anchors.is_match(document))
 }
