@@ -79,9 +79,13 @@ fn a_secret_is_known_however_its_kind_is_spelled() {
         "kind: \"Sec\\\n  ret\"",
         "k: &k Secret\nkind: *k",
         "? kind\n: Secret",
+        "x: &key kind\ny: 1\n*key : Secret",
         "kind: >-\n  Secret",
         "kind: !!str Secret",
         "kind: !!binary U2VjcmV0",
+        "kind: !!str\n  Secret",
+        "kind:\n  !!str\n  # so\n  &k\n  'Secret'",
+        "kind: |-\n\n  Secret",
         "b: &b\n  kind: Secret\n<<: *b",
     ] {
         check(&format!(
@@ -97,6 +101,7 @@ fn json_and_documents_on_the_marker_line_are_blanked() {
         "{\"kind\":\"Secret\",\"stringData\":{\"p\":\"hunter2XYZ\"}}\n",
         "{\n  \"stringData\": {\n    \"p\": \"hunter2XYZ\"\n  },\n  \"kind\": \"Secret\"\n}\n",
         "--- {kind: Secret, data: {p: hunter2XYZ}}\n",
+        "{ \"kind\"\n:\n\"Secret\", \"data\": {p: hunter2XYZ} }\n",
         "--- # a comment\nkind: Secret\ndata: {p: hunter2XYZ}\n",
         "kind: A\n...\nkind: Secret\ndata: {p: hunter2XYZ}\n...\n",
         "\u{feff}kind: Secret\ndata: {p: hunter2XYZ}\n",
