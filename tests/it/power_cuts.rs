@@ -4,7 +4,6 @@
 //! synced lost, in several ways, and the binary runs on what is left.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 
 use crate::support::disk::{Disk, Loss, Outcome, read_recording};
 use crate::support::small::{Small, in_parallel};
@@ -16,6 +15,16 @@ fn project_after(small: &Small, outcome: &Outcome) -> Project {
     small.write_local(&project);
     outcome.write(&project.folder());
     project
+}
+
+/// A project that was applied and then changed: one more image, and so another chart under the same version.
+fn changed_project() -> (Project, Small) {
+    let (old, new) = (Small::new(2), Small::new(3));
+    let project = Project::new();
+    old.write_local(&project);
+    project.run(&["apply"]).ok();
+    new.write_local(&project);
+    (project, new)
 }
 
 /// Records a first `apply` of the small project: the operations on its folder, in their order.
@@ -42,12 +51,38 @@ fn record(small: &Small) -> Vec<disk::Operation> {
     operations
 }
 
-fn sweep(small: &Small, outcomes: &[(usize, Loss, Outcome)]) {
+/// Everything that may be left after a power cut within these operations, each once.
+fn outcomes(mut disk: Disk, operations: &[disk::Operation]) -> Vec<(usize, Loss, Outcome)> {
+    let mut seen: BTreeSet<Outcome> = BTreeSet::new();
+    let mut outcomes = Vec::new();
+    for prefix in 0..=operations.len() {
+        if let Some(operation) = prefix.checked_sub(1).map(|at| &operations[at]) {
+            disk.replay(operation);
+        }
+        // Half lost is lost in many ways: they take turns.
+        let third = match prefix % 3 {
+            0 => Loss::Chance(prefix as u64),
+            1 => Loss::Zeroed,
+            _ => Loss::Halved,
+        };
+        for loss in [Loss::Everything, Loss::Emptied, third] {
+            let outcome = disk.crash(loss);
+            if seen.insert(outcome.clone()) {
+                outcomes.push((prefix, loss, outcome));
+            }
+        }
+    }
+    assert!(outcomes.len() > operations.len(), "{} outcomes", outcomes.len());
+    outcomes
+}
+
+/// Runs `apply` on each outcome, laid out by `project_after`.
+fn sweep(small: &Small, outcomes: &[(usize, Loss, Outcome)], project_after: impl Fn(&Outcome) -> Project + std::marker::Sync) {
     let numbers: Vec<usize> = (0..outcomes.len()).collect();
     in_parallel(&numbers, |number| {
         let (prefix, loss, outcome) = &outcomes[number];
         let context = format!("a power cut after {prefix} operations, {loss:?}");
-        let project = project_after(small, outcome);
+        let project = project_after(outcome);
         // An index that is there was synced after everything below it: every tag is whole, without our help.
         small.whole_tags(&project);
         let applied = project.run(&["apply"]);
@@ -63,28 +98,23 @@ fn sweep(small: &Small, outcomes: &[(usize, Loss, Outcome)]) {
 fn every_prefix_of_a_run_with_unsynced_writes_lost_converges() {
     let small = Small::new(2);
     let operations = record(&small);
-    let seen: Mutex<BTreeSet<Outcome>> = Mutex::new(BTreeSet::new());
-    let mut outcomes = Vec::new();
-    let mut disk = Disk::new();
-    for prefix in 0..=operations.len() {
-        if let Some(operation) = prefix.checked_sub(1).map(|at| &operations[at]) {
-            disk.replay(operation);
-        }
-        // Each way for every prefix would be the same few outcomes very often: they are run once each.
-        let ways = match prefix % 3 {
-            0 => [Loss::Everything, Loss::Emptied, Loss::Chance(prefix as u64)],
-            1 => [Loss::Everything, Loss::Emptied, Loss::Zeroed],
-            _ => [Loss::Everything, Loss::Emptied, Loss::Halved],
-        };
-        for loss in ways {
-            let outcome = disk.crash(loss);
-            if seen.lock().unwrap().insert(outcome.clone()) {
-                outcomes.push((prefix, loss, outcome));
-            }
-        }
-    }
-    assert!(outcomes.len() > operations.len(), "{} outcomes", outcomes.len());
-    sweep(&small, &outcomes);
+    sweep(&small, &outcomes(Disk::new(), &operations), |outcome| project_after(&small, outcome));
+}
+
+#[test]
+fn every_prefix_of_a_run_that_changes_a_store_with_unsynced_writes_lost_converges() {
+    let (project, new) = changed_project();
+    let before = temp_dir();
+    aosm::copy_folder(&project.folder(), before.path());
+    let recording = temp_dir();
+    project.aosm(&["apply"]).env("AOSM_RECORD_DURABLE", recording.path()).run().ok();
+    let operations = read_recording(recording.path(), &project.folder());
+    sweep(&new, &outcomes(Disk::in_use(), &operations), |outcome| {
+        let project = Project::new();
+        aosm::copy_folder(before.path(), &project.folder());
+        outcome.write(&project.folder());
+        project
+    });
 }
 
 #[test]

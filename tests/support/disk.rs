@@ -86,12 +86,19 @@ enum Node {
 #[derive(Debug, Clone)]
 pub struct Disk {
     nodes: Vec<Node>,
+    /// Folders that nobody made were there before the recording.
+    lenient: bool,
 }
 
 impl Disk {
-    /// An empty one: what was there before the recording is laid out beside it.
+    /// An empty one.
     pub fn new() -> Self {
-        Self { nodes: vec![Node::Folder(Folder { now: BTreeMap::new(), synced: BTreeMap::new() })] }
+        Self { nodes: vec![Node::Folder(Folder { now: BTreeMap::new(), synced: BTreeMap::new() })], lenient: false }
+    }
+
+    /// One on which there is something already: outcomes are written over a copy of that.
+    pub fn in_use() -> Self {
+        Self { lenient: true, ..Self::new() }
     }
 
     pub fn replay(&mut self, operation: &Operation) {
@@ -196,10 +203,26 @@ impl Disk {
 
     fn parent(&mut self, path: &Path) -> &mut Folder {
         let above = path.parent().expect("a folder above");
+        if self.lenient {
+            self.make_known(above);
+        }
         let number = self.find(above).unwrap_or_else(|| panic!("{} was made by nobody", above.display()));
         match &mut self.nodes[number] {
             Node::Folder(folder) => folder,
             Node::File(_) => panic!("{} is a file", above.display()),
+        }
+    }
+
+    /// Folders that were there before are as safe as can be.
+    fn make_known(&mut self, path: &Path) {
+        for above in path.ancestors().collect::<Vec<_>>().into_iter().rev().skip(1) {
+            if self.find(above).is_none() {
+                let number = self.add(Node::Folder(Folder { now: BTreeMap::new(), synced: BTreeMap::new() }));
+                let name = above.file_name().and_then(|name| name.to_str()).expect("a plain name").to_owned();
+                let folder = self.parent(above);
+                folder.now.insert(name.clone(), number);
+                folder.synced.insert(name, number);
+            }
         }
     }
 
