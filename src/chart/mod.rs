@@ -7,6 +7,7 @@
 mod artifact;
 mod compare;
 mod decode;
+mod dependencies;
 mod file;
 mod helm;
 mod ignore;
@@ -30,6 +31,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use artifact::{CHART_TYPE, CONFIG_TYPE, ChartArtifact, MANIFEST_TYPE, PROVENANCE_TYPE, artifact, artifact_at};
 pub use compare::same_files;
+pub use dependencies::{FetchContext, FetchedDependency, build_dependencies};
 pub use file::ChartFile;
 pub use helm::Helm;
 pub use inputs::{RenderInputs, render_inputs};
@@ -43,9 +45,14 @@ pub use tree::{ChartTree, Form, Missing};
 
 /// A path as people know it: relative to where the command was called, where it lies below.
 fn shown(path: &Utf8Path) -> Utf8PathBuf {
-    let here = std::env::current_dir().ok().and_then(|here| Utf8PathBuf::from_path_buf(here).ok());
+    let here = std::env::current_dir()
+        .ok()
+        .and_then(|here| Utf8PathBuf::from_path_buf(here).ok());
     match here.and_then(|here| path.strip_prefix(here).map(Utf8Path::to_owned).ok()) {
         Some(relative) if !relative.as_str().is_empty() => relative,
         _ => path.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,8 +12,17 @@ use crate::project::Candidates;
 use crate::reference::ImageReference;
 
 /// Texts that charts put in image fields for something else to fill in.
-const PLACEHOLDERS: [&str; 9] =
-    ["auto", "none", "null", "nil", "undefined", "placeholder", "changeme", "replaceme", "todo"];
+const PLACEHOLDERS: [&str; 9] = [
+    "auto",
+    "none",
+    "null",
+    "nil",
+    "undefined",
+    "placeholder",
+    "changeme",
+    "replaceme",
+    "todo",
+];
 /// Most problems of one render: enough to see what is wrong, few enough to read.
 const MAX_PROBLEMS: usize = 1_000;
 /// Longest excerpt in characters.
@@ -69,8 +78,15 @@ impl<'c> Collector<'c> {
         if spot.text.trim().is_empty() {
             self.no_image(scene, &spot.pointer, spot.line, "is empty");
         } else if PLACEHOLDERS.contains(&spot.text) {
-            let message = format!("{}: `{}` is a placeholder, not an image", place(scene, &spot.pointer), spot.text);
-            let hint = format!("if something else fills it in, add it: `ignore = [{:?}]` under [discovery]", spot.text);
+            let message = format!(
+                "{}: `{}` is a placeholder, not an image",
+                place(scene, &spot.pointer),
+                spot.text
+            );
+            let hint = format!(
+                "if something else fills it in, add it: `ignore = [{:?}]` under [discovery]",
+                spot.text
+            );
             self.problem(scene.document, scene.guarded, true, spot.line, message, Some(hint));
         } else {
             match ImageReference::parse(spot.text) {
@@ -79,13 +95,27 @@ impl<'c> Collector<'c> {
                     // Policies match images by patterns in the same fields that hold images elsewhere.
                     let is_pattern = scene.object.place() == Place::Other
                         && (spot.text.contains(['*', '?', '|', '&']) || spot.text.starts_with(['!', '(', '^', '=']));
-                    let message = format!("{}: `{}` is no image: {error}", place(scene, &spot.pointer), shown(spot.text));
+                    let message = format!(
+                        "{}: `{}` is no image: {error}",
+                        place(scene, &spot.pointer),
+                        shown(spot.text)
+                    );
                     let hint = if is_pattern {
-                        format!("a pattern is no image; silence this with `ignore = [{:?}]` under [discovery]", escape_glob(spot.text))
+                        format!(
+                            "a pattern is no image; silence this with `ignore = [{:?}]` under [discovery]",
+                            escape_glob(spot.text)
+                        )
                     } else {
                         error.hint().to_owned()
                     };
-                    self.problem(scene.document, scene.guarded, !is_pattern, spot.line, message, Some(hint));
+                    self.problem(
+                        scene.document,
+                        scene.guarded,
+                        !is_pattern,
+                        spot.line,
+                        message,
+                        Some(hint),
+                    );
                 }
             }
         }
@@ -97,8 +127,16 @@ impl<'c> Collector<'c> {
             return;
         }
         let message = format!("{}: the image {what}", place(scene, pointer));
-        let hint = "set the chart's image value; if something else fills it in, add `\"\"` to `ignore` under [discovery]";
-        self.problem(scene.document, scene.guarded, true, line, message, Some(hint.to_owned()));
+        let hint =
+            "set the chart's image value; if something else fills it in, add `\"\"` to `ignore` under [discovery]";
+        self.problem(
+            scene.document,
+            scene.guarded,
+            true,
+            line,
+            message,
+            Some(hint.to_owned()),
+        );
     }
 
     /// An image-shaped text under a key `image` of a custom resource (T2).
@@ -115,7 +153,9 @@ impl<'c> Collector<'c> {
         if self.settings.candidates == Candidates::Ignore || self.settings.ignores(spot.text) {
             return;
         }
-        let Ok(reference) = ImageReference::parse(spot.text) else { return };
+        let Ok(reference) = ImageReference::parse(spot.text) else {
+            return;
+        };
         if self.settings.candidates == Candidates::Include {
             self.take(scene, spot, tier, Some(confidence), &reference);
         } else {
@@ -128,20 +168,39 @@ impl<'c> Collector<'c> {
     pub(super) fn warn(&mut self, scene: Scene<'_>, spot: &Spot<'_>, what: &str, hint: &str) {
         if !self.settings.ignores(spot.text) {
             let message = format!("{}: {what}", place(scene, &spot.pointer));
-            self.problem(scene.document, scene.guarded, false, spot.line, message, Some(hint.to_owned()));
+            self.problem(
+                scene.document,
+                scene.guarded,
+                false,
+                spot.line,
+                message,
+                Some(hint.to_owned()),
+            );
         }
     }
 
-    fn take(&mut self, scene: Scene<'_>, spot: Spot<'_>, tier: Tier, confidence: Option<u8>, reference: &ImageReference) {
+    fn take(
+        &mut self,
+        scene: Scene<'_>,
+        spot: Spot<'_>,
+        tier: Tier,
+        confidence: Option<u8>,
+        reference: &ImageReference,
+    ) {
         if (reference.implies_latest() || reference.has_empty_registry()) && self.warned.insert(spot.text.to_owned()) {
             if reference.implies_latest() {
-                let message = format!("{}: `{}` has no tag, so `latest` is taken", place(scene, &spot.pointer), spot.text);
+                let message = format!(
+                    "{}: `{}` has no tag, so `latest` is taken",
+                    place(scene, &spot.pointer),
+                    spot.text
+                );
                 let hint = "give a tag or a digest: what `latest` names changes without notice".to_owned();
                 self.problem(scene.document, scene.guarded, false, spot.line, message, Some(hint));
             }
             if reference.has_empty_registry() {
                 let message = format!("{}: `{}` has an empty registry", place(scene, &spot.pointer), spot.text);
-                let hint = "AOSM replaces a registry only where there is one: give a legal dummy such as `azure.io`".to_owned();
+                let hint = "AOSM replaces a registry only where there is one: give a legal dummy such as `azure.io`"
+                    .to_owned();
                 self.problem(scene.document, scene.guarded, false, spot.line, message, Some(hint));
             }
         }
@@ -177,9 +236,21 @@ impl<'c> Collector<'c> {
             self.dropped += 1;
             return;
         }
-        let excerpt = if guarded { String::new() } else { excerpt(document, line) };
+        let excerpt = if guarded {
+            String::new()
+        } else {
+            excerpt(document, line)
+        };
         let template = document.template.to_owned();
-        self.problems.push(Problem { error, message, package: self.package.to_owned(), template, line, excerpt, hint });
+        self.problems.push(Problem {
+            error,
+            message,
+            package: self.package.to_owned(),
+            template,
+            line,
+            excerpt,
+            hint,
+        });
     }
 
     /// A problem of the settings rather than of a document.
@@ -201,10 +272,12 @@ impl<'c> Collector<'c> {
         // Sorted by place before tier, so the surest of several finds at one place comes first and stays.
         self.images.dedup_by(|later, first| same_place(first, later));
         let known: BTreeSet<&str> = self.images.iter().map(|found| found.reference.as_str()).collect();
-        self.candidates.retain(|found| !known.contains(found.reference.as_str()));
+        self.candidates
+            .retain(|found| !known.contains(found.reference.as_str()));
         self.candidates.sort();
         self.candidates.dedup_by(|later, first| same_place(first, later));
-        self.problems.sort_by(|a, b| (a.line, !a.error, &a.message).cmp(&(b.line, !b.error, &b.message)));
+        self.problems
+            .sort_by(|a, b| (a.line, !a.error, &a.message).cmp(&(b.line, !b.error, &b.message)));
         self.problems.dedup();
         if self.dropped > 0 {
             self.problems.push(Problem {
@@ -217,12 +290,17 @@ impl<'c> Collector<'c> {
                 hint: Some("correct the ones above first".to_owned()),
             });
         }
-        Discovered { images: self.images, candidates: self.candidates, problems: self.problems }
+        Discovered {
+            images: self.images,
+            candidates: self.candidates,
+            problems: self.problems,
+        }
     }
 }
 
 fn same_place(a: &Found, b: &Found) -> bool {
-    (&a.reference, &a.template, &a.object, &a.pointer, a.line) == (&b.reference, &b.template, &b.object, &b.pointer, b.line)
+    (&a.reference, &a.template, &a.object, &a.pointer, a.line)
+        == (&b.reference, &b.template, &b.object, &b.pointer, b.line)
 }
 
 fn place(scene: Scene<'_>, pointer: &str) -> String {
@@ -231,7 +309,11 @@ fn place(scene: Scene<'_>, pointer: &str) -> String {
 
 /// A text short enough for a message.
 fn shown(text: &str) -> String {
-    let mut short: String = text.chars().take(EXCERPT).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut short: String = text
+        .chars()
+        .take(EXCERPT)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     if text.chars().count() > EXCERPT {
         short.push('…');
     }
@@ -254,5 +336,8 @@ fn escape_glob(text: &str) -> String {
 
 fn excerpt(document: &Document<'_>, line: u64) -> String {
     let index = line.checked_sub(document.line).and_then(|n| usize::try_from(n).ok());
-    index.and_then(|n| document.text.lines().nth(n)).map(shown).unwrap_or_default()
+    index
+        .and_then(|n| document.text.lines().nth(n))
+        .map(shown)
+        .unwrap_or_default()
 }

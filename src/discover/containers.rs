@@ -34,7 +34,12 @@ fn container(here: &Here<'_, '_>, index: usize, item: NodeId, scene: Scene<'_>, 
         Some(image) => field(here, &[Step::Index(index), Step::Key("image")], image, scene, collector),
         // Custom resources list containers without an image to patch what their operator creates.
         None if is_map && scene.object.place() == Place::Workload => {
-            collector.no_image(scene, &here.pointer_to(&[Step::Index(index)]), here.line_of(item), "is missing");
+            collector.no_image(
+                scene,
+                &here.pointer_to(&[Step::Index(index)]),
+                here.line_of(item),
+                "is missing",
+            );
         }
         None => {}
     }
@@ -45,7 +50,15 @@ fn field(here: &Here<'_, '_>, below: &[Step<'_>], id: NodeId, scene: Scene<'_>, 
     let line = here.line_of(id);
     match here.tree.node(id).map(|n| &n.value) {
         Some(Value::Scalar(scalar)) => match scalar.kind() {
-            ScalarKind::Text => collector.image_field(scene, Spot { text: &scalar.text, pointer, line }, Tier::T1),
+            ScalarKind::Text => collector.image_field(
+                scene,
+                Spot {
+                    text: &scalar.text,
+                    pointer,
+                    line,
+                },
+                Tier::T1,
+            ),
             ScalarKind::Null => collector.no_image(scene, &pointer, line, "is empty"),
             ScalarKind::Boolean => collector.no_image(scene, &pointer, line, "is a boolean, not a text"),
             ScalarKind::Number => collector.no_image(scene, &pointer, line, "is a number, not a text"),

@@ -43,13 +43,19 @@ pub(super) fn look(here: &Here<'_, '_>, scene: Scene<'_>, collector: &mut Collec
     } else if split::is_whole(here.tree, here.id)
         && let Some(reference) = split::compose(here.tree, here.id, &Fields::default())
     {
-        let spot = Spot { text: &reference, pointer: here.pointer(), line: here.line_of(here.id) };
+        let spot = Spot {
+            text: &reference,
+            pointer: here.pointer(),
+            line: here.line_of(here.id),
+        };
         collector.candidate(scene, spot, Tier::T2, SPLIT);
     }
 }
 
 fn annotation(here: &Here<'_, '_>, scene: Scene<'_>, collector: &mut Collector<'_>) {
-    let (Some(key), Some(text)) = (here.key(), here.tree.text(here.id)) else { return };
+    let (Some(key), Some(text)) = (here.key(), here.tree.text(here.id)) else {
+        return;
+    };
     if names_an_image(key)
         && let Some(sure) = confidence(text, true).filter(|sure| *sure >= ANNOTATION)
     {
@@ -68,7 +74,10 @@ fn text_node(here: &Here<'_, '_>, text: &str, scene: Scene<'_>, collector: &mut 
     }
     let (sure, least) = match key {
         Some(key) if names_an_image(key) => (confidence(text, true), WORTH_SHOWING),
-        _ => (confidence(text, false).map(|sure| if sure >= SPEAKS_FOR_ITSELF { ANY_KEY } else { 0 }), ANY_KEY),
+        _ => (
+            confidence(text, false).map(|sure| if sure >= SPEAKS_FOR_ITSELF { ANY_KEY } else { 0 }),
+            ANY_KEY,
+        ),
     };
     if let Some(sure) = sure.filter(|sure| *sure >= least) {
         collector.candidate(scene, spot(here, text), Tier::T2, sure);
@@ -80,7 +89,11 @@ fn image_key(here: &Here<'_, '_>, text: &str, scene: Scene<'_>, collector: &mut 
         return; // a container's own, seen as T1
     }
     if let Some(reference) = with_tag_beside(here, text) {
-        let spot = Spot { text: &reference, pointer: here.pointer(), line: here.line_of(here.id) };
+        let spot = Spot {
+            text: &reference,
+            pointer: here.pointer(),
+            line: here.line_of(here.id),
+        };
         collector.candidate(scene, spot, Tier::T2, TAG_BESIDE);
     } else if is_image_shaped(text) {
         collector.certain(scene, spot(here, text));
@@ -103,16 +116,29 @@ fn image_key(here: &Here<'_, '_>, text: &str, scene: Scene<'_>, collector: &mut 
 fn with_tag_beside(here: &Here<'_, '_>, text: &str) -> Option<String> {
     let parent = here.parent?;
     here.key()?;
-    ImageReference::parse(text).ok().filter(ImageReference::implies_latest)?;
+    ImageReference::parse(text)
+        .ok()
+        .filter(ImageReference::implies_latest)?;
     let beside = ["tag", "imageTag"].into_iter().find(|name| {
-        here.tree.get(parent, name).and_then(|id| here.tree.scalar(id)).is_some_and(|tag| !tag.text.is_empty())
+        here.tree
+            .get(parent, name)
+            .and_then(|id| here.tree.scalar(id))
+            .is_some_and(|tag| !tag.text.is_empty())
     })?;
-    let fields = Fields { repository: "image".to_owned(), tag: beside.to_owned(), ..Fields::default() };
+    let fields = Fields {
+        repository: "image".to_owned(),
+        tag: beside.to_owned(),
+        ..Fields::default()
+    };
     split::compose(here.tree, parent, &fields)
 }
 
 fn is_item(here: &Here<'_, '_>) -> bool {
-    here.path.len().checked_sub(2).and_then(|at| here.path.get(at)).is_some_and(|step| matches!(step, Step::Index(_)))
+    here.path
+        .len()
+        .checked_sub(2)
+        .and_then(|at| here.path.get(at))
+        .is_some_and(|step| matches!(step, Step::Index(_)))
 }
 
 /// `volumes[].image.reference`, seen as T1.
@@ -124,9 +150,15 @@ fn is_mounted_reference(here: &Here<'_, '_>) -> bool {
 fn looks_meant(text: &str) -> bool {
     text.contains([':', '/', '@', '$', '{'])
         && !text.trim().contains(char::is_whitespace)
-        && !["data:", "http://", "https://"].iter().any(|scheme| text.starts_with(scheme))
+        && !["data:", "http://", "https://"]
+            .iter()
+            .any(|scheme| text.starts_with(scheme))
 }
 
 fn spot<'s>(here: &Here<'_, '_>, text: &'s str) -> Spot<'s> {
-    Spot { text, pointer: here.pointer(), line: here.line_of(here.id) }
+    Spot {
+        text,
+        pointer: here.pointer(),
+        line: here.line_of(here.id),
+    }
 }

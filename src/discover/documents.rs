@@ -24,27 +24,40 @@ pub(super) fn split(rendered: &str) -> Vec<Document<'_>> {
     // Where a run of directives, comments and blank lines begins that may belong to the next document.
     let mut preamble: Option<(Chunk, bool)> = Some((Chunk { start: 0, line: 1 }, false));
     let mut offset = 0;
-    let mut number = 1;
-    for line in rendered.split_inclusive('\n') {
+    for (number, line) in (1..).zip(rendered.split_inclusive('\n')) {
         let bare = line.trim_start_matches('\u{feff}');
         if is_marker(bare) {
             let next = match preamble {
                 Some((from, true)) => from,
-                _ => Chunk { start: offset, line: number },
+                _ => Chunk {
+                    start: offset,
+                    line: number,
+                },
             };
             close(&mut documents, rendered, chunk, next.start, &mut template);
             chunk = next;
             preamble = None;
         } else if bare.starts_with('%') {
-            let from = preamble.map_or(Chunk { start: offset, line: number }, |(from, _)| from);
+            let from = preamble.map_or(
+                Chunk {
+                    start: offset,
+                    line: number,
+                },
+                |(from, _)| from,
+            );
             preamble = Some((from, true));
         } else if bare.trim().is_empty() || bare.starts_with('#') {
-            preamble.get_or_insert((Chunk { start: offset, line: number }, false));
+            preamble.get_or_insert((
+                Chunk {
+                    start: offset,
+                    line: number,
+                },
+                false,
+            ));
         } else {
             preamble = None;
         }
         offset += line.len();
-        number += 1;
     }
     close(&mut documents, rendered, chunk, rendered.len(), &mut template);
     documents
@@ -57,7 +70,8 @@ struct Chunk {
 }
 
 fn is_marker(line: &str) -> bool {
-    line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+    line.strip_prefix("---")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
 }
 
 fn close<'a>(documents: &mut Vec<Document<'a>>, whole: &'a str, chunk: Chunk, end: usize, template: &mut &'a str) {
@@ -71,7 +85,11 @@ fn close<'a>(documents: &mut Vec<Document<'a>>, whole: &'a str, chunk: Chunk, en
         !line.is_empty() && !line.starts_with('#') && !line.starts_with('%') && line != "..."
     });
     if has_content {
-        documents.push(Document { text, line: chunk.line, template });
+        documents.push(Document {
+            text,
+            line: chunk.line,
+            template,
+        });
     }
 }
 
@@ -98,13 +116,19 @@ mod tests {
         let text = "---\n# Source: a/t/x.yaml\na: 1\n---\n# Source: a/t/y.yaml\nb: 2\n";
         assert_eq!(
             cut(text),
-            [(1, "a/t/x.yaml", "---\n# Source: a/t/x.yaml\na: 1\n"), (4, "a/t/y.yaml", "---\n# Source: a/t/y.yaml\nb: 2\n")]
+            [
+                (1, "a/t/x.yaml", "---\n# Source: a/t/x.yaml\na: 1\n"),
+                (4, "a/t/y.yaml", "---\n# Source: a/t/y.yaml\nb: 2\n")
+            ]
         );
     }
 
     #[test]
     fn a_document_without_its_own_comment_goes_with_the_one_before() {
-        let templates: Vec<_> = cut("# Source: a/crds/x.yaml\na: 1\n---\nb: 2\n").into_iter().map(|d| d.1).collect();
+        let templates: Vec<_> = cut("# Source: a/crds/x.yaml\na: 1\n---\nb: 2\n")
+            .into_iter()
+            .map(|d| d.1)
+            .collect();
         assert_eq!(templates, ["a/crds/x.yaml", "a/crds/x.yaml"]);
         assert_eq!(cut("a: 1\n"), [(1, "", "a: 1\n")]);
     }
@@ -123,7 +147,10 @@ mod tests {
 
     #[test]
     fn content_beside_the_marker_belongs_to_its_document() {
-        assert_eq!(cut("--- {a: 1}\n--- # c\nb: 2\n"), [(1, "", "--- {a: 1}\n"), (2, "", "--- # c\nb: 2\n")]);
+        assert_eq!(
+            cut("--- {a: 1}\n--- # c\nb: 2\n"),
+            [(1, "", "--- {a: 1}\n"), (2, "", "--- # c\nb: 2\n")]
+        );
         assert_eq!(cut("a: 1\n---b: 2\n").len(), 1, "no white space, no marker");
         assert_eq!(cut("a: |\n  ---\n  x\n").len(), 1, "an indented one is text");
     }
@@ -137,7 +164,14 @@ mod tests {
 
     #[test]
     fn documents_without_content_are_left_out() {
-        for text in ["", "---", "---\n---\n", "# only\n---\n# Source: x\n\n", "\u{feff}", "---\n...\n"] {
+        for text in [
+            "",
+            "---",
+            "---\n---\n",
+            "# only\n---\n# Source: x\n\n",
+            "\u{feff}",
+            "---\n...\n",
+        ] {
             assert_eq!(cut(text), [], "{text:?}");
         }
     }

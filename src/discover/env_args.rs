@@ -27,9 +27,17 @@ pub(super) fn variables<'t>(here: &Here<'_, 't>) -> Vec<Variable<'t>> {
     }
     let listed = here.tree.items(here.id).iter().enumerate().filter_map(|(index, item)| {
         let value = here.tree.get(*item, "value")?;
-        Some((here.tree.text_at(*item, "name")?, value, vec![Step::Index(index), Step::Key("value")]))
+        Some((
+            here.tree.text_at(*item, "name")?,
+            value,
+            vec![Step::Index(index), Step::Key("value")],
+        ))
     });
-    let mapped = here.tree.entries(here.id).iter().map(|(name, value)| (name.as_ref(), *value, vec![Step::Key(name.as_ref())]));
+    let mapped = here
+        .tree
+        .entries(here.id)
+        .iter()
+        .map(|(name, value)| (name.as_ref(), *value, vec![Step::Key(name.as_ref())]));
     listed.chain(mapped).collect()
 }
 
@@ -82,7 +90,11 @@ pub(super) fn look(here: &Here<'_, '_>, scene: Scene<'_>, collector: &mut Collec
             sure => sure.filter(|sure| *sure >= WORTH_SHOWING),
         };
         if let Some(sure) = sure {
-            let spot = Spot { text, pointer: here.pointer_to(&[Step::Index(index)]), line: here.line_of(id) };
+            let spot = Spot {
+                text,
+                pointer: here.pointer_to(&[Step::Index(index)]),
+                line: here.line_of(id),
+            };
             collector.candidate(scene, spot, Tier::T3, sure);
         }
     }
@@ -103,15 +115,41 @@ fn variable(
     let whole = scalar.text.trim();
     let named = names_an_image(name);
     if whole.contains('\n') || whole.starts_with(['{', '[']) {
-        text::look(&text::Outer { scalar, pointer: &pointer, line, tier: Tier::T3 }, scene, collector, budget);
+        text::look(
+            &text::Outer {
+                scalar,
+                pointer: &pointer,
+                line,
+                tier: Tier::T3,
+            },
+            scene,
+            collector,
+            budget,
+        );
     } else if let Some(sure) = confidence(whole, named).filter(|sure| *sure >= WORTH_SHOWING) {
-        collector.candidate(scene, Spot { text: whole, pointer, line }, Tier::T3, sure);
+        collector.candidate(
+            scene,
+            Spot {
+                text: whole,
+                pointer,
+                line,
+            },
+            Tier::T3,
+            sure,
+        );
     } else {
         for part in whole.split([',', ';', ' ']) {
-            let part = part.rsplit_once('=').map_or(part, |(_, value)| value).trim_matches(['"', '\'']);
+            let part = part
+                .rsplit_once('=')
+                .map_or(part, |(_, value)| value)
+                .trim_matches(['"', '\'']);
             let least = if named { LISTED } else { SPEAKS_FOR_ITSELF };
             if let Some(sure) = confidence(part, named).filter(|sure| *sure >= least) {
-                let spot = Spot { text: part, pointer: pointer.clone(), line };
+                let spot = Spot {
+                    text: part,
+                    pointer: pointer.clone(),
+                    line,
+                };
                 collector.candidate(scene, spot, Tier::T3, sure);
             }
         }

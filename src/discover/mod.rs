@@ -60,9 +60,14 @@ fn look_at(document: &Document<'_>, collector: &mut Collector<'_>) {
         look_at_tree(document, guarded, tree, collector);
     }
     if let Some(broken) = broken {
-        let name = if document.template.is_empty() { "the rendered text" } else { document.template };
+        let name = if document.template.is_empty() {
+            "the rendered text"
+        } else {
+            document.template
+        };
         let message = format!("broken YAML from {name}: {}", broken.message);
-        let hint = "the line is that of the rendered text, as `helm template` prints it; correct the template that made it";
+        let hint =
+            "the line is that of the rendered text, as `helm template` prints it; correct the template that made it";
         collector.problem(document, guarded, true, broken.line, message, Some(hint.to_owned()));
     }
 }
@@ -70,18 +75,22 @@ fn look_at(document: &Document<'_>, collector: &mut Collector<'_>) {
 fn report_notes(document: &Document<'_>, guarded: bool, tree: &Tree<'_>, collector: &mut Collector<'_>) {
     for note in &tree.notes {
         let (message, hint) = match &note.oddity {
-            Oddity::DuplicateKey(key) if !guarded => {
-                (format!("the key `{key}` is written twice in one mapping; the last one counts"), "remove one of the two")
-            }
-            Oddity::DuplicateKey(_) => {
-                ("a key is written twice in one mapping; the last one counts".to_owned(), "remove one of the two")
-            }
-            Oddity::ComplexKey => {
-                ("a mapping or list used as a key is skipped".to_owned(), "use texts as keys: Kubernetes knows no others")
-            }
-            Oddity::BadMerge => {
-                ("`<<` merges something that is no mapping".to_owned(), "let it name a mapping or a list of mappings")
-            }
+            Oddity::DuplicateKey(key) if !guarded => (
+                format!("the key `{key}` is written twice in one mapping; the last one counts"),
+                "remove one of the two",
+            ),
+            Oddity::DuplicateKey(_) => (
+                "a key is written twice in one mapping; the last one counts".to_owned(),
+                "remove one of the two",
+            ),
+            Oddity::ComplexKey => (
+                "a mapping or list used as a key is skipped".to_owned(),
+                "use texts as keys: Kubernetes knows no others",
+            ),
+            Oddity::BadMerge => (
+                "`<<` merges something that is no mapping".to_owned(),
+                "let it name a mapping or a list of mappings",
+            ),
         };
         collector.problem(document, guarded, false, note.line, message, Some(hint.to_owned()));
     }
@@ -93,7 +102,14 @@ fn look_at_tree(document: &Document<'_>, guarded: bool, tree: &Tree<'_>, collect
         let is_empty = tree.scalar(root).is_some_and(|s| s.kind() == yaml::ScalarKind::Null);
         if !is_empty {
             let hint = "every document is one object with `apiVersion` and `kind`".to_owned();
-            collector.problem(document, guarded, false, tree.line(root), "a document is no object".to_owned(), Some(hint));
+            collector.problem(
+                document,
+                guarded,
+                false,
+                tree.line(root),
+                "a document is no object".to_owned(),
+                Some(hint),
+            );
         }
         return;
     };
@@ -102,7 +118,11 @@ fn look_at_tree(document: &Document<'_>, guarded: bool, tree: &Tree<'_>, collect
         if object.place() == Place::Closed || object.is_left_out(collector.settings.hooks, collector.settings.tests) {
             continue;
         }
-        let scene = Scene { document, object, guarded };
+        let scene = Scene {
+            document,
+            object,
+            guarded,
+        };
         // Texts inside texts draw on a budget of their own, as the closure cannot share the walk's.
         let mut inner_budget = MAX_VISITS;
         let outcome = walk(tree, object.root, None, &mut budget, |here| {
@@ -116,7 +136,10 @@ fn look_at_tree(document: &Document<'_>, guarded: bool, tree: &Tree<'_>, collect
             custom::look(here, scene, collector);
         });
         if outcome.is_err() {
-            let message = format!("{}: aliases stand for too many or too deeply nested nodes", object.label);
+            let message = format!(
+                "{}: aliases stand for too many or too deeply nested nodes",
+                object.label
+            );
             let hint = "write the repeated parts out, or split the object".to_owned();
             collector.problem(document, guarded, true, tree.line(object.root), message, Some(hint));
             return;

@@ -70,8 +70,12 @@ pub(super) fn objects(tree: &Tree<'_>) -> Option<Vec<Object>> {
 
 fn collect(tree: &Tree<'_>, root: NodeId, depth: usize, found: &mut Vec<Object>) {
     let kind = tree.text_at(root, "kind").unwrap_or_default();
-    let items = tree.get(root, "items").map(|items| tree.items(items)).unwrap_or_default();
-    let is_list = kind.ends_with("List") && !items.is_empty() && items.iter().all(|item| tree.text_at(*item, "kind").is_some());
+    let items = tree
+        .get(root, "items")
+        .map(|items| tree.items(items))
+        .unwrap_or_default();
+    let is_list =
+        kind.ends_with("List") && !items.is_empty() && items.iter().all(|item| tree.text_at(*item, "kind").is_some());
     if is_list && depth > 0 {
         for item in items {
             collect(tree, *item, depth - 1, found);
@@ -84,7 +88,11 @@ fn collect(tree: &Tree<'_>, root: NodeId, depth: usize, found: &mut Vec<Object>)
 fn describe(tree: &Tree<'_>, root: NodeId, kind: &str) -> Object {
     let metadata = tree.get(root, "metadata");
     let name = metadata.and_then(|m| {
-        let scalar = |key| tree.get(m, key).and_then(|id| tree.scalar(id)).map(|s| s.text.to_string());
+        let scalar = |key| {
+            tree.get(m, key)
+                .and_then(|id| tree.scalar(id))
+                .map(|s| s.text.to_string())
+        };
         scalar("name").or_else(|| scalar("generateName"))
     });
     let hook = metadata
@@ -96,7 +104,11 @@ fn describe(tree: &Tree<'_>, root: NodeId, kind: &str) -> Object {
         root,
         kind: kind.to_owned(),
         group: api_version.split_once('/').map_or("", |(group, _)| group).to_owned(),
-        label: format!("{}/{}", if kind.is_empty() { "?" } else { kind }, name.as_deref().unwrap_or("?")),
+        label: format!(
+            "{}/{}",
+            if kind.is_empty() { "?" } else { kind },
+            name.as_deref().unwrap_or("?")
+        ),
         hook,
     }
 }
@@ -113,7 +125,9 @@ mod tests {
 
     #[test]
     fn objects_say_what_they_are() {
-        let found = of("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, annotations: {helm.sh/hook: pre-install}}\n");
+        let found = of(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, annotations: {helm.sh/hook: pre-install}}\n",
+        );
         let object = &found[0];
         assert_eq!((object.label.as_str(), object.group.as_str()), ("Deployment/a", "apps"));
         assert_eq!(object.hook.as_deref(), Some("pre-install"));
@@ -127,7 +141,11 @@ mod tests {
         let text = "kind: List\nitems:\n- {kind: Pod, metadata: {name: a}}\n- {kind: PodList, items: [{kind: Pod, metadata: {name: b}}]}\n";
         let labels: Vec<_> = of(text).into_iter().map(|o| o.label).collect();
         assert_eq!(labels, ["Pod/a", "Pod/b"]);
-        assert_eq!(of("kind: AllowList\nitems: [x, y]\n")[0].label, "AllowList/?", "a custom resource of that name");
+        assert_eq!(
+            of("kind: AllowList\nitems: [x, y]\n")[0].label,
+            "AllowList/?",
+            "a custom resource of that name"
+        );
     }
 
     #[test]
@@ -144,13 +162,22 @@ mod tests {
             ("v1", "Service", Place::Other),
         ];
         for (api, kind, place) in rows {
-            assert_eq!(of(&format!("apiVersion: {api}\nkind: {kind}\n"))[0].place(), place, "{api} {kind}");
+            assert_eq!(
+                of(&format!("apiVersion: {api}\nkind: {kind}\n"))[0].place(),
+                place,
+                "{api} {kind}"
+            );
         }
     }
 
     #[test]
     fn hooks_and_tests_are_left_out_apart() {
-        let hook = |value: &str| of(&format!("kind: Pod\nmetadata: {{annotations: {{helm.sh/hook: \"{value}\"}}}}\n")).remove(0);
+        let hook = |value: &str| {
+            of(&format!(
+                "kind: Pod\nmetadata: {{annotations: {{helm.sh/hook: \"{value}\"}}}}\n"
+            ))
+            .remove(0)
+        };
         assert!(hook("test").is_left_out(true, false));
         assert!(hook("test-success, test-failure").is_left_out(true, false));
         assert!(!hook("test").is_left_out(false, true));

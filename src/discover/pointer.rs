@@ -40,7 +40,11 @@ pub(super) fn render(base: &str, path: &[Step<'_>]) -> String {
 }
 
 fn escape(key: &str) -> std::borrow::Cow<'_, str> {
-    if key.contains(['~', '/']) { key.replace('~', "~0").replace('/', "~1").into() } else { key.into() }
+    if key.contains(['~', '/']) {
+        key.replace('~', "~0").replace('/', "~1").into()
+    } else {
+        key.into()
+    }
 }
 
 /// A pointer pattern: segments as in a pointer, `*` for any one, `**` for any number of them; a `*` within a segment
@@ -57,7 +61,9 @@ impl Pattern {
 
     /// Does the whole pointer match?
     pub(super) fn matches(&self, pointer: &str) -> bool {
-        let Some(rest) = pointer.strip_prefix('/') else { return false };
+        let Some(rest) = pointer.strip_prefix('/') else {
+            return false;
+        };
         let segments: Vec<&str> = rest.split('/').collect();
         // The classic greedy match with one point to come back to: linear in practice, never exponential.
         wildcard(&self.0, &segments, |p| p == "**", |p, s| segment_matches(p, s))
@@ -110,7 +116,13 @@ mod tests {
 
     #[test]
     fn keys_are_escaped_as_rfc_6901_has_it() {
-        let path = [Step::Key("a/b"), Step::Key("m~n"), Step::Index(0), Step::Key(""), Step::Key("~1")];
+        let path = [
+            Step::Key("a/b"),
+            Step::Key("m~n"),
+            Step::Index(0),
+            Step::Key(""),
+            Step::Key("~1"),
+        ];
         assert_eq!(render("", &path), "/a~1b/m~0n/0//~01");
         assert_eq!(render("/data/x#", &[Step::Key("y")]), "/data/x#/y");
         assert_eq!(render("", &[]), "");
@@ -137,7 +149,11 @@ mod tests {
             ("/a~1b", "/a~1b", true),
         ];
         for (pattern, pointer, expected) in rows {
-            assert_eq!(Pattern::parse(pattern).unwrap().matches(pointer), expected, "{pattern} {pointer}");
+            assert_eq!(
+                Pattern::parse(pattern).unwrap().matches(pointer),
+                expected,
+                "{pattern} {pointer}"
+            );
         }
         assert!(Pattern::parse("spec/image").is_err());
     }
@@ -147,6 +163,10 @@ mod tests {
         let pattern = Pattern::parse(&"/**/a".repeat(60)).unwrap();
         assert!(!pattern.matches(&"/a".repeat(59)));
         assert!(pattern.matches(&"/b/a".repeat(60)));
-        assert!(!Pattern::parse(&format!("/{}b", "*a".repeat(200))).unwrap().matches(&format!("/{}", "a".repeat(5000))));
+        assert!(
+            !Pattern::parse(&format!("/{}b", "*a".repeat(200)))
+                .unwrap()
+                .matches(&format!("/{}", "a".repeat(5000)))
+        );
     }
 }

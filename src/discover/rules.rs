@@ -16,10 +16,15 @@ pub(super) fn look(here: &Here<'_, '_>, scene: Scene<'_>, collector: &mut Collec
         return;
     }
     at_node(here, scene, collector);
-    let is_text_value = scene.object.place() == Place::ConfigMap && here.path.len() == 2 && here.key_above(1) == Some("data");
+    let is_text_value =
+        scene.object.place() == Place::ConfigMap && here.path.len() == 2 && here.key_above(1) == Some("data");
     if is_text_value && let Some(scalar) = here.tree.scalar(here.id) {
         let base = format!("{}#", here.pointer());
-        let inside = Inside { base: &base, scalar, line: here.line_of(here.id) };
+        let inside = Inside {
+            base: &base,
+            scalar,
+            line: here.line_of(here.id),
+        };
         for tree in &text::structured(&scalar.text).unwrap_or_default() {
             if let Some(root) = tree.root {
                 let _ = walk(tree, root, Some(inside), budget, |here| {
@@ -36,14 +41,19 @@ fn at_node(here: &Here<'_, '_>, scene: Scene<'_>, collector: &mut Collector<'_>)
         if rule.env.is_some() || rule.arg.is_some() {
             environment(rule, here, scene, collector);
             argument(rule, here, scene, collector);
-        } else if rule.pointer.as_ref().is_none_or(|pattern| pattern.matches(&here.pointer())) {
+        } else if rule
+            .pointer
+            .as_ref()
+            .is_none_or(|pattern| pattern.matches(&here.pointer()))
+        {
             place(rule, here, scene, collector);
         }
     }
 }
 
 fn concerns(rule: &Rule, object: &Object) -> bool {
-    rule.kind.as_ref().is_none_or(|kind| *kind == object.kind) && rule.group.as_ref().is_none_or(|group| *group == object.group)
+    rule.kind.as_ref().is_none_or(|kind| *kind == object.kind)
+        && rule.group.as_ref().is_none_or(|group| *group == object.group)
 }
 
 fn environment(rule: &Rule, here: &Here<'_, '_>, scene: Scene<'_>, collector: &mut Collector<'_>) {
@@ -53,14 +63,31 @@ fn environment(rule: &Rule, here: &Here<'_, '_>, scene: Scene<'_>, collector: &m
         if !glob.is_match(name) || rule.pointer.as_ref().is_some_and(|pattern| !pattern.matches(&pointer)) {
             continue;
         }
-        let Some(scalar) = here.tree.scalar(value) else { continue };
+        let Some(scalar) = here.tree.scalar(value) else {
+            continue;
+        };
         let line = here.line_of(value);
         if rule.regex.is_none() && scalar.text.trim().contains('\n') {
             // A map of references, one a line.
-            for (index, entry) in scalar.text.lines().enumerate().filter(|(_, entry)| !entry.trim().is_empty()) {
-                let reference = text::assignment(entry).filter(|_| entry.contains('=')).map_or(entry.trim(), |(_, value)| value);
+            for (index, entry) in scalar
+                .text
+                .lines()
+                .enumerate()
+                .filter(|(_, entry)| !entry.trim().is_empty())
+            {
+                let reference = text::assignment(entry)
+                    .filter(|_| entry.contains('='))
+                    .map_or(entry.trim(), |(_, value)| value);
                 let line = scalar.inner_line(line, index);
-                collector.image_field(scene, Spot { text: reference, pointer: pointer.clone(), line }, Tier::Rule);
+                collector.image_field(
+                    scene,
+                    Spot {
+                        text: reference,
+                        pointer: pointer.clone(),
+                        line,
+                    },
+                    Tier::Rule,
+                );
             }
         } else {
             extract(rule, &scalar.text, &pointer, |_| line, scene, collector);
@@ -84,7 +111,13 @@ fn place(rule: &Rule, here: &Here<'_, '_>, scene: Scene<'_>, collector: &mut Col
     match here.tree.node(here.id).map(|n| &n.value) {
         Some(Value::Scalar(scalar)) if !rule.is_split => {
             let line = here.line_of(here.id);
-            let inner = |index: usize| if here.inside.is_some() { line } else { scalar.inner_line(line, index) };
+            let inner = |index: usize| {
+                if here.inside.is_some() {
+                    line
+                } else {
+                    scalar.inner_line(line, index)
+                }
+            };
             extract(rule, &scalar.text, &here.pointer(), inner, scene, collector);
         }
         Some(Value::Mapping(_)) if rule.regex.is_none() => split_map(rule, here, here.id, scene, collector),
@@ -94,7 +127,11 @@ fn place(rule: &Rule, here: &Here<'_, '_>, scene: Scene<'_>, collector: &mut Col
 
 fn split_map(rule: &Rule, here: &Here<'_, '_>, id: NodeId, scene: Scene<'_>, collector: &mut Collector<'_>) {
     if let Some(reference) = split::compose(here.tree, id, &rule.fields) {
-        let spot = Spot { text: &reference, pointer: here.pointer(), line: here.line_of(id) };
+        let spot = Spot {
+            text: &reference,
+            pointer: here.pointer(),
+            line: here.line_of(id),
+        };
         collector.image_field(scene, spot, Tier::Rule);
     }
 }
@@ -109,9 +146,18 @@ fn extract(
     collector: &mut Collector<'_>,
 ) {
     let Some(regex) = &rule.regex else {
-        let spot = Spot { text, pointer: pointer.to_owned(), line: line_of(0) };
+        let spot = Spot {
+            text,
+            pointer: pointer.to_owned(),
+            line: line_of(0),
+        };
         if text.is_empty() {
-            collector.warn(scene, &spot, "a discovery rule names this place, but it is empty", "set the value, or narrow the rule");
+            collector.warn(
+                scene,
+                &spot,
+                "a discovery rule names this place, but it is empty",
+                "set the value, or narrow the rule",
+            );
         } else {
             collector.image_field(scene, spot, Tier::Rule);
         }
@@ -120,6 +166,14 @@ fn extract(
     for capture in regex.captures_iter(text).filter_map(|captures| captures.get(1)) {
         let before = text.get(..capture.start()).unwrap_or_default();
         let line = line_of(before.bytes().filter(|b| *b == b'\n').count());
-        collector.image_field(scene, Spot { text: capture.as_str(), pointer: pointer.to_owned(), line }, Tier::Rule);
+        collector.image_field(
+            scene,
+            Spot {
+                text: capture.as_str(),
+                pointer: pointer.to_owned(),
+                line,
+            },
+            Tier::Rule,
+        );
     }
 }

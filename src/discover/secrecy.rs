@@ -41,7 +41,11 @@ mod tests {
         ] {
             assert!(may_hold_secret(text), "{text:?}");
         }
-        for text in ["kind: Deployment\n", "{\"kind\":\"Pod\"}", "apiVersion: v1\nkind: ConfigMap\nspec: [\n"] {
+        for text in [
+            "kind: Deployment\n",
+            "{\"kind\":\"Pod\"}",
+            "apiVersion: v1\nkind: ConfigMap\nspec: [\n",
+        ] {
             assert!(!may_hold_secret(text), "{text:?}");
         }
     }

@@ -50,7 +50,12 @@ pub(super) struct Fields {
 
 impl Default for Fields {
     fn default() -> Self {
-        Self { registry: "registry".into(), repository: "repository".into(), tag: "tag".into(), digest: "digest".into() }
+        Self {
+            registry: "registry".into(),
+            repository: "repository".into(),
+            tag: "tag".into(),
+            digest: "digest".into(),
+        }
     }
 }
 
@@ -85,22 +90,36 @@ impl Settings {
 
     /// True for texts that the project says are no image. An empty pattern stands for an empty or missing image.
     pub(super) fn ignores(&self, text: &str) -> bool {
-        if text.trim().is_empty() { self.ignore_empty } else { self.ignore.iter().any(|glob| glob.is_match(text)) }
+        if text.trim().is_empty() {
+            self.ignore_empty
+        } else {
+            self.ignore.iter().any(|glob| glob.is_match(text))
+        }
     }
 }
 
 fn glob(text: &str) -> Result<GlobMatcher, String> {
-    GlobBuilder::new(text).literal_separator(false).build().map(|g| g.compile_matcher()).map_err(|e| e.to_string())
+    GlobBuilder::new(text)
+        .literal_separator(false)
+        .build()
+        .map(|g| g.compile_matcher())
+        .map_err(|e| e.to_string())
 }
 
 fn compile_rule(rule: &DiscoveryRule) -> Result<Rule, String> {
-    if [&rule.pointer, &rule.env, &rule.arg, &rule.regex, &rule.repository].iter().all(|field| field.is_none()) {
+    if [&rule.pointer, &rule.env, &rule.arg, &rule.regex, &rule.repository]
+        .iter()
+        .all(|field| field.is_none())
+    {
         return Err("it names no place: give `pointer`, `env`, `arg`, `regex` or `repository`".to_owned());
     }
     let regex = match &rule.regex {
         None => None,
         Some(text) => {
-            let regex = RegexBuilder::new(text).size_limit(REGEX_SIZE).build().map_err(|e| e.to_string())?;
+            let regex = RegexBuilder::new(text)
+                .size_limit(REGEX_SIZE)
+                .build()
+                .map_err(|e| e.to_string())?;
             if regex.captures_len() != 2 {
                 return Err("`regex` needs exactly one group, which captures the reference".to_owned());
             }
@@ -115,7 +134,11 @@ fn compile_rule(rule: &DiscoveryRule) -> Result<Rule, String> {
         pointer: rule.pointer.as_deref().map(Pattern::parse).transpose()?,
         env: rule.env.as_deref().map(glob).transpose()?,
         // Flags are compared without their dashes, so that `--image`, `-image` and `image` all name one.
-        arg: rule.arg.as_deref().map(|arg| glob(arg.trim_start_matches('-'))).transpose()?,
+        arg: rule
+            .arg
+            .as_deref()
+            .map(|arg| glob(arg.trim_start_matches('-')))
+            .transpose()?,
         regex,
         is_split: rule.repository.is_some(),
         fields: Fields {
@@ -134,11 +157,18 @@ mod tests {
     #[test]
     fn ignore_takes_globs_and_an_empty_one_for_empty_images() {
         let ignore = |patterns: &[&str]| {
-            Settings::compile(&Discovery { ignore: patterns.iter().map(ToString::to_string).collect(), ..Discovery::default() }).0
+            Settings::compile(&Discovery {
+                ignore: patterns.iter().map(ToString::to_string).collect(),
+                ..Discovery::default()
+            })
+            .0
         };
         assert!(ignore(&["auto"]).ignores("auto"));
         assert!(!ignore(&["auto"]).ignores("automatic"));
-        assert!(ignore(&["registry.k8s.io/*"]).ignores("registry.k8s.io/a/b:1"), "a star crosses slashes");
+        assert!(
+            ignore(&["registry.k8s.io/*"]).ignores("registry.k8s.io/a/b:1"),
+            "a star crosses slashes"
+        );
         assert!(!ignore(&["*"]).ignores(""));
         assert!(ignore(&[""]).ignores("  "));
         assert!(!ignore(&[""]).ignores("x"));
@@ -168,6 +198,13 @@ mod tests {
         let (settings, faults) = Settings::compile(&discovery);
         assert_eq!(settings.rules.len(), 1);
         assert_eq!(faults.len(), 8);
-        assert!(faults.iter().skip(1).enumerate().all(|(n, f)| f.starts_with(&format!("discovery rule {}:", n + 1))), "{faults:?}");
+        assert!(
+            faults
+                .iter()
+                .skip(1)
+                .enumerate()
+                .all(|(n, f)| f.starts_with(&format!("discovery rule {}:", n + 1))),
+            "{faults:?}"
+        );
     }
 }

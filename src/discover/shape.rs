@@ -53,13 +53,30 @@ pub(super) fn confidence(text: &str, named: bool) -> Option<u8> {
 /// A tag that looks like a version: a dot between digits, perhaps after a `v`, or one of the moving tags.
 fn is_version(tag: &str) -> bool {
     let digits = tag.strip_prefix('v').unwrap_or(tag);
-    matches!(tag, "latest" | "stable" | "edge") || (digits.starts_with(|c: char| c.is_ascii_digit()) && digits.contains('.'))
+    matches!(tag, "latest" | "stable" | "edge")
+        || (digits.starts_with(|c: char| c.is_ascii_digit()) && digits.contains('.'))
 }
 
 /// A picture or a file rather than an image.
 fn is_file(path: &str) -> bool {
     path.rsplit_once('.').is_some_and(|(_, end)| {
-        matches!(end, "png" | "svg" | "jpg" | "jpeg" | "gif" | "ico" | "webp" | "yaml" | "yml" | "json" | "toml" | "sh" | "conf" | "html")
+        matches!(
+            end,
+            "png"
+                | "svg"
+                | "jpg"
+                | "jpeg"
+                | "gif"
+                | "ico"
+                | "webp"
+                | "yaml"
+                | "yml"
+                | "json"
+                | "toml"
+                | "sh"
+                | "conf"
+                | "html"
+        )
     })
 }
 
@@ -67,16 +84,28 @@ fn is_file(path: &str) -> bool {
 pub(super) fn names_an_image(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     (name.contains("image") || name.contains("img"))
-        && !["pull", "policy", "imagine", "imagesecret"].iter().any(|other| name.contains(other))
+        && !["pull", "policy", "imagine", "imagesecret"]
+            .iter()
+            .any(|other| name.contains(other))
 }
 
 /// True when the name beside a text speaks of a secret: such texts are not repeated anywhere.
 pub(super) fn names_a_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     !names_an_image(&name)
-        && ["password", "passwd", "secret", "token", "credential", "apikey", "api_key", "api-key", "private"]
-            .iter()
-            .any(|word| name.contains(word))
+        && [
+            "password",
+            "passwd",
+            "secret",
+            "token",
+            "credential",
+            "apikey",
+            "api_key",
+            "api-key",
+            "private",
+        ]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 /// Image-shaped enough to be certain under a key `image` of a custom resource: a tag, a digest or a path.
@@ -99,7 +128,11 @@ mod tests {
         let rows: &[(&str, bool, Option<u8>)] = &[
             (&digest, false, Some(98)),
             ("quay.io/jetstack/acmesolver:v1.2", true, Some(95)),
-            ("quay.io/prometheus-operator/prometheus-config-reloader:v0.7", false, Some(90)),
+            (
+                "quay.io/prometheus-operator/prometheus-config-reloader:v0.7",
+                false,
+                Some(90),
+            ),
             ("reg.io/app:12345", false, Some(60)),
             ("acme/app:1.2.3", true, Some(85)),
             ("acme/app:1.2.3", false, Some(60)),
@@ -133,7 +166,13 @@ mod tests {
 
     #[test]
     fn names_speak_of_images_or_of_secrets() {
-        for name in ["image", "RELATED_IMAGE_DATABASE", "--acme-http01-solver-image", "baseImage", "--img"] {
+        for name in [
+            "image",
+            "RELATED_IMAGE_DATABASE",
+            "--acme-http01-solver-image",
+            "baseImage",
+            "--img",
+        ] {
             assert!(names_an_image(name), "{name}");
         }
         for name in ["imagePullPolicy", "IMAGE_PULL_SECRET", "config", "imagePullSecrets"] {
@@ -148,7 +187,15 @@ mod tests {
         for text in ["reg/app:1", "app:1", "reg.io/app", "ns/app"] {
             assert!(is_image_shaped(text), "{text}");
         }
-        for text in ["app", "", "true value", "logo.png", "/static/logo.png", "img/logo.png", "App:1"] {
+        for text in [
+            "app",
+            "",
+            "true value",
+            "logo.png",
+            "/static/logo.png",
+            "img/logo.png",
+            "App:1",
+        ] {
             assert!(!is_image_shaped(text), "{text}");
         }
     }

@@ -30,7 +30,9 @@ pub(super) fn compose(tree: &Tree<'_>, id: NodeId, fields: &Fields) -> Option<St
 
 /// True when the fields say more than a repository, so that it is worth a guess.
 pub(super) fn is_whole(tree: &Tree<'_>, id: NodeId) -> bool {
-    ["tag", "digest"].iter().any(|name| tree.get(id, name).is_some_and(|id| tree.scalar(id).is_some()))
+    ["tag", "digest"]
+        .iter()
+        .any(|name| tree.get(id, name).is_some_and(|id| tree.scalar(id).is_some()))
 }
 
 #[cfg(test)]
@@ -45,7 +47,10 @@ mod tests {
             ("{repository: a/b, tag: 16}", Some("a/b:16")),
             ("{registry: r.io/, repository: a/b, tag: v1}", Some("r.io/a/b:v1")),
             ("{repository: a/b, tag: '', digest: 'sha256:x'}", Some("a/b@sha256:x")),
-            ("{repository: a/b, tag: 1.0, digest: 'sha256:x'}", Some("a/b:1.0@sha256:x")),
+            (
+                "{repository: a/b, tag: 1.0, digest: 'sha256:x'}",
+                Some("a/b:1.0@sha256:x"),
+            ),
             ("{repository: a/b}", Some("a/b")),
             ("{registry: null, repository: a/b, tag: ~}", Some("a/b")),
             ("{repository: '', tag: 1}", None),
@@ -54,7 +59,11 @@ mod tests {
         ];
         for (text, expected) in rows {
             let (trees, _) = parse(text, 1);
-            assert_eq!(compose(&trees[0], trees[0].root.unwrap(), &Fields::default()).as_deref(), expected, "{text}");
+            assert_eq!(
+                compose(&trees[0], trees[0].root.unwrap(), &Fields::default()).as_deref(),
+                expected,
+                "{text}"
+            );
         }
     }
 }

@@ -26,15 +26,36 @@ pub(super) fn config_map(here: &Here<'_, '_>, scene: Scene<'_>, collector: &mut 
     if here.path.len() != 2 || here.key_above(1) != Some("data") {
         return;
     }
-    let (Some(key), Some(scalar)) = (here.key(), here.tree.scalar(here.id)) else { return };
+    let (Some(key), Some(scalar)) = (here.key(), here.tree.scalar(here.id)) else {
+        return;
+    };
     let (pointer, line) = (here.pointer(), here.line_of(here.id));
     let whole = scalar.text.trim();
     let named = names_an_image(key);
     let least = if named { WORTH_SHOWING } else { SPEAKS_FOR_ITSELF };
     if whole.contains('\n') || whole.starts_with(['{', '[']) || whole.contains(": ") {
-        look(&Outer { scalar, pointer: &pointer, line, tier: Tier::T4 }, scene, collector, budget);
+        look(
+            &Outer {
+                scalar,
+                pointer: &pointer,
+                line,
+                tier: Tier::T4,
+            },
+            scene,
+            collector,
+            budget,
+        );
     } else if let Some(sure) = confidence(whole, named).filter(|sure| *sure >= least && !names_a_secret(key)) {
-        collector.candidate(scene, Spot { text: whole, pointer, line }, Tier::T4, sure);
+        collector.candidate(
+            scene,
+            Spot {
+                text: whole,
+                pointer,
+                line,
+            },
+            Tier::T4,
+            sure,
+        );
     }
 }
 
@@ -43,11 +64,17 @@ pub(super) fn look(outer: &Outer<'_>, scene: Scene<'_>, collector: &mut Collecto
     match structured(&outer.scalar.text) {
         Some(trees) => {
             let base = format!("{}#", outer.pointer);
-            let inside = Inside { base: &base, scalar: outer.scalar, line: outer.line };
+            let inside = Inside {
+                base: &base,
+                scalar: outer.scalar,
+                line: outer.line,
+            };
             for tree in &trees {
                 let Some(root) = tree.root else { continue };
                 // What lies beyond the bound is not looked at: it is a guess in any case.
-                let _ = walk(tree, root, Some(inside), budget, |here| node(here, outer.tier, scene, collector));
+                let _ = walk(tree, root, Some(inside), budget, |here| {
+                    node(here, outer.tier, scene, collector);
+                });
             }
         }
         None => lines(outer, scene, collector),
@@ -59,7 +86,9 @@ pub(super) fn structured(text: &str) -> Option<Vec<Tree<'_>>> {
     let (trees, broken) = yaml::parse(text, 1);
     let is_structured = broken.is_none()
         && trees.iter().all(|tree| {
-            tree.root.and_then(|root| tree.node(root)).is_none_or(|node| !matches!(node.value, Value::Scalar(_)))
+            tree.root
+                .and_then(|root| tree.node(root))
+                .is_none_or(|node| !matches!(node.value, Value::Scalar(_)))
         });
     is_structured.then_some(trees)
 }
@@ -81,7 +110,11 @@ fn node(here: &Here<'_, '_>, tier: Tier, scene: Scene<'_>, collector: &mut Colle
     } else {
         return;
     };
-    let spot = Spot { text: &reference, pointer: here.pointer(), line: here.line_of(here.id) };
+    let spot = Spot {
+        text: &reference,
+        pointer: here.pointer(),
+        line: here.line_of(here.id),
+    };
     collector.candidate(scene, spot, tier, sure);
 }
 
@@ -93,7 +126,16 @@ fn lines(outer: &Outer<'_>, scene: Scene<'_>, collector: &mut Collector<'_>) {
         let least = if named { WORTH_SHOWING } else { SPEAKS_FOR_ITSELF };
         if let Some(sure) = confidence(value, named).filter(|sure| *sure >= least && !names_a_secret(key)) {
             let line = outer.scalar.inner_line(outer.line, index);
-            collector.candidate(scene, Spot { text: value, pointer: outer.pointer.to_owned(), line }, outer.tier, sure);
+            collector.candidate(
+                scene,
+                Spot {
+                    text: value,
+                    pointer: outer.pointer.to_owned(),
+                    line,
+                },
+                outer.tier,
+                sure,
+            );
         }
     }
 }

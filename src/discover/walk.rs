@@ -50,7 +50,9 @@ impl<'t> Here<'_, 't> {
     pub(super) fn line_of(&self, id: NodeId) -> u64 {
         let line = self.tree.line(id);
         match self.inside {
-            Some(inside) => inside.scalar.inner_line(inside.line, usize::try_from(line).unwrap_or(1).saturating_sub(1)),
+            Some(inside) => inside
+                .scalar
+                .inner_line(inside.line, usize::try_from(line).unwrap_or(1).saturating_sub(1)),
             None => line,
         }
     }
@@ -68,7 +70,9 @@ impl<'t> Here<'_, 't> {
 
     /// True when the path leads through one of these keys.
     pub(super) fn is_below(&self, keys: &[&str]) -> bool {
-        self.path.iter().any(|step| step.key().is_some_and(|key| keys.contains(&key)))
+        self.path
+            .iter()
+            .any(|step| step.key().is_some_and(|key| keys.contains(&key)))
     }
 }
 
@@ -86,7 +90,13 @@ pub(super) fn walk<'t>(
 ) -> Result<(), TooMuch> {
     let mut path: Vec<Step<'t>> = Vec::new();
     let mut open: Vec<(NodeId, usize)> = vec![(root, 0)];
-    visit(&Here { tree, id: root, parent: None, path: &path, inside });
+    visit(&Here {
+        tree,
+        id: root,
+        parent: None,
+        path: &path,
+        inside,
+    });
     while let Some((id, next)) = open.last_mut() {
         let (parent, index) = (*id, *next);
         *next += 1;
@@ -105,7 +115,13 @@ pub(super) fn walk<'t>(
             return Err(TooMuch);
         }
         path.push(step);
-        visit(&Here { tree, id: child, parent: Some(parent), path: &path, inside });
+        visit(&Here {
+            tree,
+            id: child,
+            parent: Some(parent),
+            path: &path,
+            inside,
+        });
         open.push((child, 0));
     }
     Ok(())
@@ -114,6 +130,10 @@ pub(super) fn walk<'t>(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+    #![allow(
+        clippy::format_push_string,
+        reason = "test texts are built for reading, not for speed"
+    )]
     use super::super::yaml::parse;
     use super::*;
 
@@ -122,7 +142,10 @@ mod tests {
         let (trees, _) = parse("a: [x, {b/c: y}]\nd: z\n", 1);
         let mut seen = Vec::new();
         let mut budget = 100;
-        walk(&trees[0], trees[0].root.unwrap(), None, &mut budget, |here| seen.push(here.pointer())).unwrap();
+        walk(&trees[0], trees[0].root.unwrap(), None, &mut budget, |here| {
+            seen.push(here.pointer());
+        })
+        .unwrap();
         assert_eq!(seen, ["", "/a", "/a/0", "/a/1", "/a/1/b~1c", "/d"]);
         assert_eq!(budget, 95);
     }
@@ -132,11 +155,14 @@ mod tests {
         let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
         for n in 1..30 {
             let last = n - 1;
-            text.push_str(&format!("a{n}: &a{n} [*a{last}, *a{last}, *a{last}, *a{last}]\n"));
+            text += &format!("a{n}: &a{n} [*a{last}, *a{last}, *a{last}, *a{last}]\n");
         }
         let (trees, _) = parse(&text, 1);
         let mut budget = 10_000;
-        assert_eq!(walk(&trees[0], trees[0].root.unwrap(), None, &mut budget, |_| ()), Err(TooMuch));
+        assert_eq!(
+            walk(&trees[0], trees[0].root.unwrap(), None, &mut budget, |_| ()),
+            Err(TooMuch)
+        );
     }
 
     #[test]
@@ -144,10 +170,13 @@ mod tests {
         // Each anchor nests the one before: the text stays flat while the tree gets 3,000 deep.
         let mut text = String::from("- &a0 x\n");
         for n in 1..3000 {
-            text.push_str(&format!("- &a{n} [*a{}]\n", n - 1));
+            text += &format!("- &a{n} [*a{}]\n", n - 1);
         }
         let (trees, _) = parse(&text, 1);
         let mut budget = usize::MAX;
-        assert_eq!(walk(&trees[0], trees[0].root.unwrap(), None, &mut budget, |_| ()), Err(TooMuch));
+        assert_eq!(
+            walk(&trees[0], trees[0].root.unwrap(), None, &mut budget, |_| ()),
+            Err(TooMuch)
+        );
     }
 }

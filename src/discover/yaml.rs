@@ -113,8 +113,8 @@ impl Scalar<'_> {
         }
         match self.text.as_ref() {
             "" | "~" | "null" | "Null" | "NULL" => ScalarKind::Null,
-            "true" | "True" | "TRUE" | "false" | "False" | "FALSE" | "yes" | "Yes" | "YES" | "no" | "No" | "NO" | "on"
-            | "On" | "ON" | "off" | "Off" | "OFF" => ScalarKind::Boolean,
+            "true" | "True" | "TRUE" | "false" | "False" | "FALSE" | "yes" | "Yes" | "YES" | "no" | "No" | "NO"
+            | "on" | "On" | "ON" | "off" | "Off" | "OFF" => ScalarKind::Boolean,
             text if is_number(text) => ScalarKind::Number,
             _ => ScalarKind::Text,
         }
@@ -135,8 +135,12 @@ fn is_number(text: &str) -> bool {
     let digits = text.trim_start_matches(['-', '+']);
     digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
         && (digits.parse::<f64>().is_ok()
-            || digits.strip_prefix("0x").is_some_and(|hex| u128::from_str_radix(hex, 16).is_ok())
-            || digits.strip_prefix("0o").is_some_and(|octal| u128::from_str_radix(octal, 8).is_ok()))
+            || digits
+                .strip_prefix("0x")
+                .is_some_and(|hex| u128::from_str_radix(hex, 16).is_ok())
+            || digits
+                .strip_prefix("0o")
+                .is_some_and(|octal| u128::from_str_radix(octal, 8).is_ok()))
 }
 
 impl<'a> Tree<'a> {
@@ -176,7 +180,9 @@ impl<'a> Tree<'a> {
 
     /// The text of a string at a node; `None` for null, numbers and booleans too.
     pub(super) fn text(&self, id: NodeId) -> Option<&str> {
-        self.scalar(id).filter(|s| s.kind() == ScalarKind::Text).map(|s| s.text.as_ref())
+        self.scalar(id)
+            .filter(|s| s.kind() == ScalarKind::Text)
+            .map(|s| s.text.as_ref())
     }
 
     /// The text of the string under a key of a mapping.
@@ -196,7 +202,13 @@ pub(super) fn parse(text: &str, first_line: u64) -> (Vec<Tree<'_>>, Option<Broke
     let mut trees = Vec::new();
     if text.len() > MAX_BYTES {
         let message = format!("the document has {} bytes, more than {MAX_BYTES}", text.len());
-        return (trees, Some(Broken { line: first_line, message }));
+        return (
+            trees,
+            Some(Broken {
+                line: first_line,
+                message,
+            }),
+        );
     }
     let options = granit_parser::options! {
         emit_comments: false,
@@ -213,9 +225,15 @@ pub(super) fn parse(text: &str, first_line: u64) -> (Vec<Tree<'_>>, Option<Broke
             }
             Ok((event, span)) => {
                 let line = at(span.start.line());
-                builder.take(event, line).map_err(|message| Broken { line, message: message.to_owned() })
+                builder.take(event, line).map_err(|message| Broken {
+                    line,
+                    message: message.to_owned(),
+                })
             }
-            Err(error) => Err(Broken { line: at(error.marker().line()), message: describe(&error) }),
+            Err(error) => Err(Broken {
+                line: at(error.marker().line()),
+                message: describe(&error),
+            }),
         };
         if let Err(broken) = outcome {
             return (trees, Some(broken));
@@ -237,8 +255,16 @@ const TOO_MANY: &str = "more than 500000 nodes in one document";
 
 /// A collection whose end has not been read.
 enum Open<'a> {
-    Sequence { id: NodeId, items: Vec<NodeId> },
-    Mapping { id: NodeId, entries: Vec<Written<'a>>, key: Option<Key<'a>>, merges: Vec<NodeId> },
+    Sequence {
+        id: NodeId,
+        items: Vec<NodeId>,
+    },
+    Mapping {
+        id: NodeId,
+        entries: Vec<Written<'a>>,
+        key: Option<Key<'a>>,
+        merges: Vec<NodeId>,
+    },
 }
 
 /// An entry as written, duplicates included.
@@ -267,7 +293,11 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     fn finish(self) -> Tree<'a> {
-        Tree { nodes: self.nodes, root: self.root, notes: self.notes }
+        Tree {
+            nodes: self.nodes,
+            root: self.root,
+            notes: self.notes,
+        }
     }
 
     fn take(&mut self, event: Event<'a>, line: u64) -> Result<(), &'static str> {
@@ -275,13 +305,23 @@ impl<'a> Builder<'a> {
             Event::Scalar(text, style, anchor, tag) => {
                 let tagged = tag.as_deref();
                 if anchor == 0 && self.wants_key() {
-                    let merge = style == ScalarStyle::Plain && text == "<<" && tagged.is_none_or(|t| is_core(t, "merge"));
+                    let merge =
+                        style == ScalarStyle::Plain && text == "<<" && tagged.is_none_or(|t| is_core(t, "merge"));
                     self.set_key(if merge { Key::Merge(line) } else { Key::Text(text, line) });
                     return Ok(());
                 }
                 // Text tagged as binary is no image either way; `!!str` makes a string of a number.
                 let tagged_text = tagged.is_some_and(|t| is_core(t, "str"));
-                let id = self.add(Value::Scalar(Scalar { text, style, tagged_text }), line, true, anchor)?;
+                let id = self.add(
+                    Value::Scalar(Scalar {
+                        text,
+                        style,
+                        tagged_text,
+                    }),
+                    line,
+                    true,
+                    anchor,
+                )?;
                 self.place(id, line)
             }
             Event::Alias(anchor) => {
@@ -298,7 +338,12 @@ impl<'a> Builder<'a> {
             }
             Event::MappingStart(_, anchor, _) => {
                 let id = self.start(Value::Mapping(Vec::new()), line, anchor)?;
-                self.open.push(Open::Mapping { id, entries: Vec::new(), key: None, merges: Vec::new() });
+                self.open.push(Open::Mapping {
+                    id,
+                    entries: Vec::new(),
+                    key: None,
+                    merges: Vec::new(),
+                });
                 Ok(())
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(line),
@@ -328,7 +373,9 @@ impl<'a> Builder<'a> {
     fn end(&mut self, line: u64) -> Result<(), &'static str> {
         let (id, value) = match self.open.pop() {
             Some(Open::Sequence { id, items }) => (id, Value::Sequence(items)),
-            Some(Open::Mapping { id, entries, merges, .. }) => (id, Value::Mapping(self.close_mapping(entries, &merges)?)),
+            Some(Open::Mapping {
+                id, entries, merges, ..
+            }) => (id, Value::Mapping(self.close_mapping(entries, &merges)?)),
             None => return Err("an end without a start"),
         };
         if let Some(node) = self.nodes.get_mut(id) {
@@ -362,13 +409,25 @@ impl<'a> Builder<'a> {
         match self.open.last_mut() {
             None => self.root = Some(id),
             Some(Open::Sequence { items, .. }) => items.push(id),
-            Some(Open::Mapping { entries, key, merges, .. }) => match key.take() {
+            Some(Open::Mapping {
+                entries, key, merges, ..
+            }) => match key.take() {
                 Some(Key::Text(key, line)) => entries.push(Written { key, value: id, line }),
-                Some(Key::Complex(line)) => note = Some(Note { line, oddity: Oddity::ComplexKey }),
+                Some(Key::Complex(line)) => {
+                    note = Some(Note {
+                        line,
+                        oddity: Oddity::ComplexKey,
+                    });
+                }
                 Some(Key::Merge(line)) => match self.nodes.get(id).map(|n| &n.value) {
                     Some(Value::Mapping(_)) => merges.push(id),
                     Some(Value::Sequence(items)) => merges.extend(items),
-                    _ => note = Some(Note { line, oddity: Oddity::BadMerge }),
+                    _ => {
+                        note = Some(Note {
+                            line,
+                            oddity: Oddity::BadMerge,
+                        });
+                    }
                 },
                 None => return Err("a value without a key"),
             },
@@ -392,21 +451,24 @@ impl<'a> Builder<'a> {
         let mut entries: Vec<(Cow<'a, str>, NodeId)> = Vec::with_capacity(written.len());
         let mut index: HashMap<Cow<'a, str>, usize> = HashMap::new();
         for Written { key, value, line } in written {
-            match index.get(&key).and_then(|at| entries.get_mut(*at)) {
-                Some(earlier) => {
-                    earlier.1 = value;
-                    self.note(Some(Note { line, oddity: Oddity::DuplicateKey(key.into_owned()) }));
-                }
-                None => {
-                    index.insert(key.clone(), entries.len());
-                    entries.push((key, value));
-                }
+            if let Some(earlier) = index.get(&key).and_then(|at| entries.get_mut(*at)) {
+                earlier.1 = value;
+                self.note(Some(Note {
+                    line,
+                    oddity: Oddity::DuplicateKey(key.into_owned()),
+                }));
+            } else {
+                index.insert(key.clone(), entries.len());
+                entries.push((key, value));
             }
         }
         for source in merges {
             let Some(Value::Mapping(more)) = self.nodes.get(*source).map(|n| &n.value) else {
                 let line = self.nodes.get(*source).map_or(0, |n| n.line);
-                self.note(Some(Note { line, oddity: Oddity::BadMerge }));
+                self.note(Some(Note {
+                    line,
+                    oddity: Oddity::BadMerge,
+                }));
                 continue;
             };
             self.merged += more.len();

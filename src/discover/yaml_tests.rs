@@ -1,4 +1,9 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![allow(
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "test texts are built for reading, not for speed"
+)]
 
 use super::*;
 
@@ -63,7 +68,10 @@ fn carriage_returns_marks_and_directives_do_no_harm() {
     assert_eq!(at(&one("a: b\r\nc: d\r\ne: |\r\n  x\r\n"), "c"), Some(("d", 2)));
     assert_eq!(at(&one("\u{feff}a: b\n"), "a"), Some(("b", 1)));
     assert_eq!(at(&one("%YAML 1.1\n---\na: b\n"), "a"), Some(("b", 3)));
-    assert_eq!(at(&one("%TAG !x! tag:x,2000:\n--- !x!y\na: !x!z b\n"), "a"), Some(("b", 3)));
+    assert_eq!(
+        at(&one("%TAG !x! tag:x,2000:\n--- !x!y\na: !x!z b\n"), "a"),
+        Some(("b", 3))
+    );
     assert_eq!(at(&one("a: \"tab\tinside\"\t# c\nb:\tc\n"), "b"), Some(("c", 2)));
 }
 
@@ -71,9 +79,25 @@ fn carriage_returns_marks_and_directives_do_no_harm() {
 fn scalars_mean_what_kubernetes_readers_take_them_for() {
     use ScalarKind as K;
     let rows = [
-        ("x", K::Text), ("'1'", K::Text), ("\"true\"", K::Text), ("!!str 1", K::Text), ("''", K::Text), ("1.2.3", K::Text),
-        ("v1", K::Text), ("y", K::Text), (".", K::Text), ("~", K::Null), ("", K::Null), ("null", K::Null), ("true", K::Boolean),
-        ("off", K::Boolean), ("1", K::Number), ("-1.5e3", K::Number), ("0x1F", K::Number), ("0o17", K::Number), ("1.25", K::Number),
+        ("x", K::Text),
+        ("'1'", K::Text),
+        ("\"true\"", K::Text),
+        ("!!str 1", K::Text),
+        ("''", K::Text),
+        ("1.2.3", K::Text),
+        ("v1", K::Text),
+        ("y", K::Text),
+        (".", K::Text),
+        ("~", K::Null),
+        ("", K::Null),
+        ("null", K::Null),
+        ("true", K::Boolean),
+        ("off", K::Boolean),
+        ("1", K::Number),
+        ("-1.5e3", K::Number),
+        ("0x1F", K::Number),
+        ("0o17", K::Number),
+        ("1.25", K::Number),
     ];
     for (text, kind) in rows {
         let document = format!("a: {text}\n");
@@ -92,7 +116,11 @@ fn aliases_and_merge_keys_are_resolved() {
     assert_eq!(at(&tree, "mix tag"), Some(("3", 6)));
     assert_eq!(at(&tree, "mix name"), Some(("n", 2)));
     assert_eq!(at(&tree, "solo name"), Some(("n", 2)));
-    assert_eq!(at(&tree, "<<"), Some(("kept", 8)), "a quoted << is a key like any other");
+    assert_eq!(
+        at(&tree, "<<"),
+        Some(("kept", 8)),
+        "a quoted << is a key like any other"
+    );
     assert_eq!(tree.notes, []);
 }
 
@@ -106,7 +134,10 @@ fn odd_keys_are_noted() {
     let mut notes: Vec<(u64, &Oddity)> = tree.notes.iter().map(|n| (n.line, &n.oddity)).collect();
     notes.sort_by_key(|(line, _)| *line);
     let (a, c) = (Oddity::DuplicateKey("a".into()), Oddity::DuplicateKey("c".into()));
-    assert_eq!(notes, [(3, &a), (4, &Oddity::ComplexKey), (9, &Oddity::BadMerge), (11, &c)]);
+    assert_eq!(
+        notes,
+        [(3, &a), (4, &Oddity::ComplexKey), (9, &Oddity::BadMerge), (11, &c)]
+    );
 }
 
 #[test]
@@ -123,7 +154,13 @@ fn documents_before_a_fault_are_kept() {
 
 #[test]
 fn faults_have_their_line() {
-    for (text, line) in [("a: b\nc: d: e\n", 2), ("a:\n\t- b\n", 2), ("a: *nowhere\n", 1), ("a: 1\n- b\n", 2), ("a: &x [*x]\n", 1)] {
+    for (text, line) in [
+        ("a: b\nc: d: e\n", 2),
+        ("a:\n\t- b\n", 2),
+        ("a: *nowhere\n", 1),
+        ("a: 1\n- b\n", 2),
+        ("a: &x [*x]\n", 1),
+    ] {
         let (_, broken) = parse(text, 1);
         assert_eq!(broken.unwrap().line, line, "{text:?}");
     }
@@ -149,7 +186,9 @@ fn alias_bombs_cost_no_memory() {
     let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for n in 1..60 {
         let last = n - 1;
-        text.push_str(&format!("a{n}: &a{n} [*a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}]\n"));
+        text += &format!(
+            "a{n}: &a{n} [*a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}]\n"
+        );
     }
     assert!(one(&text).nodes.len() < 1000);
 }
@@ -158,18 +197,27 @@ fn alias_bombs_cost_no_memory() {
 fn merge_bombs_are_refused() {
     let mut text = String::from("base: &b\n");
     for n in 0..2000 {
-        text.push_str(&format!("  k{n}: v\n"));
+        text += &format!("  k{n}: v\n");
     }
     for n in 0..2000 {
-        text.push_str(&format!("m{n}: {{<<: *b}}\n"));
+        text += &format!("m{n}: {{<<: *b}}\n");
     }
     assert_eq!(parse(&text, 1).1.unwrap().message, TOO_MANY);
 }
 
 #[test]
 fn node_count_and_size_are_bounded() {
-    assert_eq!(parse(&format!("[{}]", "1,".repeat(MAX_NODES)), 1).1.unwrap().message, TOO_MANY);
-    assert!(parse(&" ".repeat(MAX_BYTES + 1), 1).1.unwrap().message.contains("bytes"));
+    assert_eq!(
+        parse(&format!("[{}]", "1,".repeat(MAX_NODES)), 1).1.unwrap().message,
+        TOO_MANY
+    );
+    assert!(
+        parse(&" ".repeat(MAX_BYTES + 1), 1)
+            .1
+            .unwrap()
+            .message
+            .contains("bytes")
+    );
 }
 
 #[test]

@@ -68,8 +68,16 @@ pub struct Answer {
 impl Answer {
     pub(super) fn failed(place: &str, verdict: Verdict, error: &OciError) -> Self {
         // "absent" says it all; the others deserve the server's own words.
-        let detail = if verdict == Verdict::Absent { String::new() } else { error.detail.clone() };
-        Self { place: place.to_owned(), verdict, detail }
+        let detail = if verdict == Verdict::Absent {
+            String::new()
+        } else {
+            error.detail.clone()
+        };
+        Self {
+            place: place.to_owned(),
+            verdict,
+            detail,
+        }
     }
 }
 

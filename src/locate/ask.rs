@@ -64,7 +64,13 @@ pub(super) async fn ask(
         Some(digest) => Selector::Digest(digest.clone()),
         None => Selector::Tag(reference.effective_tag().to_owned()),
     };
-    let mut round = Round { sources, wanted, selector, answers: Vec::new(), denied: Vec::new() };
+    let mut round = Round {
+        sources,
+        wanted,
+        selector,
+        answers: Vec::new(),
+        denied: Vec::new(),
+    };
     for (at, entry) in sources.iter() {
         let candidates = reference.candidates(&entry.source, request.first_segment);
         let denied_before = round.denied.len();
@@ -98,11 +104,18 @@ impl Round<'_> {
         let mut hits = Vec::new();
         for candidate in candidates {
             let place = format!("{}/{}{}", entry.source.host, candidate.repository, self.selector);
-            let resolved = self.sources.resolve(at, entry, &candidate.repository, &self.selector).await;
+            let resolved = self
+                .sources
+                .resolve(at, entry, &candidate.repository, &self.selector)
+                .await;
             let error = match resolved.and_then(|root| self.verified(&place, root)) {
                 Ok(root) => {
                     let detail = root.digest.to_string();
-                    self.answers.push(Answer { place, verdict: Verdict::Found, detail });
+                    self.answers.push(Answer {
+                        place,
+                        verdict: Verdict::Found,
+                        detail,
+                    });
                     hits.push(Hit { candidate, root });
                     continue;
                 }
@@ -145,23 +158,26 @@ impl Round<'_> {
         locked: Option<&LockedImage>,
         job: &Job,
     ) -> Asked {
-        let Some(first) = hits.first() else { return Asked::Failed(self.missing(), Vec::new()) };
+        let Some(first) = hits.first() else {
+            return Asked::Failed(self.missing(), Vec::new());
+        };
         let differ = hits.iter().any(|hit| hit.root.digest != first.root.digest);
         let chosen = if differ {
             // A choice that was made once stays: it is in the lock.
-            let kept = locked.filter(|locked| locked.source == entry.source.to_string()).and_then(|locked| {
-                hits.iter().find(|hit| {
-                    hit.candidate.repository == locked.repository && hit.candidate.store_name == locked.name.repository
-                })
-            });
-            match kept {
-                Some(hit) => hit,
-                None => {
-                    let readings: Vec<_> = hits.iter().map(|hit| (&hit.candidate, &hit.root.digest)).collect();
-                    let fault = words::two_readings(self.wanted, entry, &readings);
-                    return Asked::Failed(self.missing(), vec![fault]);
-                }
-            }
+            let kept = locked
+                .filter(|locked| locked.source == entry.source.to_string())
+                .and_then(|locked| {
+                    hits.iter().find(|hit| {
+                        hit.candidate.repository == locked.repository
+                            && hit.candidate.store_name == locked.name.repository
+                    })
+                });
+            let Some(hit) = kept else {
+                let readings: Vec<_> = hits.iter().map(|hit| (&hit.candidate, &hit.root.digest)).collect();
+                let fault = words::two_readings(self.wanted, entry, &readings);
+                return Asked::Failed(self.missing(), vec![fault]);
+            };
+            hit
         } else {
             first
         };
@@ -185,7 +201,10 @@ impl Round<'_> {
             root_size: facts.root_size,
             size: facts.size,
             platforms: facts.platforms,
-            name: ArtifactName { repository: chosen.candidate.store_name.clone(), tag: tag.to_owned() },
+            name: ArtifactName {
+                repository: chosen.candidate.store_name.clone(),
+                tag: tag.to_owned(),
+            },
             form: chosen.candidate.form,
             answers: self.answers,
             from_lock: false,
@@ -196,7 +215,10 @@ impl Round<'_> {
     }
 
     fn missing(&self) -> Missing {
-        Missing { reference: self.wanted.reference.clone(), answers: self.answers.clone() }
+        Missing {
+            reference: self.wanted.reference.clone(),
+            answers: self.answers.clone(),
+        }
     }
 }
 

@@ -40,8 +40,8 @@ impl Cached {
         let bytes = self.cache.get(&descriptor.digest)?;
         let mut hasher = descriptor.digest.verifier();
         hasher.update(&bytes);
-        let good = hasher.finish() == descriptor.digest
-            && (descriptor.size == 0 || descriptor.size == bytes.len() as u64);
+        let good =
+            hasher.finish() == descriptor.digest && (descriptor.size == 0 || descriptor.size == bytes.len() as u64);
         good.then_some(bytes)
     }
 }

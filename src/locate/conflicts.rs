@@ -1,8 +1,9 @@
 //! Two images that want one name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::outcome::Located;
+use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::store::ArtifactName;
 
@@ -16,10 +17,12 @@ pub fn conflicts(located: &[Located]) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (name, mut images) in by_name {
         images.sort_by(|a, b| a.reference.cmp(&b.reference));
-        images.dedup_by(|a, b| a.digest == b.digest);
-        let Some((first, others)) = images.split_first().filter(|(_, others)| !others.is_empty()) else { continue };
-        let mut fault = Fault::invalid(format!("{name} would be {} images at once", others.len() + 1));
-        for image in std::iter::once(first).chain(others) {
+        let digests: BTreeSet<&Digest> = images.iter().map(|image| &image.digest).collect();
+        if digests.len() < 2 {
+            continue;
+        }
+        let mut fault = Fault::invalid(format!("{name} would be {} images at once", digests.len()));
+        for image in images {
             let text = format!(
                 "{} is {} ({}/{})",
                 image.reference,

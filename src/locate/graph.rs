@@ -17,8 +17,10 @@ use crate::oci::{Content, Descriptor, Job, OciError, verified};
 const CONFIG_LIMIT: u64 = 4 * 1024 * 1024;
 
 /// Configurations that name a platform (image-spec, config.md; Docker's own).
-const CONFIGS: [&str; 2] =
-    ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
+const CONFIGS: [&str; 2] = [
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+];
 
 /// What the manifests tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,12 +54,18 @@ pub(super) async fn facts(
     job: &Job,
 ) -> Result<Facts, OciError> {
     let content = content.for_job(job).unwrap_or(content);
-    let cached = Arc::new(Cached { content, cache: Arc::clone(cache) });
+    let cached = Arc::new(Cached {
+        content,
+        cache: Arc::clone(cache),
+    });
     let content: Arc<dyn Content> = Arc::clone(&cached) as _;
     let none = |_: Descriptor| -> BoxFuture<'_, Result<bool, OciError>> { Box::pin(async { Ok(false) }) };
     let graph = read_graph(&content, root, &none).await?;
     let manifests: u64 = graph.levels.iter().flatten().map(|node| node.bytes.len() as u64).sum();
-    let blobs = graph.blobs.iter().fold(0_u64, |sum, blob| sum.saturating_add(blob.size));
+    let blobs = graph
+        .blobs
+        .iter()
+        .fold(0_u64, |sum, blob| sum.saturating_add(blob.size));
     Ok(Facts {
         root_size: graph.bytes_of(&root.digest).map_or(0, |bytes| bytes.len() as u64),
         size: manifests.saturating_add(blobs),
@@ -70,10 +78,14 @@ async fn platforms(cached: &Cached, nodes: impl Iterator<Item = &Node>, job: &Jo
     let mut stated: BTreeMap<Digest, Option<String>> = BTreeMap::new();
     let mut images: Vec<(Digest, Descriptor)> = Vec::new();
     for node in nodes {
-        let Ok(view) = serde_json::from_slice::<View>(&node.bytes) else { continue };
+        let Ok(view) = serde_json::from_slice::<View>(&node.bytes) else {
+            continue;
+        };
         for child in view.manifests {
             if let Some(platform) = child.other.get("platform") {
-                let text = Platform::deserialize(platform).ok().and_then(|platform| platform.text());
+                let text = Platform::deserialize(platform)
+                    .ok()
+                    .and_then(|platform| platform.text());
                 stated.insert(child.digest, text);
             }
         }
@@ -119,7 +131,12 @@ impl Platform {
         if self.os.is_empty() || self.architecture.is_empty() || self.os == "unknown" {
             return None;
         }
-        let variant = self.variant.as_deref().filter(|v| !v.is_empty()).map(|v| format!("/{v}")).unwrap_or_default();
+        let variant = self
+            .variant
+            .as_deref()
+            .filter(|v| !v.is_empty())
+            .map(|v| format!("/{v}"))
+            .unwrap_or_default();
         Some(format!("{}/{}{variant}", self.os, self.architecture))
     }
 }

@@ -17,7 +17,11 @@ pub(super) enum FromLock {
 /// Takes an entry, if the project would still look there: a `namespaces` rule written since may forbid the reading
 /// that was locked, and a reference may have got another digest.
 pub(super) fn take(request: &Request<'_>, wanted: &Wanted, entry: &LockedImage) -> FromLock {
-    let Some(source) = request.sources.iter().find(|held| held.source.to_string() == entry.source) else {
+    let Some(source) = request
+        .sources
+        .iter()
+        .find(|held| held.source.to_string() == entry.source)
+    else {
         return FromLock::Lacks;
     };
     let candidates = wanted.reference.candidates(&source.source, request.first_segment);
@@ -45,7 +49,11 @@ pub(super) fn take(request: &Request<'_>, wanted: &Wanted, entry: &LockedImage) 
         platforms: entry.platforms.clone(),
         name: entry.name.clone(),
         form: candidate.form,
-        answers: vec![Answer { place, verdict: Verdict::Locked, detail: entry.digest.to_string() }],
+        answers: vec![Answer {
+            place,
+            verdict: Verdict::Locked,
+            detail: entry.digest.to_string(),
+        }],
         from_lock: true,
         referrers: entry.referrers.clone(),
         place: wanted.place.clone(),

@@ -73,7 +73,13 @@ pub struct Request<'a> {
 
 impl std::fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Request({} images, {} sources, {:?})", self.wanted.len(), self.sources.len(), self.mode)
+        write!(
+            f,
+            "Request({} images, {} sources, {:?})",
+            self.wanted.len(),
+            self.sources.len(),
+            self.mode
+        )
     }
 }
 
@@ -98,7 +104,11 @@ pub async fn locate(request: &Request<'_>, job: &Job) -> Location {
                 if let Asked::Found(located, _) = &asked {
                     let cached = located.from_lock;
                     let what = located.reference.as_str().to_owned();
-                    job.events.emit(Event::PhaseAdvanced { phase: Phase::Locate, what, cached });
+                    job.events.emit(Event::PhaseAdvanced {
+                        phase: Phase::Locate,
+                        what,
+                        cached,
+                    });
                 }
                 asked
             })
@@ -133,18 +143,15 @@ pub async fn locate(request: &Request<'_>, job: &Job) -> Location {
     location
 }
 
-async fn one(
-    request: &Request<'_>,
-    lock: Option<&Lock>,
-    sources: &Sources<'_>,
-    wanted: &Wanted,
-    job: &Job,
-) -> Asked {
+async fn one(request: &Request<'_>, lock: Option<&Lock>, sources: &Sources<'_>, wanted: &Wanted, job: &Job) -> Asked {
     let tag = match wanted.reference.store_tag(wanted.version.as_deref()) {
         Ok(tag) => tag,
         Err(error) => {
             let fault = Fault::invalid(format!("version of image {}", wanted.reference)).because(error);
-            let missing = Missing { reference: wanted.reference.clone(), answers: Vec::new() };
+            let missing = Missing {
+                reference: wanted.reference.clone(),
+                answers: Vec::new(),
+            };
             return Asked::Failed(missing, vec![fault.at_opt(wanted.place.clone())]);
         }
     };
@@ -160,7 +167,10 @@ async fn one(
     match from_lock {
         FromLock::Has(located) => Asked::Found(located, Vec::new()),
         FromLock::Lacks if request.mode == Mode::Locked => {
-            let missing = Missing { reference: wanted.reference.clone(), answers: Vec::new() };
+            let missing = Missing {
+                reference: wanted.reference.clone(),
+                answers: Vec::new(),
+            };
             Asked::Failed(missing, vec![words::not_in_lock(wanted)])
         }
         FromLock::Lacks => tokio::select! {
@@ -175,7 +185,9 @@ async fn one(
 fn distinct(wanted: &[Wanted]) -> BTreeMap<(&str, Option<&str>), &Wanted> {
     let mut distinct = BTreeMap::new();
     for one in wanted {
-        distinct.entry((one.reference.as_str(), one.version.as_deref())).or_insert(one);
+        distinct
+            .entry((one.reference.as_str(), one.version.as_deref()))
+            .or_insert(one);
     }
     distinct
 }

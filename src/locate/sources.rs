@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use super::request::SourceEntry;
 use super::words;
 use crate::fault::Fault;
-use crate::oci::{ErrorKind, OciError, Selector};
 use crate::oci::Descriptor;
+use crate::oci::{ErrorKind, OciError, Selector};
 
 /// Sources and what went wrong with each.
 pub(super) struct Sources<'a> {
@@ -24,7 +24,10 @@ struct Broken {
 
 impl<'a> Sources<'a> {
     pub(super) fn new(entries: &'a [SourceEntry]) -> Self {
-        Self { entries, broken: entries.iter().map(|_| Mutex::default()).collect() }
+        Self {
+            entries,
+            broken: entries.iter().map(|_| Mutex::default()).collect(),
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &'a SourceEntry)> {
@@ -76,5 +79,8 @@ impl<'a> Sources<'a> {
 
 /// Errors that the next image would meet as well.
 fn concerns_all(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::BadCredentials | ErrorKind::Throttled | ErrorKind::Unreachable)
+    matches!(
+        kind,
+        ErrorKind::BadCredentials | ErrorKind::Throttled | ErrorKind::Unreachable
+    )
 }

@@ -29,7 +29,9 @@ pub(super) fn nowhere(wanted: &Wanted, sources: &[SourceEntry], answers: &[Answe
     let hint = if sources.is_empty() {
         "name the registries to search in image-sources".to_owned()
     } else if let (Some(registry), None) = (reference.registry(), reference.own_source(&listed)) {
-        format!("its own registry {registry} is not searched: add it to image-sources, or copy the image to one of them")
+        format!(
+            "its own registry {registry} is not searched: add it to image-sources, or copy the image to one of them"
+        )
     } else if skipped {
         "an optional source could not be asked: it may be there".to_owned()
     } else if let Some(answer) = denied {
@@ -44,14 +46,20 @@ pub(super) fn nowhere(wanted: &Wanted, sources: &[SourceEntry], answers: &[Answe
 /// A source that could not be asked; once for all images.
 pub(super) fn source_broken(entry: &SourceEntry, error: &OciError, references: &[&str]) -> Fault {
     let images = some_of(references);
-    if entry.optional {
-        return Fault::warning(format!("optional image source {} was left out: {}", entry.source, error.detail))
-            .because(format!("not searched for {images}"))
-            .hint("images that it has too may have been taken from a later source");
+    if Verdict::of(error.kind, entry.optional) == Verdict::Skipped {
+        return Fault::warning(format!(
+            "optional image source {} was left out: {}",
+            entry.source, error.detail
+        ))
+        .because(format!("not searched for {images}"))
+        .hint("images that it has too may have been taken from a later source");
     }
     let kind = Fault::from(error.clone()).kind();
-    let fault = Fault::new(kind, format!("image source {} cannot be asked: {}", entry.source, error.detail))
-        .because(format!("needed for {images}"));
+    let fault = Fault::new(
+        kind,
+        format!("image source {} cannot be asked: {}", entry.source, error.detail),
+    )
+    .because(format!("needed for {images}"));
     let hint = error.hint.clone().unwrap_or_else(|| match error.kind {
         ErrorKind::BadCredentials => format!("log in again: docker login {}", entry.source.host),
         ErrorKind::Throttled => "wait a while, or lower requests-per-second in [network]".to_owned(),
@@ -65,7 +73,9 @@ pub(super) fn source_broken(entry: &SourceEntry, error: &OciError, references: &
 
 /// Something is there, but cannot be used.
 pub(super) fn unusable(wanted: &Wanted, error: &OciError) -> Fault {
-    Fault::from(error.clone()).context(format!("image {}", wanted.reference)).at_opt(wanted.place.clone())
+    Fault::from(error.clone())
+        .context(format!("image {}", wanted.reference))
+        .at_opt(wanted.place.clone())
 }
 
 /// A source has both readings of a reference, and they differ.
@@ -91,12 +101,7 @@ pub(super) fn two_readings(wanted: &Wanted, entry: &SourceEntry, readings: &[(&C
 }
 
 /// What deserves a word about an image that was found.
-pub(super) fn warnings(
-    wanted: &Wanted,
-    sources: &[SourceEntry],
-    hit: &SourceEntry,
-    denied: &[String],
-) -> Vec<Fault> {
+pub(super) fn warnings(wanted: &Wanted, sources: &[SourceEntry], hit: &SourceEntry, denied: &[String]) -> Vec<Fault> {
     let reference = &wanted.reference;
     let mut warnings = Vec::new();
     if !denied.is_empty() {
@@ -107,16 +112,23 @@ pub(super) fn warnings(
         for place in denied {
             fault = fault.because(format!("{place}: absent or denied"));
         }
-        warnings.push(fault.at_opt(wanted.place.clone()).hint("log in there if the image should come from it"));
+        warnings.push(
+            fault
+                .at_opt(wanted.place.clone())
+                .hint("log in there if the image should come from it"),
+        );
     }
     let listed: Vec<ImageSource> = sources.iter().map(|entry| entry.source.clone()).collect();
     if let Some(own) = reference.own_source(&listed)
         && !reference.is_own_host(&hit.source)
     {
         warnings.push(
-            Fault::warning(format!("image {reference}: taken from {}, not from its own registry {}", hit.source, own.host))
-                .at_opt(wanted.place.clone())
-                .hint("put its own registry first in image-sources if that is not meant"),
+            Fault::warning(format!(
+                "image {reference}: taken from {}, not from its own registry {}",
+                hit.source, own.host
+            ))
+            .at_opt(wanted.place.clone())
+            .hint("put its own registry first in image-sources if that is not meant"),
         );
     }
     warnings
@@ -126,18 +138,24 @@ pub(super) fn warnings(
 pub(super) fn lock_does_not_count(lock: Option<&Lock>, order: &[String]) -> Fault {
     let fault = match lock {
         None => Fault::new(Kind::Stale, "lock is missing, and nothing may be asked"),
-        Some(lock) => Fault::new(Kind::Stale, "lock was made for other image sources, so its entries do not count")
-            .because(format!("then: {}", lock.image_sources.join(", ")))
-            .because(format!("now: {}", order.join(", "))),
+        Some(lock) => Fault::new(
+            Kind::Stale,
+            "lock was made for other image sources, so its entries do not count",
+        )
+        .because(format!("then: {}", lock.image_sources.join(", ")))
+        .because(format!("now: {}", order.join(", "))),
     };
     fault.hint("run aosm-build lock, and commit aosm.lock")
 }
 
 /// `--locked`, and the lock lacks an image.
 pub(super) fn not_in_lock(wanted: &Wanted) -> Fault {
-    Fault::new(Kind::Stale, format!("image {}: not in the lock, and nothing may be asked", wanted.reference))
-        .at_opt(wanted.place.clone())
-        .hint("run aosm-build lock, and commit aosm.lock")
+    Fault::new(
+        Kind::Stale,
+        format!("image {}: not in the lock, and nothing may be asked", wanted.reference),
+    )
+    .at_opt(wanted.place.clone())
+    .hint("run aosm-build lock, and commit aosm.lock")
 }
 
 fn some_of(references: &[&str]) -> String {

@@ -38,7 +38,10 @@ impl LockChange {
     pub fn words(&self) -> String {
         let short = |text: &Option<String>| {
             let text = text.as_deref().unwrap_or("nothing");
-            text.strip_prefix("sha256:").and_then(|hex| hex.get(..12)).unwrap_or(text).to_owned()
+            text.strip_prefix("sha256:")
+                .and_then(|hex| hex.get(..12))
+                .unwrap_or(text)
+                .to_owned()
         };
         match self.kind {
             ChangeKind::Added => format!("+ {}: {}", self.reference, short(&self.new)),
@@ -83,11 +86,23 @@ pub fn changes(old: Option<&Lock>, new: &Lock) -> Vec<LockChange> {
 fn entries(lock: &Lock) -> BTreeMap<(String, String), Entry> {
     let images = lock.images.iter().map(|image| {
         let key = (image.reference.clone(), image.name.tag.clone());
-        (key, Entry { digest: image.digest.to_string(), place: place(image) })
+        (
+            key,
+            Entry {
+                digest: image.digest.to_string(),
+                place: place(image),
+            },
+        )
     });
     let charts = lock.charts.iter().map(|chart| {
         let key = (format!("chart {} {}", chart.name, chart.version), String::new());
-        (key, Entry { digest: chart.digest.to_string(), place: chart.url.clone() })
+        (
+            key,
+            Entry {
+                digest: chart.digest.to_string(),
+                place: chart.url.clone(),
+            },
+        )
     });
     images.chain(charts).collect()
 }
@@ -99,5 +114,10 @@ fn place(image: &LockedImage) -> String {
 }
 
 fn change(key: &(String, String), kind: ChangeKind, old: Option<&String>, new: Option<&String>) -> LockChange {
-    LockChange { reference: key.0.clone(), kind, old: old.cloned(), new: new.cloned() }
+    LockChange {
+        reference: key.0.clone(),
+        kind,
+        old: old.cloned(),
+        new: new.cloned(),
+    }
 }

@@ -30,18 +30,22 @@ impl Lock {
         if read(path).is_ok_and(|held| held.as_deref() == Some(&text)) {
             return Ok(false);
         }
-        durable::write(path, text.as_bytes(), Sync::Yes).map(|()| true).map_err(|e| {
-            Fault::infrastructure("lock cannot be written")
-                .at(Place::file_only(path))
-                .because(e)
-                .hint("make the project folder writable, or use --locked with a lock that is complete")
-        })
+        durable::write(path, text.as_bytes(), Sync::Yes)
+            .map(|()| true)
+            .map_err(|e| {
+                Fault::infrastructure("lock cannot be written")
+                    .at(Place::file_only(path))
+                    .because(e)
+                    .hint("make the project folder writable, or use --locked with a lock that is complete")
+            })
     }
 }
 
 fn read(path: &Utf8Path) -> Result<Option<String>, Fault> {
     let unreadable = |e: io::Error| {
-        Fault::infrastructure("lock cannot be read").at(Place::file_only(path)).because(e)
+        Fault::infrastructure("lock cannot be read")
+            .at(Place::file_only(path))
+            .because(e)
     };
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -50,10 +54,14 @@ fn read(path: &Utf8Path) -> Result<Option<String>, Fault> {
     };
     // A pipe in its place would make the reading wait for ever.
     if !metadata.is_file() {
-        return Err(Fault::invalid("lock is not a file").at(Place::file_only(path)).hint("move it away"));
+        return Err(Fault::invalid("lock is not a file")
+            .at(Place::file_only(path))
+            .hint("move it away"));
     }
     let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    File::open(path)
+        .and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes))
+        .map_err(unreadable)?;
     if bytes.len() as u64 > LIMIT {
         return Err(Fault::invalid(format!("lock is larger than {} MiB", LIMIT >> 20))
             .at(Place::file_only(path))

@@ -10,5 +10,8 @@ mod model;
 mod read;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use changes::{ChangeKind, LockChange, changes};
 pub use model::{Lock, LockedChart, LockedImage, LockedStore, VERSION};

@@ -70,7 +70,10 @@ pub struct LockedStore {
 impl Lock {
     /// An empty lock for some image sources, in order.
     pub fn new(image_sources: Vec<String>) -> Self {
-        Self { image_sources, ..Self::default() }
+        Self {
+            image_sources,
+            ..Self::default()
+        }
     }
 
     /// Do the entries count for these image sources?
@@ -85,12 +88,15 @@ impl Lock {
 
     /// The entry of a reference that gets this tag in the store.
     pub fn entry_as(&self, reference: &str, tag: &str) -> Option<&LockedImage> {
-        self.images.iter().find(|image| image.reference == reference && image.name.tag == tag)
+        self.images
+            .iter()
+            .find(|image| image.reference == reference && image.name.tag == tag)
     }
 
     /// Puts an image in, in place of one of the same reference and tag in the store.
     pub fn put(&mut self, image: LockedImage) {
-        self.images.retain(|held| held.reference != image.reference || held.name.tag != image.name.tag);
+        self.images
+            .retain(|held| held.reference != image.reference || held.name.tag != image.name.tag);
         self.images.push(image);
         self.images.sort();
     }

@@ -19,7 +19,10 @@ type Value<'i> = Spanned<DeValue<'i>>;
 impl Lock {
     /// Parses the text of a lock; `path` names it in errors.
     pub fn parse(path: &Utf8Path, text: String) -> Result<Self, Faults> {
-        let mut reader = Reader { file: SourceFile::new(path, text), faults: Faults::new() };
+        let mut reader = Reader {
+            file: SourceFile::new(path, text),
+            faults: Faults::new(),
+        };
         let file = Arc::clone(&reader.file);
         if let Some(at) = conflict_marker(&file.text) {
             let fault = Fault::invalid("lock has merge conflict markers").at(Place::new(file, at..at + 7));
@@ -60,12 +63,15 @@ impl Reader {
     fn lock(&mut self, table: &Spanned<DeTable<'_>>) -> Lock {
         let top = (table.get_ref(), table.span());
         // A newer version may mean anything: nothing else is looked at.
-        let Some(version) = self.number(top.0, &top.1, "version") else { return Lock::default() };
+        let Some(version) = self.number(top.0, &top.1, "version") else {
+            return Lock::default();
+        };
         if i64::try_from(version).is_ok_and(|version| version > VERSION) {
             let span = top.0.get("version").map_or(0..0, Spanned::span);
             let place = Place::new(Arc::clone(&self.file), span);
             let fault = Fault::invalid(format!("lock has version {version}, this aosm-build knows {VERSION}"));
-            self.faults.push(fault.at(place).hint("use the newer aosm-build that wrote it"));
+            self.faults
+                .push(fault.at(place).hint("use the newer aosm-build that wrote it"));
             return Lock::default();
         }
         let image_sources = self.texts(top.0, &top.1, "image-sources");
@@ -85,7 +91,12 @@ impl Reader {
             let url = self.text(entry, &span, "url");
             let digest = self.digest(entry, &span);
             if let (Some(name), Some(version), Some(url), Some(digest)) = (name, version, url, digest) {
-                lock.charts.push(LockedChart { name, version, url, digest });
+                lock.charts.push(LockedChart {
+                    name,
+                    version,
+                    url,
+                    digest,
+                });
             }
         }
         for (entry, span) in self.tables(top.0, "store") {
@@ -133,7 +144,10 @@ impl Reader {
         let text = self.text(entry, span, "name")?;
         match text.rsplit_once(':') {
             Some((repository, tag)) if !repository.is_empty() && !tag.is_empty() && !tag.contains('/') => {
-                Some(ArtifactName { repository: repository.to_owned(), tag: tag.to_owned() })
+                Some(ArtifactName {
+                    repository: repository.to_owned(),
+                    tag: tag.to_owned(),
+                })
             }
             _ => {
                 let span = entry.get("name").map_or(span.clone(), Spanned::span);
@@ -150,7 +164,9 @@ impl Reader {
     }
 
     fn parse_digest(&mut self, text: &str, span: Span) -> Option<Digest> {
-        text.parse().map_err(|e: crate::digest::BadDigest| self.fault(span, e.to_string())).ok()
+        text.parse()
+            .map_err(|e: crate::digest::BadDigest| self.fault(span, e.to_string()))
+            .ok()
     }
 
     fn referrers(&mut self, entry: &DeTable<'_>, span: &Span) -> Vec<Digest> {
@@ -159,8 +175,10 @@ impl Reader {
         }
         let texts = self.texts(entry, span, "referrers");
         let span = entry.get("referrers").map_or(span.clone(), Spanned::span);
-        let mut digests: Vec<Digest> =
-            texts.iter().filter_map(|text| self.parse_digest(text, span.clone())).collect();
+        let mut digests: Vec<Digest> = texts
+            .iter()
+            .filter_map(|text| self.parse_digest(text, span.clone()))
+            .collect();
         digests.sort();
         digests
     }
@@ -175,7 +193,10 @@ impl Reader {
 
     fn wrong(&mut self, value: &Value<'_>, key: &str, wanted: &str) {
         let found = value.get_ref().type_str();
-        self.fault(value.span(), format!("{key} in the lock is {found}, {wanted} is needed"));
+        self.fault(
+            value.span(),
+            format!("{key} in the lock is {found}, {wanted} is needed"),
+        );
     }
 
     fn text(&mut self, table: &DeTable<'_>, span: &Span, key: &str) -> Option<String> {
@@ -195,7 +216,10 @@ impl Reader {
 
     fn number(&mut self, table: &DeTable<'_>, span: &Span, key: &str) -> Option<u64> {
         let value = self.value(table, span, key)?;
-        let number = value.get_ref().as_integer().and_then(|n| u64::from_str_radix(n.as_str(), n.radix()).ok());
+        let number = value
+            .get_ref()
+            .as_integer()
+            .and_then(|n| u64::from_str_radix(n.as_str(), n.radix()).ok());
         if number.is_none() {
             self.wrong(value, key, "a number from 0 up");
         }
@@ -203,13 +227,15 @@ impl Reader {
     }
 
     fn texts(&mut self, table: &DeTable<'_>, span: &Span, key: &str) -> Vec<String> {
-        let Some(value) = self.value(table, span, key) else { return Vec::new() };
+        let Some(value) = self.value(table, span, key) else {
+            return Vec::new();
+        };
         let Some(items) = value.get_ref().as_array() else {
             self.wrong(value, key, "a list of strings");
             return Vec::new();
         };
         let mut texts = Vec::with_capacity(items.len());
-        for item in items.iter() {
+        for item in items {
             match item.get_ref().as_str() {
                 Some(text) => texts.push(text.to_owned()),
                 None => self.wrong(item, key, "a list of strings"),
@@ -225,7 +251,7 @@ impl Reader {
             return Vec::new();
         };
         let mut tables = Vec::with_capacity(items.len());
-        for item in items.iter() {
+        for item in items {
             match item.get_ref().as_table() {
                 Some(entry) => tables.push((entry, item.span())),
                 None => self.wrong(item, key, "a list of tables"),

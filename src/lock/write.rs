@@ -31,7 +31,11 @@ impl Lock {
             let _ = writeln!(out, "size = {}", image.size);
             list(&mut out, "platforms", image.platforms.iter().map(String::as_str));
             if !image.referrers.is_empty() {
-                list(&mut out, "referrers", image.referrers.iter().map(crate::digest::Digest::as_str));
+                list(
+                    &mut out,
+                    "referrers",
+                    image.referrers.iter().map(crate::digest::Digest::as_str),
+                );
             }
         }
         let mut charts: Vec<_> = self.charts.iter().collect();

@@ -15,9 +15,10 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 
 use super::layout::{
-    ArchiveFile, ArchiveIndex, ArchiveSource, Catalog, CatalogEntry, Extent, INDEX_LIMIT, LayoutIndex,
-    MANIFEST_LIMIT, Member, MemberKind, ScanError, check_marker,
+    ArchiveFile, ArchiveIndex, ArchiveSource, Catalog, CatalogEntry, Extent, INDEX_LIMIT, LayoutIndex, Member,
+    MemberKind, ScanError, check_marker,
 };
+use super::manifest::MANIFEST_LIMIT;
 use super::oci_archive::{blob_digest, read_small};
 use super::{ErrorKind, OciError};
 use crate::digest::{Digest, FileDigests};
@@ -29,11 +30,7 @@ const PURPOSE: &str = "docker-archive/1";
 const LINK_DEPTH: usize = 16;
 
 /// What `docker save` wrote as a source. `host` is the name the project gives it.
-pub fn open(
-    host: impl Into<String>,
-    path: impl Into<Utf8PathBuf>,
-    digests: Arc<dyn FileDigests>,
-) -> ArchiveSource {
+pub fn open(host: impl Into<String>, path: impl Into<Utf8PathBuf>, digests: Arc<dyn FileDigests>) -> ArchiveSource {
     ArchiveSource::new(host, path, digests, PURPOSE, build)
 }
 
@@ -103,22 +100,32 @@ fn look_at(path: &str, member: &Member, body: &mut dyn Read) -> Result<Blob, Sca
         [0x28, 0xb5, 0x2f, 0xfd] => "+zstd",
         _ => "",
     };
-    let digest = match blob_digest(path) {
-        Some(digest) => digest,
-        None => {
-            let (digest, size) = Digest::of_reader(io::Cursor::new(magic).chain(body))?;
-            if size != member.size {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-            }
-            digest
+    let digest = if let Some(digest) = blob_digest(path) {
+        digest
+    } else {
+        let (digest, size) = Digest::of_reader(io::Cursor::new(magic).chain(body))?;
+        if size != member.size {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
+        digest
     };
-    Ok(Blob { digest, extent: Extent { offset: member.offset, size: member.size }, compression })
+    Ok(Blob {
+        digest,
+        extent: Extent {
+            offset: member.offset,
+            size: member.size,
+        },
+        compression,
+    })
 }
 
 /// Where a symbolic link at `path` leads, inside the archive.
 fn beside(path: &str, target: &str) -> Option<String> {
-    let mut segments: Vec<&str> = if target.starts_with('/') { Vec::new() } else { path.split('/').collect() };
+    let mut segments: Vec<&str> = if target.starts_with('/') {
+        Vec::new()
+    } else {
+        path.split('/').collect()
+    };
     segments.pop();
     for segment in target.split('/') {
         match segment {
@@ -164,9 +171,16 @@ fn build(file: &ArchiveFile) -> Result<ArchiveIndex, OciError> {
             .into_iter()
             .filter(|name| !index.catalog.entries.iter().any(|held| held.names.contains(name)))
             .collect();
-        let known = index.catalog.entries.iter().any(|held| held.root.digest == entry.root.digest);
+        let known = index
+            .catalog
+            .entries
+            .iter()
+            .any(|held| held.root.digest == entry.root.digest);
         if !missing.is_empty() || !known {
-            index.catalog.entries.push(CatalogEntry { names: missing, root: entry.root });
+            index.catalog.entries.push(CatalogEntry {
+                names: missing,
+                root: entry.root,
+            });
         }
     }
     Ok(index)

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 
 use super::layout::{
-    ArchiveFile, ArchiveIndex, ArchiveSource, Catalog, Extent, INDEX_LIMIT, LayoutIndex, MANIFEST_LIMIT, MemberKind,
-    ScanError, check_marker,
+    ArchiveFile, ArchiveIndex, ArchiveSource, Catalog, Extent, INDEX_LIMIT, LayoutIndex, MemberKind, ScanError,
+    check_marker,
 };
+use super::manifest::MANIFEST_LIMIT;
 use super::{ErrorKind, OciError};
 use crate::digest::{Digest, FileDigests};
 
@@ -18,11 +19,7 @@ use crate::digest::{Digest, FileDigests};
 const PURPOSE: &str = "oci-archive/1";
 
 /// A tar of an image layout as a source. `host` is the name the project gives it.
-pub fn open(
-    host: impl Into<String>,
-    path: impl Into<Utf8PathBuf>,
-    digests: Arc<dyn FileDigests>,
-) -> ArchiveSource {
+pub fn open(host: impl Into<String>, path: impl Into<Utf8PathBuf>, digests: Arc<dyn FileDigests>) -> ArchiveSource {
     ArchiveSource::new(host, path, digests, PURPOSE, build)
 }
 
@@ -39,7 +36,13 @@ fn build(file: &ArchiveFile) -> Result<ArchiveIndex, OciError> {
             "manifest.json" => docker = true,
             path => {
                 if let Some(digest) = blob_digest(path) {
-                    index.blobs.insert(digest, Extent { offset: member.offset, size: member.size });
+                    index.blobs.insert(
+                        digest,
+                        Extent {
+                            offset: member.offset,
+                            size: member.size,
+                        },
+                    );
                 }
             }
         }

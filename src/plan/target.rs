@@ -8,6 +8,7 @@ use super::wanted::{Wanted, WantedChart, WantedImage};
 use crate::digest::Digest;
 use crate::fault::{Fault, Faults};
 use crate::graph::{StepId, StepKind};
+use crate::locate::{Located, conflicts};
 use crate::oci::Descriptor;
 use crate::project::Project;
 use crate::store::ArtifactName;
@@ -52,7 +53,10 @@ impl Target {
 /// All effect steps, sorted by id. One name wanted with two contents is an error, before anything moves.
 pub fn targets(project: &Project, wanted: &Wanted, locations: &Locations) -> Result<Vec<Target>, Faults> {
     let mut by_id: BTreeMap<(usize, ArtifactName), (Target, String)> = BTreeMap::new();
-    let mut faults = Faults::new();
+    let mut faults = image_conflicts(project, wanted, locations);
+    if faults.has_errors() {
+        return Err(faults);
+    }
     let store_name = |index: usize| project.stores.get(index).map_or_else(String::new, |s| s.name.value.clone());
     let mut add = |target: Target, what: String| {
         let key = (target.store, target.name.clone());
@@ -82,6 +86,26 @@ pub fn targets(project: &Project, wanted: &Wanted, locations: &Locations) -> Res
     targets.sort_by(|a, b| a.id.cmp(&b.id));
     let (targets, _) = faults.into_result(targets)?;
     Ok(targets)
+}
+
+/// Images that would land on one name of one store with different digests.
+fn image_conflicts(project: &Project, wanted: &Wanted, locations: &Locations) -> Faults {
+    let mut faults = Faults::new();
+    for store in 0..project.stores.len() {
+        let located: Vec<Located> = wanted
+            .images
+            .iter()
+            .enumerate()
+            .filter(|(_, image)| image.stores.contains(&store))
+            .filter_map(|(index, _)| locations.get(index)?.ok().cloned())
+            .collect();
+        for fault in conflicts(&located) {
+            if !faults.iter().any(|known| *known == fault) {
+                faults.push(fault);
+            }
+        }
+    }
+    faults
 }
 
 fn copy(image: &WantedImage, index: usize, store: usize, store_name: String, locations: &Locations) -> Target {

@@ -55,24 +55,47 @@ impl ImageReference {
             if let Some(repository) = repository_at(source, &reading)
                 && candidates.iter().all(|known| known.repository != repository)
             {
-                candidates.push(Candidate { repository, store_name: reading.path.to_owned(), form: reading.form });
+                candidates.push(Candidate {
+                    repository,
+                    store_name: reading.path.to_owned(),
+                    form: reading.form,
+                });
             }
         }
         candidates
     }
 
     fn readings(&self, decide: &FirstSegment) -> Vec<Reading<'_>> {
-        let whole = Reading { path: self.path(), form: Form::Whole, guessed: false };
+        let whole = Reading {
+            path: self.path(),
+            form: Form::Whole,
+            guessed: false,
+        };
         let Some((first, rest)) = self.first_segment() else {
-            let form = if self.registry().is_some() || self.has_empty_registry() { Form::Cut } else { Form::Whole };
+            let form = if self.registry().is_some() || self.has_empty_registry() {
+                Form::Cut
+            } else {
+                Form::Whole
+            };
             return vec![Reading { form, ..whole }];
         };
         if decide.placeholders.iter().any(|p| p == first) {
-            vec![Reading { path: rest, form: Form::Cut, guessed: false }]
+            vec![Reading {
+                path: rest,
+                form: Form::Cut,
+                guessed: false,
+            }]
         } else if decide.namespaces.iter().any(|n| n == first) {
             vec![whole]
         } else {
-            vec![Reading { path: rest, form: Form::Cut, guessed: true }, whole]
+            vec![
+                Reading {
+                    path: rest,
+                    form: Form::Cut,
+                    guessed: true,
+                },
+                whole,
+            ]
         }
     }
 }
@@ -81,7 +104,11 @@ impl ImageReference {
 fn repository_at(source: &ImageSource, reading: &Reading<'_>) -> Option<String> {
     let namespace = source.namespace.as_str();
     let path = reading.path;
-    let joined = if namespace.is_empty() { path.to_owned() } else { format!("{namespace}/{path}") };
+    let joined = if namespace.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{namespace}/{path}")
+    };
     if !is_docker_hub(&source.host) {
         return Some(joined);
     }

@@ -13,7 +13,10 @@ const TAG_MAX: usize = 128;
 /// True when a first segment can only be a registry: it has a dot, a port or an upper-case letter, or is
 /// `localhost`, or an IPv6 address in brackets.
 pub(super) fn looks_like_registry(segment: &str) -> bool {
-    segment == "localhost" || segment.bytes().any(|b| matches!(b, b'.' | b':' | b'[') || b.is_ascii_uppercase())
+    segment == "localhost"
+        || segment
+            .bytes()
+            .any(|b| matches!(b, b'.' | b':' | b'[') || b.is_ascii_uppercase())
 }
 
 /// Checks `host[:port]`: names of letters, digits and inner hyphens joined by dots, or an IPv6 address in brackets.
@@ -33,7 +36,11 @@ pub(super) fn check_host(text: &str) -> Result<(), ReferenceError> {
             None => (is_host_name(text), None),
         }
     };
-    if good && port.is_none_or(is_port) { Ok(()) } else { Err(bad()) }
+    if good && port.is_none_or(is_port) {
+        Ok(())
+    } else {
+        Err(bad())
+    }
 }
 
 fn is_host_name(name: &str) -> bool {
@@ -84,7 +91,11 @@ fn check_segment(segment: &str) -> Result<(), ReferenceError> {
             return Err(ReferenceError::BadSegment(excerpt(segment)));
         }
     }
-    if separator.is_empty() { Ok(()) } else { Err(ReferenceError::BadSegment(excerpt(segment))) }
+    if separator.is_empty() {
+        Ok(())
+    } else {
+        Err(ReferenceError::BadSegment(excerpt(segment)))
+    }
 }
 
 /// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
@@ -95,9 +106,15 @@ pub(super) fn check_tag(tag: &str) -> Result<(), ReferenceError> {
     if tag.len() > TAG_MAX {
         return Err(ReferenceError::TagTooLong(tag.chars().count()));
     }
-    let good = tag.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+    let good = tag
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
         && !tag.starts_with(['.', '-']);
-    if good { Ok(()) } else { Err(ReferenceError::BadTag(excerpt(tag))) }
+    if good {
+        Ok(())
+    } else {
+        Err(ReferenceError::BadTag(excerpt(tag)))
+    }
 }
 
 /// A text short enough for a message.
@@ -118,12 +135,39 @@ mod tests {
 
     #[test]
     fn hosts_follow_the_distribution_grammar_with_ports_and_ipv6() {
-        for good in ["reg.io", "REG.io", "localhost", "localhost:5000", "a-b.c", "10.0.0.1:80", "[::1]", "[fe80::1]:443"] {
+        for good in [
+            "reg.io",
+            "REG.io",
+            "localhost",
+            "localhost:5000",
+            "a-b.c",
+            "10.0.0.1:80",
+            "[::1]",
+            "[fe80::1]:443",
+        ] {
             assert_eq!(check_host(good), Ok(()), "{good}");
         }
-        for bad in ["", "-a.b", "a-.b", "a..b", ".a", "a.", "a_b.c", "reg.io:", "reg.io:0", "reg.io:65536", "reg.io:+5",
-            "reg.io:5a", "[::1", "[::1]x", "[::1]:", "[zz]", "[]", "a:1:2", "münchen.de"]
-        {
+        for bad in [
+            "",
+            "-a.b",
+            "a-.b",
+            "a..b",
+            ".a",
+            "a.",
+            "a_b.c",
+            "reg.io:",
+            "reg.io:0",
+            "reg.io:65536",
+            "reg.io:+5",
+            "reg.io:5a",
+            "[::1",
+            "[::1]x",
+            "[::1]:",
+            "[zz]",
+            "[]",
+            "a:1:2",
+            "münchen.de",
+        ] {
             assert!(check_host(bad).is_err(), "{bad}");
         }
     }
@@ -133,8 +177,14 @@ mod tests {
         for good in ["a", "0", "a.b", "a_b", "a__b", "a-b", "a---b", "a/b/c", "a.b_c-d"] {
             assert_eq!(check_path(good), Ok(()), "{good}");
         }
-        for bad in ["-a", "a-", ".a", "a.", "_a", "a_", "a..b", "a___b", "a._b", "a-_b", "ä", "a b", "a+b", "a%b"] {
-            assert_eq!(check_path(bad), Err(ReferenceError::BadSegment(bad.to_owned())), "{bad}");
+        for bad in [
+            "-a", "a-", ".a", "a.", "_a", "a_", "a..b", "a___b", "a._b", "a-_b", "ä", "a b", "a+b", "a%b",
+        ] {
+            assert_eq!(
+                check_path(bad),
+                Err(ReferenceError::BadSegment(bad.to_owned())),
+                "{bad}"
+            );
         }
         assert_eq!(check_path("a//b"), Err(ReferenceError::EmptySegment));
         assert_eq!(check_path("a/"), Err(ReferenceError::EmptySegment));

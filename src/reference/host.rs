@@ -56,10 +56,27 @@ mod tests {
 
     #[test]
     fn loopback_is_known_in_every_spelling() {
-        for host in ["localhost", "LOCALHOST:5000", "127.0.0.1", "127.9.9.9:80", "[::1]", "[::1]:5000", "::1", "[::ffff:127.0.0.1]:1"] {
+        for host in [
+            "localhost",
+            "LOCALHOST:5000",
+            "127.0.0.1",
+            "127.9.9.9:80",
+            "[::1]",
+            "[::1]:5000",
+            "::1",
+            "[::ffff:127.0.0.1]:1",
+        ] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["", "128.0.0.1", "localhost.evil.example", "127.0.0.1.nip.io", "[::2]:1", "10.0.0.1:5000", "127.0.0.01"] {
+        for host in [
+            "",
+            "128.0.0.1",
+            "localhost.evil.example",
+            "127.0.0.1.nip.io",
+            "[::2]:1",
+            "10.0.0.1:5000",
+            "127.0.0.01",
+        ] {
             assert!(!is_loopback(host), "{host}");
         }
     }

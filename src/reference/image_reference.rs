@@ -35,7 +35,9 @@ impl ImageReference {
         let (named, digest) = match text.split_once('@') {
             Some((_, "")) => return Err(ReferenceError::EmptyDigest),
             Some((named, digest)) => {
-                let digest = digest.parse::<Digest>().map_err(|_| ReferenceError::BadDigest(excerpt(digest)))?;
+                let digest = digest
+                    .parse::<Digest>()
+                    .map_err(|_| ReferenceError::BadDigest(excerpt(digest)))?;
                 (named, Some(digest))
             }
             None => (text, None),
@@ -57,11 +59,22 @@ impl ImageReference {
             None => (rest, None),
         };
         if path.is_empty() {
-            let empty = if registry.is_some() || empty_registry { ReferenceError::EmptySegment } else { ReferenceError::Empty };
+            let empty = if registry.is_some() || empty_registry {
+                ReferenceError::EmptySegment
+            } else {
+                ReferenceError::Empty
+            };
             return Err(empty);
         }
         check_path(path)?;
-        Ok(Self { text: text.to_owned(), registry, empty_registry, path: path.to_owned(), tag, digest })
+        Ok(Self {
+            text: text.to_owned(),
+            registry,
+            empty_registry,
+            path: path.to_owned(),
+            tag,
+            digest,
+        })
     }
 
     /// The text, byte for byte as it was given.
@@ -113,12 +126,17 @@ impl ImageReference {
 
     /// The first segment and the rest, where the first segment is ambiguous.
     pub(super) fn first_segment(&self) -> Option<(&str, &str)> {
-        if self.registry.is_some() || self.empty_registry { None } else { self.path.split_once('/') }
+        if self.registry.is_some() || self.empty_registry {
+            None
+        } else {
+            self.path.split_once('/')
+        }
     }
 
     /// True when a source is on the registry that this reference itself names.
     pub fn is_own_host(&self, source: &ImageSource) -> bool {
-        self.registry().is_some_and(|registry| normalise_host(registry) == normalise_host(&source.host))
+        self.registry()
+            .is_some_and(|registry| normalise_host(registry) == normalise_host(&source.host))
     }
 
     /// The first source on the registry that this reference itself names. A hit elsewhere then deserves a warning.

@@ -12,18 +12,48 @@ fn references_are_taken_apart_and_their_text_is_kept() {
     let rows: &[Row] = &[
         ("nginx", None, "nginx", None, false),
         ("nginx:1.25", None, "nginx", Some("1.25"), false),
-        ("docker.io/library/nginx:1.25", Some("docker.io"), "library/nginx", Some("1.25"), false),
+        (
+            "docker.io/library/nginx:1.25",
+            Some("docker.io"),
+            "library/nginx",
+            Some("1.25"),
+            false,
+        ),
         ("library/nginx:1.25", None, "library/nginx", Some("1.25"), true),
         ("localhost/app:1", Some("localhost"), "app", Some("1"), false),
         ("localhost:5000/app", Some("localhost:5000"), "app", None, false),
-        ("reg.io:443/ns/app:2.0", Some("reg.io:443"), "ns/app", Some("2.0"), false),
+        (
+            "reg.io:443/ns/app:2.0",
+            Some("reg.io:443"),
+            "ns/app",
+            Some("2.0"),
+            false,
+        ),
         ("REG/app:1", Some("REG"), "app", Some("1"), false),
-        ("MyReg.azurecr.io/a/b/c:1", Some("MyReg.azurecr.io"), "a/b/c", Some("1"), false),
+        (
+            "MyReg.azurecr.io/a/b/c:1",
+            Some("MyReg.azurecr.io"),
+            "a/b/c",
+            Some("1"),
+            false,
+        ),
         ("[::1]:5000/app:1", Some("[::1]:5000"), "app", Some("1"), false),
         ("[2001:db8::1]/app", Some("[2001:db8::1]"), "app", None, false),
         ("10.0.0.1/app:1", Some("10.0.0.1"), "app", Some("1"), false),
-        ("repository/release/contoso-a:1.0.0", None, "repository/release/contoso-a", Some("1.0.0"), true),
-        ("/release/contoso-a:1.0.0", None, "release/contoso-a", Some("1.0.0"), false),
+        (
+            "repository/release/contoso-a:1.0.0",
+            None,
+            "repository/release/contoso-a",
+            Some("1.0.0"),
+            true,
+        ),
+        (
+            "/release/contoso-a:1.0.0",
+            None,
+            "release/contoso-a",
+            Some("1.0.0"),
+            false,
+        ),
         ("foo.bar:1", None, "foo.bar", Some("1"), false),
         ("my_org/app:1", None, "my_org/app", Some("1"), true),
     ];
@@ -78,7 +108,10 @@ fn each_fault_is_named_for_what_it_is() {
         ("reg.io/app:\u{a0}1", E::Whitespace),
         ("reg.io/app:$(TAG)", E::Unrendered("$(TAG)".into())),
         ("reg.io/app:${TAG}", E::Unrendered("${TAG}".into())),
-        ("reg.io/app:{{ .Values.tag }}", E::Unrendered("{{ .Values.tag }}".into())),
+        (
+            "reg.io/app:{{ .Values.tag }}",
+            E::Unrendered("{{ .Values.tag }}".into()),
+        ),
         ("{{ .Values.hub", E::Unrendered("{{ .Values.hub}}".into())),
         ("reg.io/App:1", E::UpperCase("App".into())),
         ("MyReg/App:1", E::UpperCase("App".into())),
@@ -94,7 +127,10 @@ fn each_fault_is_named_for_what_it_is() {
         (&long_path, E::PathTooLong(256)),
         (&huge, E::TooLong(5000)),
         ("app@sha256:abc", E::BadDigest("sha256:abc".into())),
-        ("app@md5:d41d8cd98f00b204e9800998ecf8427e", E::BadDigest("md5:d41d8cd98f00b204e9800998ecf8427e".into())),
+        (
+            "app@md5:d41d8cd98f00b204e9800998ecf8427e",
+            E::BadDigest("md5:d41d8cd98f00b204e9800998ecf8427e".into()),
+        ),
         ("a_b.c/app:1", E::BadHost("a_b.c".into())),
         ("reg.io:99999/app:1", E::BadHost("reg.io:99999".into())),
         ("reg.io:/app:1", E::BadHost("reg.io:".into())),
@@ -111,9 +147,25 @@ fn each_fault_is_named_for_what_it_is() {
 
 #[test]
 fn every_fault_has_words_and_a_hint() {
-    for text in ["", " ", "https://a", "$(A)", "A:1", "a//b", "-a", "a.b:0/c", "a:", "a:.", "a@", "a@b"] {
+    for text in [
+        "",
+        " ",
+        "https://a",
+        "$(A)",
+        "A:1",
+        "a//b",
+        "-a",
+        "a.b:0/c",
+        "a:",
+        "a:.",
+        "a@",
+        "a@b",
+    ] {
         let error = ImageReference::parse(text).unwrap_err();
-        assert!(!error.to_string().is_empty() && !error.to_string().ends_with('.'), "{text}");
+        assert!(
+            !error.to_string().is_empty() && !error.to_string().ends_with('.'),
+            "{text}"
+        );
         assert!(!error.hint().is_empty() && !error.hint().ends_with('.'), "{text}");
     }
 }
@@ -121,10 +173,15 @@ fn every_fault_has_words_and_a_hint() {
 #[test]
 fn no_text_makes_the_parser_panic() {
     // Every string of up to four characters over the grammar's own punctuation, and some beyond it.
-    let alphabet = ['a', 'B', '0', '.', ':', '/', '@', '[', ']', '-', '_', '$', '{', '(', 'é', '\u{0}'];
+    let alphabet = [
+        'a', 'B', '0', '.', ':', '/', '@', '[', ']', '-', '_', '$', '{', '(', 'é', '\u{0}',
+    ];
     let mut texts = vec![String::new()];
     for _ in 0..4 {
-        texts = texts.iter().flat_map(|t| alphabet.iter().map(move |c| format!("{t}{c}"))).collect();
+        texts = texts
+            .iter()
+            .flat_map(|t| alphabet.iter().map(move |c| format!("{t}{c}")))
+            .collect();
         for text in &texts {
             if let Ok(reference) = ImageReference::parse(text) {
                 assert_eq!(reference.as_str(), text);
@@ -147,18 +204,38 @@ fn the_store_tag_is_the_tag_then_the_version_then_the_digest() {
         ("reg.io/app", None, "latest"),
     ];
     for (text, version, tag) in rows {
-        assert_eq!(ImageReference::parse(text).unwrap().store_tag(version).as_deref(), Ok(tag), "{text} {version:?}");
+        assert_eq!(
+            ImageReference::parse(text).unwrap().store_tag(version).as_deref(),
+            Ok(tag),
+            "{text} {version:?}"
+        );
     }
     let reference = ImageReference::parse(&digest).unwrap();
-    assert!(reference.store_tag(Some("sha256-0123")).is_err(), "the referrers tag schema owns such tags");
+    assert!(
+        reference.store_tag(Some("sha256-0123")).is_err(),
+        "the referrers tag schema owns such tags"
+    );
     assert!(reference.store_tag(Some("no tag")).is_err());
 }
 
 #[test]
 fn the_own_source_is_the_first_on_the_registry_that_the_reference_names() {
-    let source = |host: &str, namespace: &str| ImageSource { host: host.into(), namespace: namespace.into() };
-    let sources = [source("a.io", ""), source("docker.io", "acme"), source("docker.io", ""), source("b.io:5000", "")];
-    let own = |text: &str| ImageReference::parse(text).unwrap().own_source(&sources).map(ToString::to_string);
+    let source = |host: &str, namespace: &str| ImageSource {
+        host: host.into(),
+        namespace: namespace.into(),
+    };
+    let sources = [
+        source("a.io", ""),
+        source("docker.io", "acme"),
+        source("docker.io", ""),
+        source("b.io:5000", ""),
+    ];
+    let own = |text: &str| {
+        ImageReference::parse(text)
+            .unwrap()
+            .own_source(&sources)
+            .map(ToString::to_string)
+    };
     assert_eq!(own("A.io/x:1").as_deref(), Some("a.io"));
     assert_eq!(own("index.docker.io/x:1").as_deref(), Some("docker.io/acme"));
     assert_eq!(own("b.io:5000/x:1").as_deref(), Some("b.io:5000"));

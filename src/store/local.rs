@@ -61,7 +61,11 @@ impl LocalStore {
             blobs: Blobs::new(path.clone(), digests),
             tags: Tags::default(),
         };
-        Self { name: name.into(), identity: StoreIdentity(format!("layout:{path}")), inner: Arc::new(inner) }
+        Self {
+            name: name.into(),
+            identity: StoreIdentity(format!("layout:{path}")),
+            inner: Arc::new(inner),
+        }
     }
 
     /// The folder.
@@ -76,7 +80,12 @@ impl LocalStore {
         let inner = Arc::clone(&self.inner);
         match tokio::task::spawn_blocking(move || work(&inner)).await {
             Ok(result) => result,
-            Err(e) => Err(OciError::new(ErrorKind::Cancelled, "use store", self.path().as_str(), e.to_string())),
+            Err(e) => Err(OciError::new(
+                ErrorKind::Cancelled,
+                "use store",
+                self.path().as_str(),
+                e.to_string(),
+            )),
         }
     }
 }
@@ -95,10 +104,16 @@ impl ArtifactStore for LocalStore {
         true
     }
 
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     async fn observe(&self, name: &ArtifactName, thorough: bool, job: &Job) -> Result<Observed, OciError> {
         let (name, cancel) = (name.to_string(), job.cancel.clone());
         self.blocking(move |inner| {
-            let Some(root) = inner.tags.held(&inner.files, &name)? else { return Ok(Observed::Absent) };
+            let Some(root) = inner.tags.held(&inner.files, &name)? else {
+                return Ok(Observed::Absent);
+            };
             Ok(match check::why_damaged(&inner.blobs, &root, thorough, &cancel)? {
                 Some(why) => Observed::Damaged { root, why },
                 None => Observed::Present(root),
@@ -129,11 +144,23 @@ impl ArtifactStore for LocalStore {
         let target = LocalTarget::new(Arc::clone(&self.inner), name.repository.clone());
         let tag_as = TagAs { tag: &name.tag, guard };
         copy_graph(&content, &target, root, Some(tag_as), CopyOptions::default(), job).await?;
-        self.blocking(|inner| inner.tags.flush_when_many(&inner.files, &inner.blobs)).await?;
+        self.blocking(|inner| inner.tags.flush_when_many(&inner.files, &inner.blobs))
+            .await?;
         Ok(job.filled())
     }
 
+    async fn names(&self, _job: &Job) -> Result<Option<Vec<ArtifactName>>, OciError> {
+        let names = self.blocking(|inner| inner.tags.names(&inner.files)).await?;
+        let split = |name: String| {
+            let (repository, tag) = name.rsplit_once(':')?;
+            Some(ArtifactName { repository: repository.to_owned(), tag: tag.to_owned() })
+        };
+        // Entries of others may have names of another form: they are left alone and out.
+        Ok(Some(names.into_iter().filter_map(split).collect()))
+    }
+
     async fn flush(&self) -> Result<(), OciError> {
-        self.blocking(|inner| inner.tags.flush(&inner.files, &inner.blobs)).await
+        self.blocking(|inner| inner.tags.flush(&inner.files, &inner.blobs))
+            .await
     }
 }

@@ -1,5 +1,10 @@
 //! The room as a whole: rendered text in, finds and problems out.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![allow(
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "test texts are built for reading, not for speed"
+)]
 
 mod peer_table;
 mod problems;
@@ -12,7 +17,10 @@ use crate::project::{Candidates, DiscoveryRule};
 
 /// `reference tier object pointer` of each find.
 fn lines(found: &[Found]) -> Vec<String> {
-    found.iter().map(|f| format!("{} {:?} {} {}", f.reference, f.tier, f.object, f.pointer)).collect()
+    found
+        .iter()
+        .map(|f| format!("{} {:?} {} {}", f.reference, f.tier, f.object, f.pointer))
+        .collect()
 }
 
 fn references(found: &[Found]) -> Vec<&str> {
@@ -46,5 +54,7 @@ fn deployment(container: &str) -> String {
 /// A custom resource with this spec.
 fn custom(spec: &str) -> String {
     let lines: String = spec.lines().map(|line| format!("  {line}\n")).collect();
-    format!("---\n# Source: c/templates/cr.yaml\napiVersion: acme.io/v1\nkind: Engine\nmetadata: {{name: e}}\nspec:\n{lines}")
+    format!(
+        "---\n# Source: c/templates/cr.yaml\napiVersion: acme.io/v1\nkind: Engine\nmetadata: {{name: e}}\nspec:\n{lines}"
+    )
 }

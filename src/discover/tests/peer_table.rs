@@ -8,9 +8,15 @@ use crate::reference::{FirstSegment, ImageReference};
 /// What must come of an image: names in the store in the order asked for, and the tag.
 fn landed(reference: &str, source: &str) -> String {
     let reference = ImageReference::parse(reference).unwrap();
-    let source = ImageSource { host: source.to_owned(), namespace: String::new() };
-    let names: Vec<_> =
-        reference.candidates(&source, &FirstSegment::default()).into_iter().map(|c| c.store_name).collect();
+    let source = ImageSource {
+        host: source.to_owned(),
+        namespace: String::new(),
+    };
+    let names: Vec<_> = reference
+        .candidates(&source, &FirstSegment::default())
+        .into_iter()
+        .map(|c| c.store_name)
+        .collect();
     format!("{} : {}", names.join(" | "), reference.store_tag(None).unwrap())
 }
 
@@ -31,7 +37,11 @@ fn every_image_line_of_a_container_comes_out_right() {
         ("image: localhost:5000/app", "acr.io", "app : latest"),
         ("image: localhost:5000/app:1.0", "acr.io", "app : 1.0"),
         ("image: reg.io:443/ns/app:2.0", "acr.io", "ns/app : 2.0"),
-        ("image: \"reg/pez-nfagent:879624\"", "acr.io", "pez-nfagent | reg/pez-nfagent : 879624"),
+        (
+            "image: \"reg/pez-nfagent:879624\"",
+            "acr.io",
+            "pez-nfagent | reg/pez-nfagent : 879624",
+        ),
         ("image: 'reg/a/b:1.0.0'", "acr.io", "a/b | reg/a/b : 1.0.0"),
         (&digest, "acr.io", "app : digest-0123456789ab"),
         (&both, "acr.io", "app : 1.0"),
@@ -75,7 +85,8 @@ fn what_is_no_image_is_an_error_and_never_half_an_image() {
 #[test]
 fn comments_descriptions_and_schemas_are_no_images() {
     let crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: x}\nspec:\n  schema:\n    properties:\n      image: {type: string, description: 'image: reg.io/a:1', default: reg.io/a:1}\n      containers:\n      - image: reg.io/b:1\n";
-    let comment = "# image: reg.io/old:0.1\nkind: Service\napiVersion: v1\nmetadata: {name: s}\n# image: reg.io/old:0.2\n";
+    let comment =
+        "# image: reg.io/old:0.1\nkind: Service\napiVersion: v1\nmetadata: {name: s}\n# image: reg.io/old:0.2\n";
     for text in [crd, comment] {
         assert_eq!(run(text), Discovered::default(), "{text}");
     }
@@ -89,7 +100,9 @@ fn what_lines_do_not_show_is_found() {
     assert_eq!(references(&base.candidates), ["reg.io/base:1", "reg.io/sidecar:1"]);
     let split = run(&custom("engine:\n  image:\n    repository: reg/a\n    tag: 1\n"));
     assert_eq!(references(&split.candidates), ["reg/a:1"]);
-    let args = run(&deployment("image: reg.io/app:1\nargs: [\"--img=reg/s:1\"]\nenv:\n- name: SIDECAR_IMAGE\n  value: reg/t:1"));
+    let args = run(&deployment(
+        "image: reg.io/app:1\nargs: [\"--img=reg/s:1\"]\nenv:\n- name: SIDECAR_IMAGE\n  value: reg/t:1",
+    ));
     assert_eq!(references(&args.candidates), ["reg/s:1", "reg/t:1"]);
 }
 

@@ -12,12 +12,21 @@ fn only_error(found: &Discovered) -> &Problem {
 fn a_broken_document_has_its_line_and_template_and_hides_no_other() {
     for newline in ["\n", "\r\n"] {
         let broken = "---\n# Source: c/templates/bad.yaml\napiVersion: v1\nkind: Service\nspec: a: b\n";
-        let rendered = [&deployment("image: r.io/a:1"), broken, &custom("image: r.io/b:1")].concat().replace('\n', newline);
+        let rendered = [&deployment("image: r.io/a:1"), broken, &custom("image: r.io/b:1")]
+            .concat()
+            .replace('\n', newline);
         let found = run(&rendered);
         assert_eq!(references(&found.images), ["r.io/a:1", "r.io/b:1"]);
         let problem = only_error(&found);
-        assert_eq!((problem.template.as_str(), problem.line, problem.excerpt.as_str()), ("c/templates/bad.yaml", 17, "spec: a: b"));
-        assert!(problem.message.starts_with("broken YAML from c/templates/bad.yaml: "), "{}", problem.message);
+        assert_eq!(
+            (problem.template.as_str(), problem.line, problem.excerpt.as_str()),
+            ("c/templates/bad.yaml", 17, "spec: a: b")
+        );
+        assert!(
+            problem.message.starts_with("broken YAML from c/templates/bad.yaml: "),
+            "{}",
+            problem.message
+        );
         assert!(problem.hint.is_some());
     }
 }
@@ -36,8 +45,16 @@ fn an_image_field_without_an_image_is_an_error() {
         ("command: [x]", "is missing"),
     ] {
         let found = run(&deployment(line));
-        assert!(only_error(&found).message.contains(words), "{line}: {:?}", found.problems);
-        assert_eq!(run_with(&deployment(line), |d| d.ignore = vec![String::new()]).problems, [], "{line}");
+        assert!(
+            only_error(&found).message.contains(words),
+            "{line}: {:?}",
+            found.problems
+        );
+        assert_eq!(
+            run_with(&deployment(line), |d| d.ignore = vec![String::new()]).problems,
+            [],
+            "{line}"
+        );
     }
 }
 
@@ -61,8 +78,15 @@ fn placeholders_are_errors_until_they_are_ignored() {
     let problem = only_error(&found);
     assert!(problem.message.contains("`auto` is a placeholder"));
     assert!(problem.hint.as_deref().unwrap().contains("ignore = [\"auto\"]"));
-    assert_eq!(run_with(&rendered, |d| d.ignore = vec!["auto".into()]), Discovered::default());
-    assert_eq!(references(&run(&deployment("image: auto:1")).images), ["auto:1"], "an image of that name is one");
+    assert_eq!(
+        run_with(&rendered, |d| d.ignore = vec!["auto".into()]),
+        Discovered::default()
+    );
+    assert_eq!(
+        references(&run(&deployment("image: auto:1")).images),
+        ["auto:1"],
+        "an image of that name is one"
+    );
 }
 
 #[test]
@@ -85,7 +109,11 @@ fn patterns_of_policies_are_warned_of() {
     assert!(!found.problems[0].error);
     let hint = found.problems[0].hint.as_deref().unwrap();
     assert!(hint.contains("!*:latest".replace('*', "[*]").as_str()), "{hint}");
-    assert_eq!(run_with(rendered, |d| d.ignore = vec!["![*]:latest".into()]), Discovered::default(), "the hint holds");
+    assert_eq!(
+        run_with(rendered, |d| d.ignore = vec!["![*]:latest".into()]),
+        Discovered::default(),
+        "the hint holds"
+    );
 }
 
 #[test]
@@ -93,7 +121,12 @@ fn no_tag_means_latest_and_is_said_once_an_image() {
     let found = run(&[deployment("image: r.io/a"), custom("image: r.io/a")].concat());
     assert_eq!(found.images.len(), 2);
     assert_eq!(found.problems.len(), 1);
-    assert!(!found.problems[0].error && found.problems[0].message.ends_with("`r.io/a` has no tag, so `latest` is taken"));
+    assert!(
+        !found.problems[0].error
+            && found.problems[0]
+                .message
+                .ends_with("`r.io/a` has no tag, so `latest` is taken")
+    );
     assert_eq!(run(&deployment("image: r.io/a:latest")).problems, []);
 }
 
@@ -106,7 +139,11 @@ fn an_empty_registry_is_warned_of() {
 
 #[test]
 fn rules_that_name_what_is_no_image_are_errors() {
-    let with_rule = |spec: &str| run_with(&custom(spec), |d| d.rules = vec![rule(|r| r.pointer = Some("/spec/pkg".into()))]);
+    let with_rule = |spec: &str| {
+        run_with(&custom(spec), |d| {
+            d.rules = vec![rule(|r| r.pointer = Some("/spec/pkg".into()))];
+        })
+    };
     assert!(only_error(&with_rule("pkg: No Image")).message.contains("is no image"));
     let empty = with_rule("pkg: ''");
     assert!(!empty.problems[0].error && empty.problems[0].message.contains("it is empty"));

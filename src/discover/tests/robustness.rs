@@ -39,7 +39,10 @@ fn a_render_cut_off_at_any_byte_keeps_what_is_before_the_cut() {
             assert!(references(&found.images).contains(&"r.io/a:1"), "cut at {end}");
         }
         let last = sample[..end].lines().count() as u64 + 1;
-        assert!(found.problems.iter().all(|p| p.line <= last), "cut at {end}: {found:#?}");
+        assert!(
+            found.problems.iter().all(|p| p.line <= last),
+            "cut at {end}: {found:#?}"
+        );
     }
 }
 
@@ -62,23 +65,68 @@ fn changed_bytes_do_no_harm() {
 #[test]
 fn random_text_does_no_harm() {
     let mut random = Random(0xa05e);
-    let words = ["image:", " ", "\n", "- ", "{", "}", "[", "]", "a", "&a", "*a", "|", ">", "\"", "'", ": ", "---\n", "...\n", "kind: Pod\n", "containers:\n", "%YAML 1.1\n", "<<: ", "\t", "? ", "!!str ", "\u{feff}", "r.io/a:1", "#"];
+    let words = [
+        "image:",
+        " ",
+        "\n",
+        "- ",
+        "{",
+        "}",
+        "[",
+        "]",
+        "a",
+        "&a",
+        "*a",
+        "|",
+        ">",
+        "\"",
+        "'",
+        ": ",
+        "---\n",
+        "...\n",
+        "kind: Pod\n",
+        "containers:\n",
+        "%YAML 1.1\n",
+        "<<: ",
+        "\t",
+        "? ",
+        "!!str ",
+        "\u{feff}",
+        "r.io/a:1",
+        "#",
+    ];
     for _ in 0..3_000 {
-        let text: String = (0..random.below(60)).map(|_| words[random.below(words.len())]).collect();
+        let text: String = (0..random.below(60))
+            .map(|_| words[random.below(words.len())])
+            .collect();
         run(&text);
     }
 }
 
 #[test]
 fn ten_thousand_brackets_are_one_clear_error_and_hide_nothing() {
-    for nested in ["[".repeat(10_000), format!("{}{}", "{b: ".repeat(10_000), "}".repeat(10_000))] {
-        let found = run(&format!("{}---\nkind: Pod\nspec: {nested}\n{}", deployment("image: r.io/a:1"), custom("image: r.io/b:1")));
+    for nested in [
+        "[".repeat(10_000),
+        format!("{}{}", "{b: ".repeat(10_000), "}".repeat(10_000)),
+    ] {
+        let found = run(&format!(
+            "{}---\nkind: Pod\nspec: {nested}\n{}",
+            deployment("image: r.io/a:1"),
+            custom("image: r.io/b:1")
+        ));
         assert_eq!(references(&found.images), ["r.io/a:1", "r.io/b:1"]);
         assert_eq!(found.problems.len(), 1);
-        assert!(found.problems[0].message.contains("nested more than"), "{:?}", found.problems);
+        assert!(
+            found.problems[0].message.contains("nested more than"),
+            "{:?}",
+            found.problems
+        );
         assert!(found.problems[0].excerpt.chars().count() <= 201);
     }
-    let inside = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m}}\ndata:\n  a: '{}'\n", "[".repeat(10_000));
+    let inside = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m}}\ndata:\n  a: '{}'\n",
+        "[".repeat(10_000)
+    );
     assert_eq!(run(&inside), Discovered::default(), "inside a text it is only a text");
 }
 
@@ -87,18 +135,36 @@ fn alias_bombs_are_one_clear_error_and_hide_nothing() {
     let mut bomb = String::from("---\nkind: Bomb\na0: &a0 [{image: 'r.io/x:1'}]\n");
     for n in 1..40 {
         let last = n - 1;
-        bomb.push_str(&format!("a{n}: &a{n} [*a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}]\n"));
+        bomb +=
+            &format!("a{n}: &a{n} [*a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}]\n");
     }
     bomb.push_str("---\n# Source: c/t.yaml\n");
-    let found = run(&format!("{}{bomb}{}", deployment("image: r.io/a:1"), custom("image: r.io/b:1")));
-    assert!(found.images.iter().any(|f| f.reference == "r.io/a:1") && found.images.iter().any(|f| f.reference == "r.io/b:1"));
-    assert!(found.problems.iter().any(|p| p.error && p.message.contains("aliases stand for")), "{:?}", found.problems);
+    let found = run(&format!(
+        "{}{bomb}{}",
+        deployment("image: r.io/a:1"),
+        custom("image: r.io/b:1")
+    ));
+    assert!(
+        found.images.iter().any(|f| f.reference == "r.io/a:1")
+            && found.images.iter().any(|f| f.reference == "r.io/b:1")
+    );
+    assert!(
+        found
+            .problems
+            .iter()
+            .any(|p| p.error && p.message.contains("aliases stand for")),
+        "{:?}",
+        found.problems
+    );
 }
 
 #[test]
 fn long_lines_are_no_trouble() {
     let long = "x".repeat(1024 * 1024);
-    let rendered = deployment(&format!("image: r.io/a:1\nargs: ['{long}', '--image={long}']\nenv: [{{name: IMAGE, value: \"{}\"}}]", "a,".repeat(500_000)));
+    let rendered = deployment(&format!(
+        "image: r.io/a:1\nargs: ['{long}', '--image={long}']\nenv: [{{name: IMAGE, value: \"{}\"}}]",
+        "a,".repeat(500_000)
+    ));
     assert_eq!(references(&run(&rendered).images), ["r.io/a:1"]);
     let bad = run(&deployment(&format!("image: '{long}'")));
     assert_eq!(bad.problems.len(), 1);

@@ -69,7 +69,10 @@ fn a_problem_beside_a_secret_on_one_line_shows_no_excerpt() {
         "{{\"kind\": \"List\", \"items\": [{{\"kind\": \"Secret\", \"data\": {{\"a\": \"{PLANTED}\"}}}}, {{\"kind\": \"Pod\", \"spec\": {{\"containers\": [{{\"image\": \"Bad:1\"}}]}}}}]}}\n"
     );
     let found = run(&rendered);
-    assert!(found.problems.iter().any(|p| p.error && p.message.contains("Bad:1")), "{found:#?}");
+    assert!(
+        found.problems.iter().any(|p| p.error && p.message.contains("Bad:1")),
+        "{found:#?}"
+    );
     assert!(is_clean(&found), "{found:#?}");
 }
 
@@ -87,7 +90,11 @@ fn a_secret_cut_off_at_any_byte_shows_nothing() {
     // Cut off at the front there is no kind left to go by in a well-formed rest; a broken rest still shows nothing.
     for start in 0..body.len() {
         let found = run(&body[start..]);
-        assert!(found.problems.iter().all(|p| !p.excerpt.contains("hunter2")), "{}: {found:#?}", &body[start..]);
+        assert!(
+            found.problems.iter().all(|p| !p.excerpt.contains("hunter2")),
+            "{}: {found:#?}",
+            &body[start..]
+        );
     }
 }
 

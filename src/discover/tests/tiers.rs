@@ -50,7 +50,10 @@ items:
 fn a_find_says_where_it_was() {
     let found = run(&format!("{}# end\n", deployment("image: r.io/a:1")));
     let place = &found.images[0];
-    assert_eq!((place.package.as_str(), place.template.as_str(), place.line), ("pkg", "c/templates/d.yaml", 12));
+    assert_eq!(
+        (place.package.as_str(), place.template.as_str(), place.line),
+        ("pkg", "c/templates/d.yaml", 12)
+    );
     assert_eq!((place.hook.as_deref(), place.confidence), (None, None));
 }
 
@@ -119,7 +122,10 @@ fn texts_under_image_in_custom_resources_are_judged_by_their_shape() {
 #[test]
 fn a_tag_beside_an_image_belongs_to_it() {
     let found = run(&custom("image: quay.io/acme/db\ntag: v2.1\n"));
-    assert_eq!(lines(&found.candidates), ["quay.io/acme/db:v2.1 T2 Engine/e /spec/image"]);
+    assert_eq!(
+        lines(&found.candidates),
+        ["quay.io/acme/db:v2.1 T2 Engine/e /spec/image"]
+    );
     assert_eq!(found.images, []);
 }
 
@@ -165,8 +171,11 @@ args:
 - image=r.io/set:1
 - r.io/positional:1.0"#,
     ));
-    let candidates: Vec<_> =
-        found.candidates.iter().map(|f| format!("{} {} {}", f.reference, f.confidence.unwrap(), f.line)).collect();
+    let candidates: Vec<_> = found
+        .candidates
+        .iter()
+        .map(|f| format!("{} {} {}", f.reference, f.confidence.unwrap(), f.line))
+        .collect();
     assert_eq!(
         candidates,
         [
@@ -184,7 +193,11 @@ args:
         ]
     );
     assert!(found.candidates.iter().all(|f| f.tier == Tier::T3));
-    assert_eq!(references(&found.images), ["r.io/main:1"], "a candidate that is an image anyway is not repeated");
+    assert_eq!(
+        references(&found.images),
+        ["r.io/main:1"],
+        "a candidate that is an image anyway is not repeated"
+    );
 }
 
 #[test]
@@ -212,7 +225,11 @@ data:
     image: r.io/fixed:1
 ";
     let found = run(rendered);
-    let candidates: Vec<_> = found.candidates.iter().map(|f| format!("{} {} {}", f.reference, f.pointer, f.line)).collect();
+    let candidates: Vec<_> = found
+        .candidates
+        .iter()
+        .map(|f| format!("{} {} {}", f.reference, f.pointer, f.line))
+        .collect();
     assert_eq!(
         candidates,
         [
@@ -238,20 +255,40 @@ fn candidates_are_warned_of_or_taken_or_not_spoken_of() {
     assert_eq!(included.images[1].confidence, Some(60));
     assert_eq!(included.problems.len(), 1, "it has no tag");
     let ignored = run_with(&rendered, |d| d.candidates = Candidates::Ignore);
-    assert_eq!((references(&ignored.images), ignored.candidates), (vec!["r.io/a:1"], vec![]));
+    assert_eq!(
+        (references(&ignored.images), ignored.candidates),
+        (vec!["r.io/a:1"], vec![])
+    );
 }
 
 #[test]
 fn hooks_and_tests_are_in_or_out() {
     let pod = |name: &str, hook: &str| {
-        format!("---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, annotations: {{helm.sh/hook: \"{hook}\"}}}}\nspec: {{containers: [{{image: 'r.io/{name}:1'}}]}}\n")
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, annotations: {{helm.sh/hook: \"{hook}\"}}}}\nspec: {{containers: [{{image: 'r.io/{name}:1'}}]}}\n"
+        )
     };
-    let rendered = [pod("install", "pre-install,pre-upgrade"), pod("test", "test"), pod("both", "post-install,test"), deployment("image: r.io/app:1")].concat();
+    let rendered = [
+        pod("install", "pre-install,pre-upgrade"),
+        pod("test", "test"),
+        pod("both", "post-install,test"),
+        deployment("image: r.io/app:1"),
+    ]
+    .concat();
     let all = run(&rendered);
-    assert_eq!(references(&all.images), ["r.io/app:1", "r.io/both:1", "r.io/install:1", "r.io/test:1"]);
+    assert_eq!(
+        references(&all.images),
+        ["r.io/app:1", "r.io/both:1", "r.io/install:1", "r.io/test:1"]
+    );
     assert_eq!(all.images[2].hook.as_deref(), Some("pre-install,pre-upgrade"));
-    assert_eq!(references(&run_with(&rendered, |d| d.hooks = false).images), ["r.io/app:1", "r.io/both:1", "r.io/test:1"]);
-    assert_eq!(references(&run_with(&rendered, |d| d.tests = false).images), ["r.io/app:1", "r.io/both:1", "r.io/install:1"]);
+    assert_eq!(
+        references(&run_with(&rendered, |d| d.hooks = false).images),
+        ["r.io/app:1", "r.io/both:1", "r.io/test:1"]
+    );
+    assert_eq!(
+        references(&run_with(&rendered, |d| d.tests = false).images),
+        ["r.io/app:1", "r.io/both:1", "r.io/install:1"]
+    );
     let neither = run_with(&rendered, |d| (d.hooks, d.tests) = (false, false));
     assert_eq!(references(&neither.images), ["r.io/app:1"]);
 }
@@ -271,7 +308,10 @@ fn rules_take_what_they_name() {
             rule(|r| (r.kind, r.env) = (Some("Deployment".into()), Some("MAP".into()))),
             rule(|r| r.arg = Some("--reloader".into())),
             rule(|r| r.arg = Some("ex*".into())),
-            rule(|r| (r.pointer, r.repository, r.tag) = (Some("/spec/db".into()), Some("repo".into()), Some("version".into()))),
+            rule(|r| {
+                (r.pointer, r.repository, r.tag) =
+                    (Some("/spec/db".into()), Some("repo".into()), Some("version".into()));
+            }),
             rule(|r| (r.group, r.pointer) = (Some("acme.io".into()), Some("/**/package".into()))),
             rule(|r| (r.pointer, r.regex) = (Some("/spec/script".into()), Some(r"pull (\S+)".into()))),
             rule(|r| r.pointer = Some("/data/*.yaml#/**/hub".into())),
@@ -280,7 +320,11 @@ fn rules_take_what_they_name() {
             rule(|r| (r.group, r.env) = (Some("acme.io".into()), Some("OTHER".into()))),
         ];
     });
-    let images: Vec<_> = found.images.iter().map(|f| format!("{} {:?} {} {}", f.reference, f.tier, f.pointer, f.line)).collect();
+    let images: Vec<_> = found
+        .images
+        .iter()
+        .map(|f| format!("{} {:?} {} {}", f.reference, f.tier, f.pointer, f.line))
+        .collect();
     assert_eq!(
         images,
         [
@@ -301,8 +345,13 @@ fn rules_take_what_they_name() {
 
 #[test]
 fn a_rule_names_places_without_changing_how_sure_the_surest_tier_is() {
-    let found = run_with(&deployment("image: r.io/a:1"), |d| d.rules = vec![rule(|r| r.pointer = Some("/**/image".into()))]);
-    assert_eq!(lines(&found.images), ["r.io/a:1 T1 Deployment/d /spec/template/spec/containers/0/image"]);
+    let found = run_with(&deployment("image: r.io/a:1"), |d| {
+        d.rules = vec![rule(|r| r.pointer = Some("/**/image".into()))];
+    });
+    assert_eq!(
+        lines(&found.images),
+        ["r.io/a:1 T1 Deployment/d /spec/template/spec/containers/0/image"]
+    );
 }
 
 #[test]
@@ -313,7 +362,10 @@ fn the_same_place_in_two_documents_of_one_line_is_listed_once() {
 
 #[test]
 fn the_result_does_not_depend_on_the_order_of_documents_but_for_lines() {
-    let (a, b) = (deployment("image: r.io/a:1\nargs: [--img=r.io/x:1]"), custom("image: r.io/b:1\n"));
+    let (a, b) = (
+        deployment("image: r.io/a:1\nargs: [--img=r.io/x:1]"),
+        custom("image: r.io/b:1\n"),
+    );
     let strip = |mut found: Discovered| {
         for place in found.images.iter_mut().chain(&mut found.candidates) {
             place.line = 0;

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{ArchiveFile, ArchiveIndex, Blob, CatalogEntry, Contents, ErrorKind, Extent, MANIFEST_LIMIT, OciError};
 use crate::digest::Digest;
 use crate::oci::Descriptor;
+use crate::oci::manifest::OCI_MANIFEST;
 
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
@@ -31,7 +31,11 @@ pub(super) struct Image {
 
 impl Image {
     fn label(&self) -> &str {
-        self.repo_tags.iter().flatten().next().map_or("an image", String::as_str)
+        self.repo_tags
+            .iter()
+            .flatten()
+            .next()
+            .map_or("an image", String::as_str)
     }
 }
 
@@ -74,17 +78,28 @@ pub(super) fn entry(
     let names = names(image);
     let config = find(file, contents, &image.config)?;
     if let Some(root) = whole.get(&config.digest) {
-        return Ok(CatalogEntry { names, root: root.clone() });
+        return Ok(CatalogEntry {
+            names,
+            root: root.clone(),
+        });
     }
     let paths = image.layers.as_deref().unwrap_or_default();
     if paths.len() > LAYERS {
         return Err(file.error(ErrorKind::TooLarge, format!("an image has more than {LAYERS} layers")));
     }
-    let layers = paths.iter().map(|path| find(file, contents, path)).collect::<Result<Vec<_>, _>>()?;
-    check_diff_ids(file, image, diff_ids.get(&config.digest).map_or(&[], Vec::as_slice), &layers)?;
+    let layers = paths
+        .iter()
+        .map(|path| find(file, contents, path))
+        .collect::<Result<Vec<_>, _>>()?;
+    check_diff_ids(
+        file,
+        image,
+        diff_ids.get(&config.digest).map_or(&[], Vec::as_slice),
+        &layers,
+    )?;
     let made = Made {
         schema_version: 2,
-        media_type: MANIFEST,
+        media_type: OCI_MANIFEST,
         config: Descriptor::new(CONFIG, config.digest.clone(), config.extent.size),
         layers: layers
             .iter()
@@ -92,7 +107,7 @@ pub(super) fn entry(
             .collect(),
     };
     let text = serde_json::to_string(&made).map_err(|e| file.error(ErrorKind::Protocol, e.to_string()))?;
-    let root = Descriptor::of(MANIFEST, text.as_bytes());
+    let root = Descriptor::of(OCI_MANIFEST, text.as_bytes());
     index.made.insert(root.digest.clone(), text);
     Ok(CatalogEntry { names, root })
 }
@@ -112,8 +127,11 @@ fn names(image: &Image) -> Vec<String> {
 fn find<'a>(file: &ArchiveFile, contents: &'a Contents, path: &str) -> Result<&'a Blob, OciError> {
     contents.file(path).ok_or_else(|| {
         let path: String = path.chars().take(200).collect();
-        file.error(ErrorKind::Corrupt, format!("its manifest.json names {path:?}, which is not in it"))
-            .hint("the archive is incomplete: run docker save again")
+        file.error(
+            ErrorKind::Corrupt,
+            format!("its manifest.json names {path:?}, which is not in it"),
+        )
+        .hint("the archive is incomplete: run docker save again")
     })
 }
 
@@ -161,12 +179,19 @@ fn read_diff_ids(
 fn check_diff_ids(file: &ArchiveFile, image: &Image, ids: &[String], layers: &[&Blob]) -> Result<(), OciError> {
     let name = image.label();
     if ids.len() != layers.len() {
-        let detail = format!("{name} has {} layers, its configuration names {}", layers.len(), ids.len());
+        let detail = format!(
+            "{name} has {} layers, its configuration names {}",
+            layers.len(),
+            ids.len()
+        );
         return Err(file.error(ErrorKind::Corrupt, detail));
     }
     for (layer, id) in layers.iter().zip(ids) {
         if layer.compression.is_empty() && layer.digest.as_str() != id {
-            let detail = format!("layer {} of {name} is not the one its configuration names", layer.digest.short());
+            let detail = format!(
+                "layer {} of {name} is not the one its configuration names",
+                layer.digest.short()
+            );
             return Err(file.error(ErrorKind::Corrupt, detail));
         }
     }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::{ArchiveFile, Catalog, CatalogEntry, Extent, MANIFEST_LIMIT, OciError};
 use crate::digest::Digest;
 use crate::oci::Descriptor;
+use crate::oci::manifest::{Children, children};
 
 /// How deep indexes may hold indexes.
 const DEPTH: usize = 8;
@@ -26,14 +27,28 @@ pub(super) struct Roots {
     pub(super) by_config: BTreeMap<Digest, Descriptor>,
 }
 
-/// The parts of a manifest or index that lead on.
-#[derive(Debug, Deserialize)]
+/// One manifest or index.
+#[derive(Debug)]
 struct Node {
-    #[serde(default)]
-    manifests: Vec<Descriptor>,
+    below: Children,
     config: Option<Descriptor>,
-    #[serde(default)]
-    layers: Vec<Descriptor>,
+}
+
+impl Node {
+    /// `None` for what is no manifest.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Only {
+            config: Option<Descriptor>,
+        }
+        // Without the media type that its parent gives: the manifest's own and its fields will do here.
+        let below = children(bytes, "").ok()?;
+        let only: Only = serde_json::from_slice(bytes).ok()?;
+        Some(Self {
+            below,
+            config: only.config,
+        })
+    }
 }
 
 pub(super) fn roots(
@@ -43,12 +58,17 @@ pub(super) fn roots(
 ) -> Result<Roots, OciError> {
     let nodes = load(file, catalog, blobs)?;
     let mut found = Roots::default();
-    let (whole, broken): (Vec<_>, Vec<_>) =
-        catalog.entries.iter().partition(|entry| is_whole(&entry.root, &nodes, blobs, 0));
+    let (whole, broken): (Vec<_>, Vec<_>) = catalog
+        .entries
+        .iter()
+        .partition(|entry| is_whole(&entry.root, &nodes, blobs, 0));
     for entry in whole {
         found.entries.push(entry.clone());
         for (_, config) in images(&entry.root, &nodes, 0) {
-            found.by_config.entry(config.clone()).or_insert_with(|| entry.root.clone());
+            found
+                .by_config
+                .entry(config.clone())
+                .or_insert_with(|| entry.root.clone());
         }
     }
     for entry in broken {
@@ -74,7 +94,9 @@ fn load(
     for _ in 0..DEPTH {
         let mut wanted = BTreeMap::new();
         for digest in frontier.iter().filter(|d| !nodes.contains_key(*d)) {
-            let Some(extent) = blobs.get(digest).filter(|e| e.size <= MANIFEST_LIMIT) else { continue };
+            let Some(extent) = blobs.get(digest).filter(|e| e.size <= MANIFEST_LIMIT) else {
+                continue;
+            };
             total += extent.size;
             if total > TOTAL {
                 break;
@@ -90,24 +112,25 @@ fn load(
             if Digest::of(&bytes) != digest {
                 continue;
             }
-            let Ok(node) = serde_json::from_slice::<Node>(&bytes) else { continue };
-            frontier.extend(node.manifests.iter().map(|child| child.digest.clone()));
+            let Some(node) = Node::read(&bytes) else { continue };
+            frontier.extend(node.below.manifests.iter().map(|child| child.digest.clone()));
             nodes.insert(digest, node);
         }
     }
     Ok(nodes)
 }
 
-fn is_whole(
-    root: &Descriptor,
-    nodes: &BTreeMap<Digest, Node>,
-    blobs: &BTreeMap<Digest, Extent>,
-    depth: usize,
-) -> bool {
-    let Some(node) = nodes.get(&root.digest).filter(|_| depth < DEPTH) else { return false };
+fn is_whole(root: &Descriptor, nodes: &BTreeMap<Digest, Node>, blobs: &BTreeMap<Digest, Extent>, depth: usize) -> bool {
+    let Some(node) = nodes.get(&root.digest).filter(|_| depth < DEPTH) else {
+        return false;
+    };
     let present = |blob: &Descriptor| blobs.get(&blob.digest).is_some_and(|extent| extent.size == blob.size);
-    node.config.iter().chain(&node.layers).all(present)
-        && node.manifests.iter().all(|child| is_whole(child, nodes, blobs, depth + 1))
+    node.below.blobs.iter().all(present)
+        && node
+            .below
+            .manifests
+            .iter()
+            .all(|child| is_whole(child, nodes, blobs, depth + 1))
 }
 
 /// Every manifest below a root, with the digest of its configuration.
@@ -116,7 +139,15 @@ fn images<'a>(
     nodes: &'a BTreeMap<Digest, Node>,
     depth: usize,
 ) -> Vec<(&'a Descriptor, &'a Digest)> {
-    let Some(node) = nodes.get(&root.digest).filter(|_| depth < DEPTH) else { return Vec::new() };
+    let Some(node) = nodes.get(&root.digest).filter(|_| depth < DEPTH) else {
+        return Vec::new();
+    };
     let own = node.config.iter().map(|config| (root, &config.digest));
-    own.chain(node.manifests.iter().flat_map(|child| images(child, nodes, depth + 1))).collect()
+    own.chain(
+        node.below
+            .manifests
+            .iter()
+            .flat_map(|child| images(child, nodes, depth + 1)),
+    )
+    .collect()
 }

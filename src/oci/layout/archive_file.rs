@@ -50,7 +50,9 @@ impl Read for Plain {
 impl Input for Plain {
     fn pass(&mut self, count: u64) -> io::Result<()> {
         // Seeking past the end of a file succeeds: the length has to be watched here.
-        let Some(left) = self.left.checked_sub(count) else { return Err(io::ErrorKind::UnexpectedEof.into()) };
+        let Some(left) = self.left.checked_sub(count) else {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        };
         let distance = i64::try_from(count).map_err(|_| io::Error::from(io::ErrorKind::UnexpectedEof))?;
         self.file.seek_relative(distance)?;
         self.left = left;
@@ -69,7 +71,11 @@ impl Read for Gzip {
 impl Input for Gzip {
     fn pass(&mut self, count: u64) -> io::Result<()> {
         let passed = io::copy(&mut (&mut self.0).take(count), &mut io::sink())?;
-        if passed == count { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+        if passed == count {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
     }
 }
 
@@ -77,10 +83,13 @@ impl ArchiveFile {
     /// Looks at the first bytes to tell plain from gzip.
     pub(crate) fn open(path: &Utf8Path) -> Result<Self, OciError> {
         let error = |e: io::Error| match e.kind() {
-            io::ErrorKind::NotFound => {
-                OciError::new(ErrorKind::Unreachable, "open archive", path.as_str(), "there is no such file")
-                    .hint("check the path of this source")
-            }
+            io::ErrorKind::NotFound => OciError::new(
+                ErrorKind::Unreachable,
+                "open archive",
+                path.as_str(),
+                "there is no such file",
+            )
+            .hint("check the path of this source"),
             _ => OciError::new(ErrorKind::Disk, "open archive", path.as_str(), e.to_string()),
         };
         if !std::fs::metadata(path).map_err(error)?.is_file() {
@@ -88,7 +97,9 @@ impl ArchiveFile {
             return Err(found.hint("a tar is needed; for a folder, use kind = \"oci-layout\""));
         }
         let mut magic = Vec::new();
-        File::open(path).and_then(|file| file.take(6).read_to_end(&mut magic)).map_err(error)?;
+        File::open(path)
+            .and_then(|file| file.take(6).read_to_end(&mut magic))
+            .map_err(error)?;
         let other = match magic.as_slice() {
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("zstd"),
             [b'B', b'Z', b'h', ..] => Some("bzip2"),
@@ -97,10 +108,15 @@ impl ArchiveFile {
         };
         if let Some(name) = other {
             let detail = format!("it is compressed with {name}, which is not read");
-            return Err(OciError::new(ErrorKind::Protocol, "open archive", path.as_str(), detail)
-                .hint("unpack it to a plain .tar"));
+            return Err(
+                OciError::new(ErrorKind::Protocol, "open archive", path.as_str(), detail)
+                    .hint("unpack it to a plain .tar"),
+            );
         }
-        Ok(Self { path: path.to_owned(), gzip: magic.starts_with(&[0x1f, 0x8b]) })
+        Ok(Self {
+            path: path.to_owned(),
+            gzip: magic.starts_with(&[0x1f, 0x8b]),
+        })
     }
 
     /// The path, for messages.
@@ -118,7 +134,13 @@ impl ArchiveFile {
             scan(&mut Gzip(BufReader::with_capacity(BUFFER, unzip(file))), visit)
         } else {
             let left = file.metadata().map_err(|e| self.failed(&e))?.len();
-            scan(&mut Plain { file: BufReader::with_capacity(BUFFER, file), left }, visit)
+            scan(
+                &mut Plain {
+                    file: BufReader::with_capacity(BUFFER, file),
+                    left,
+                },
+                visit,
+            )
         };
         result.map_err(|e| match e {
             ScanError::Io(e) => self.failed(&e),
@@ -153,7 +175,10 @@ impl ArchiveFile {
             Box::new(Gzip(BufReader::with_capacity(BUFFER, unzip(file))))
         } else {
             let left = file.metadata().map_err(|e| self.failed(&e))?.len();
-            Box::new(Plain { file: BufReader::new(file), left })
+            Box::new(Plain {
+                file: BufReader::new(file),
+                left,
+            })
         };
         let mut position = 0_u64;
         for (key, extent) in sorted {
@@ -162,7 +187,9 @@ impl ArchiveFile {
             }
             input.pass(extent.offset - position).map_err(|e| self.failed(&e))?;
             let mut bytes = Vec::new();
-            Read::take(&mut *input, extent.size).read_to_end(&mut bytes).map_err(|e| self.failed(&e))?;
+            Read::take(&mut *input, extent.size)
+                .read_to_end(&mut bytes)
+                .map_err(|e| self.failed(&e))?;
             position = extent.offset + bytes.len() as u64;
             read.insert(key.clone(), bytes);
         }

@@ -13,7 +13,6 @@ use tokio::sync::OnceCell;
 use super::archive_file::{ArchiveFile, Extent};
 use super::catalog::Catalog;
 use super::folder::{blocking, check_manifest_size, manifest_by_digest, subject_of, verify};
-use super::index::MANIFEST_LIMIT;
 use crate::digest::{Digest, FileDigests};
 use crate::oci::{ByteStream, Content, Descriptor, ErrorKind, OciError, Origin, Selector, Source};
 
@@ -46,14 +45,20 @@ impl ArchiveSource {
     ) -> Self {
         let path = path.into();
         let content = ArchiveContent {
-            origin: Origin { label: path.to_string(), mount: None },
+            origin: Origin {
+                label: path.to_string(),
+                mount: None,
+            },
             path,
             digests,
             purpose,
             build,
             open: OnceCell::new(),
         };
-        Self { host: host.into(), content: Arc::new(content) }
+        Self {
+            host: host.into(),
+            content: Arc::new(content),
+        }
     }
 }
 
@@ -121,17 +126,16 @@ fn open(
 ) -> Result<(ArchiveFile, ArchiveIndex), OciError> {
     let file = ArchiveFile::open(path)?;
     // A remembered text that cannot be read (another version wrote it, a damaged table) is as good as none.
-    let remembered = digests.remembered(path, purpose).and_then(|text| serde_json::from_str(&text).ok());
-    let index = match remembered {
-        Some(index) => index,
-        None => {
-            let index = build(&file)?;
-            if let Ok(text) = serde_json::to_string(&index) {
-                digests.remember(path, purpose, &text);
-            }
-            index
-        }
-    };
+    let remembered = digests
+        .remembered(path, purpose)
+        .and_then(|text| serde_json::from_str(&text).ok());
+    if let Some(index) = remembered {
+        return Ok((file, index));
+    }
+    let index = build(&file)?;
+    if let Ok(text) = serde_json::to_string(&index) {
+        digests.remember(path, purpose, &text);
+    }
     Ok((file, index))
 }
 
@@ -154,7 +158,6 @@ impl Content for ArchiveContent {
             &Descriptor::new("", descriptor.digest.clone(), extent.size.max(descriptor.size)),
             &self.origin.label,
         )?;
-        debug_assert!(extent.size <= MANIFEST_LIMIT, "checked above");
         let (file, name) = (file.clone(), subject.clone());
         let bytes = blocking(&subject, move || file.pieces(extent, 0, name)?.read_all()).await?;
         verify(descriptor, &bytes, &subject)?;

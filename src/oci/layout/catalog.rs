@@ -51,7 +51,9 @@ impl Catalog {
         let mut rival: Option<&str> = None;
         for entry in &self.entries {
             for name in &entry.names {
-                let Some(rank) = EntryName::parse(name).and_then(|n| n.rank(repository, tag)) else { continue };
+                let Some(rank) = EntryName::parse(name).and_then(|n| n.rank(repository, tag)) else {
+                    continue;
+                };
                 match best {
                     Some((held, ..)) if rank > held => {}
                     Some((held, _, root)) if rank == held => {
@@ -83,27 +85,45 @@ impl Catalog {
 
     /// A root by digest.
     pub fn by_digest(&self, digest: &Digest) -> Option<Descriptor> {
-        self.entries.iter().find(|e| e.root.digest == *digest).map(|e| e.root.clone())
+        self.entries
+            .iter()
+            .find(|e| e.root.digest == *digest)
+            .map(|e| e.root.clone())
     }
 
     fn inventory(&self) -> String {
-        let mut names: Vec<&str> = self.entries.iter().flat_map(|e| e.names.iter().map(String::as_str)).collect();
+        let mut names: Vec<&str> = self
+            .entries
+            .iter()
+            .flat_map(|e| e.names.iter().map(String::as_str))
+            .collect();
         names.sort_unstable();
         names.dedup();
         if names.is_empty() {
             return "it holds no named entry".to_owned();
         }
-        let shown: Vec<String> =
-            names.iter().take(SHOWN).map(|name| name.chars().take(120).collect::<String>()).collect();
+        let shown: Vec<String> = names
+            .iter()
+            .take(SHOWN)
+            .map(|name| name.chars().take(120).collect::<String>())
+            .collect();
         let more = names.len().saturating_sub(SHOWN);
-        let tail = if more > 0 { format!(", and {more} more") } else { String::new() };
+        let tail = if more > 0 {
+            format!(", and {more} more")
+        } else {
+            String::new()
+        };
         format!("it holds {}{tail}", shown.join(", "))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        reason = "a failed expectation is a failed test"
+    )]
     use super::*;
 
     fn catalog(entries: &[(&[&str], &[u8])]) -> Catalog {
@@ -121,7 +141,10 @@ mod tests {
     fn the_whole_name_wins_over_one_with_its_registry_cut() {
         let catalog = catalog(&[(&["a.io/x:1"], b"cut"), (&["x:1"], b"whole")]);
         assert_eq!(catalog.by_tag("here", "x", "1").unwrap().digest, Digest::of(b"whole"));
-        assert_eq!(catalog.by_tag("here", "a.io/x", "1").unwrap().digest, Digest::of(b"cut"));
+        assert_eq!(
+            catalog.by_tag("here", "a.io/x", "1").unwrap().digest,
+            Digest::of(b"cut")
+        );
     }
 
     #[test]
@@ -129,7 +152,10 @@ mod tests {
         let two = catalog(&[(&["a.io/x:1"], b"one"), (&["b.io/x:1"], b"two")]);
         let error = two.by_tag("here", "x", "1").unwrap_err();
         assert_eq!(error.kind, ErrorKind::Conflict);
-        assert!(error.detail.contains("a.io/x:1") && error.detail.contains("b.io/x:1"), "{error}");
+        assert!(
+            error.detail.contains("a.io/x:1") && error.detail.contains("b.io/x:1"),
+            "{error}"
+        );
         // The same image twice is no conflict.
         let same = catalog(&[(&["a.io/x:1"], b"one"), (&["b.io/x:1"], b"one")]);
         assert_eq!(same.by_tag("here", "x", "1").unwrap().digest, Digest::of(b"one"));

@@ -28,7 +28,12 @@ impl<'a> EntryName<'a> {
             Some((first, rest)) if is_registry(first) => (Some(first), rest),
             _ => (None, path),
         };
-        (!repository.is_empty()).then_some(Self { registry, repository, tag, whole: path })
+        (!repository.is_empty()).then_some(Self {
+            registry,
+            repository,
+            tag,
+            whole: path,
+        })
     }
 
     /// How well this name answers to a repository and tag; `None`: not at all. Lower is better: the whole name,
@@ -63,7 +68,12 @@ mod tests {
             ("release/contoso-a:1.0.0", "release/contoso-a", "1.0.1", None),
             ("release/contoso-a:1.0.0", "contoso-a", "1.0.0", None),
             ("myreg.azurecr.io/release/a:1.0", "release/a", "1.0", Some(1)),
-            ("myreg.azurecr.io/release/a:1.0", "myreg.azurecr.io/release/a", "1.0", Some(0)),
+            (
+                "myreg.azurecr.io/release/a:1.0",
+                "myreg.azurecr.io/release/a",
+                "1.0",
+                Some(0),
+            ),
             ("localhost:5000/a:1", "a", "1", Some(1)),
             ("localhost/a:1", "a", "1", Some(1)),
             ("REG/a:1", "a", "1", Some(1)),

@@ -9,9 +9,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tokio::sync::OnceCell;
 
 use super::catalog::Catalog;
-use super::index::{MANIFEST_LIMIT, read_folder_index, read_limited};
+use super::index::{read_folder_index, read_limited};
 use super::pieces::Pieces;
 use crate::digest::Digest;
+use crate::oci::manifest::{MANIFEST_LIMIT, own_media_type};
 use crate::oci::{ByteStream, Content, Descriptor, ErrorKind, OciError, Origin, Selector, Source};
 
 /// Where a blob lies in a layout folder. A [`Digest`] is an algorithm and hex digits, so nothing escapes.
@@ -31,13 +32,21 @@ impl LayoutFolder {
     /// `host` is the name the project gives this source.
     pub fn new(host: impl Into<String>, root: impl Into<Utf8PathBuf>) -> Self {
         let root = root.into();
-        Self { host: host.into(), content: Arc::new(FolderContent::new(root)), catalog: OnceCell::new() }
+        Self {
+            host: host.into(),
+            content: Arc::new(FolderContent::new(root)),
+            catalog: OnceCell::new(),
+        }
     }
 
     async fn catalog(&self) -> Result<&Catalog, OciError> {
         let read = || async {
             let root = self.content.root.clone();
-            let index = blocking(root.as_str(), { let root = root.clone(); move || read_folder_index(&root) }).await?;
+            let index = blocking(root.as_str(), {
+                let root = root.clone();
+                move || read_folder_index(&root)
+            })
+            .await?;
             Ok(Catalog::of_index(&index))
         };
         self.catalog.get_or_try_init(read).await
@@ -77,7 +86,10 @@ impl FolderContent {
     /// The blobs below `root`.
     pub fn new(root: impl Into<Utf8PathBuf>) -> Self {
         let root = root.into();
-        let origin = Origin { label: root.to_string(), mount: None };
+        let origin = Origin {
+            label: root.to_string(),
+            mount: None,
+        };
         Self { root, origin }
     }
 }
@@ -93,7 +105,11 @@ impl Content for FolderContent {
         let subject = subject_of("manifest", &descriptor.digest, &self.origin.label);
         let path = blob_path(&self.root, &descriptor.digest);
         let read = move || read_limited(&path, MANIFEST_LIMIT);
-        let bytes = blocking(&subject, { let subject = subject.clone(); move || read().map_err(|e| read_error(&subject, &e)) }).await?;
+        let bytes = blocking(&subject, {
+            let subject = subject.clone();
+            move || read().map_err(|e| read_error(&subject, &e))
+        })
+        .await?;
         verify(descriptor, &bytes, &subject)?;
         Ok(bytes.into())
     }
@@ -102,7 +118,10 @@ impl Content for FolderContent {
         let subject = subject_of("blob", &descriptor.digest, &self.origin.label);
         let path = blob_path(&self.root, &descriptor.digest);
         let size = descriptor.size;
-        let open = { let subject = subject.clone(); move || open_blob(&path, size, offset, &subject) };
+        let open = {
+            let subject = subject.clone();
+            move || open_blob(&path, size, offset, &subject)
+        };
         let (file, left) = blocking(&subject, open).await?;
         Ok(Pieces::new(Box::new(file), 0, left, subject).into_stream())
     }
@@ -113,7 +132,10 @@ fn open_blob(path: &Utf8Path, size: u64, offset: u64, subject: &str) -> Result<(
     // Asked before opening: a pipe in place of a blob would make the opening wait for ever.
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() {
-        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+        return Err(failed(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        )));
     }
     if metadata.len() != size {
         let detail = format!("it has {} bytes, {size} are needed", metadata.len());
@@ -127,22 +149,10 @@ fn open_blob(path: &Utf8Path, size: u64, offset: u64, subject: &str) -> Result<(
 
 /// A manifest that no entry names, found by its digest alone; its own `mediaType` tells what it is.
 pub(crate) async fn manifest_by_digest(content: &dyn Content, digest: &Digest) -> Result<Descriptor, OciError> {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Typed {
-        media_type: Option<String>,
-        #[serde(default)]
-        manifests: Option<serde::de::IgnoredAny>,
-    }
     let bytes = content.manifest(&Descriptor::new("", digest.clone(), 0)).await?;
     let subject = subject_of("manifest", digest, &content.origin().label);
-    let typed: Typed = serde_json::from_slice(&bytes)
-        .map_err(|e| OciError::new(ErrorKind::Protocol, "read", &subject, format!("it is no manifest: {e}")))?;
-    // OCI manifests may leave the field out; then the shape tells (image-spec, manifest.md and image-index.md).
-    let media_type = typed.media_type.unwrap_or_else(|| match typed.manifests {
-        Some(_) => super::index::INDEX_MEDIA_TYPE.to_owned(),
-        None => "application/vnd.oci.image.manifest.v1+json".to_owned(),
-    });
+    let media_type = own_media_type(&bytes)
+        .ok_or_else(|| OciError::new(ErrorKind::Protocol, "read", &subject, "it is no manifest"))?;
     Ok(Descriptor::new(media_type, digest.clone(), bytes.len() as u64))
 }
 
@@ -151,8 +161,17 @@ pub(crate) fn check_manifest_size(descriptor: &Descriptor, place: &str) -> Resul
     if descriptor.size <= MANIFEST_LIMIT {
         return Ok(());
     }
-    let detail = format!("it is {} bytes, a manifest has at most {} MiB", descriptor.size, MANIFEST_LIMIT >> 20);
-    Err(OciError::new(ErrorKind::TooLarge, "read", subject_of("manifest", &descriptor.digest, place), detail))
+    let detail = format!(
+        "it is {} bytes, a manifest has at most {} MiB",
+        descriptor.size,
+        MANIFEST_LIMIT >> 20
+    );
+    Err(OciError::new(
+        ErrorKind::TooLarge,
+        "read",
+        subject_of("manifest", &descriptor.digest, place),
+        detail,
+    ))
 }
 
 /// Checks bytes against a descriptor; a size of 0 is not known.
@@ -183,7 +202,11 @@ fn read_error(subject: &str, error: &io::Error) -> OciError {
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => ErrorKind::Corrupt,
         _ => ErrorKind::Disk,
     };
-    let detail = if kind == ErrorKind::Absent { "it is not there".to_owned() } else { error.to_string() };
+    let detail = if kind == ErrorKind::Absent {
+        "it is not there".to_owned()
+    } else {
+        error.to_string()
+    };
     OciError::new(kind, "read", subject, detail)
 }
 

@@ -9,6 +9,7 @@ use std::io::{self, Read as _};
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
+use crate::oci::manifest::{MANIFEST_LIMIT, OCI_INDEX};
 use crate::oci::{Descriptor, ErrorKind, OciError};
 
 /// Annotation of an index entry that holds its name (image-spec, annotations.md).
@@ -17,17 +18,11 @@ pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// Annotation in which containerd and Docker keep the full reference of an entry.
 pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
-/// Media type of an image index (image-spec, image-index.md).
-pub const INDEX_MEDIA_TYPE: &str = "application/vnd.oci.image.index.v1+json";
-
 /// The layout version that is written (image-spec, image-layout.md, "oci-layout file").
 pub const LAYOUT_VERSION: &str = "1.0.0";
 
 /// Largest `index.json` that is read, in bytes: room for some hundred thousand entries.
 pub const INDEX_LIMIT: u64 = 32 * 1024 * 1024;
-
-/// Largest manifest that is read, in bytes: what registries accept at most (distribution-spec, "Pushing manifests").
-pub const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
 
 /// `index.json`. Fields that are not known here survive a round trip.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +30,7 @@ pub const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
 pub struct LayoutIndex {
     /// Always 2.
     pub schema_version: u32,
-    /// [`INDEX_MEDIA_TYPE`], where it is given.
+    /// [`OCI_INDEX`], where it is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
     /// The entries.
@@ -50,7 +45,7 @@ impl LayoutIndex {
     pub fn empty() -> Self {
         Self {
             schema_version: 2,
-            media_type: Some(INDEX_MEDIA_TYPE.to_owned()),
+            media_type: Some(OCI_INDEX.to_owned()),
             manifests: Vec::new(),
             other: BTreeMap::new(),
         }
@@ -58,10 +53,13 @@ impl LayoutIndex {
 
     /// Parses `index.json`; `place` names the layout in errors.
     pub fn parse(bytes: &[u8], place: &str) -> Result<Self, OciError> {
-        let index: Self = serde_json::from_slice(bytes)
-            .map_err(|e| broken(place, format!("index.json is no image index: {e}")))?;
+        let index: Self =
+            serde_json::from_slice(bytes).map_err(|e| broken(place, format!("index.json is no image index: {e}")))?;
         if index.schema_version != 2 {
-            return Err(broken(place, format!("index.json has schemaVersion {}, 2 is needed", index.schema_version)));
+            return Err(broken(
+                place,
+                format!("index.json has schemaVersion {}, 2 is needed", index.schema_version),
+            ));
         }
         Ok(index)
     }
@@ -81,20 +79,27 @@ pub fn check_marker(bytes: &[u8], place: &str) -> Result<(), OciError> {
         return Ok(());
     }
     let version: String = marker.image_layout_version.chars().take(40).collect();
-    Err(broken(place, format!("image layout version {version:?} is not known, {LAYOUT_VERSION} is"))
-        .hint("a newer aosm-build may know it"))
+    Err(broken(
+        place,
+        format!("image layout version {version:?} is not known, {LAYOUT_VERSION} is"),
+    )
+    .hint("a newer aosm-build may know it"))
 }
 
 /// Reads and checks both files of a layout folder.
 pub fn read_folder_index(folder: &Utf8Path) -> Result<LayoutIndex, OciError> {
     let place = folder.as_str();
     let marker = read_limited(&folder.join("oci-layout"), MANIFEST_LIMIT).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound if !folder.is_dir() => {
-            OciError::new(ErrorKind::Unreachable, "read image layout", place, "there is no such folder")
-                .hint("check the path; a folder with oci-layout, index.json and blobs is needed")
+        io::ErrorKind::NotFound if !folder.is_dir() => OciError::new(
+            ErrorKind::Unreachable,
+            "read image layout",
+            place,
+            "there is no such folder",
+        )
+        .hint("check the path; a folder with oci-layout, index.json and blobs is needed"),
+        io::ErrorKind::NotFound => {
+            broken(place, "there is no oci-layout file in it").hint("is this the top folder of an OCI image layout?")
         }
-        io::ErrorKind::NotFound => broken(place, "there is no oci-layout file in it")
-            .hint("is this the top folder of an OCI image layout?"),
         _ => unreadable(place, "oci-layout", &e),
     })?;
     check_marker(&marker, place)?;
@@ -137,5 +142,8 @@ pub(crate) fn read_limited(path: &Utf8Path, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 fn too_large(limit: u64) -> io::Error {
-    io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {} MiB", limit / (1024 * 1024)))
+    io::Error::new(
+        io::ErrorKind::FileTooLarge,
+        format!("larger than {} MiB", limit / (1024 * 1024)),
+    )
 }

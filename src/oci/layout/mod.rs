@@ -22,11 +22,8 @@ pub use archive_index::{ArchiveIndex, ArchiveSource};
 pub use catalog::{Catalog, CatalogEntry};
 pub use entry_name::EntryName;
 pub use folder::{FolderContent, LayoutFolder, blob_path};
-pub use index::{
-    CONTAINERD_NAME, INDEX_LIMIT, INDEX_MEDIA_TYPE, LAYOUT_VERSION, LayoutIndex, MANIFEST_LIMIT, REF_NAME,
-    check_marker, read_folder_index,
-};
+pub use index::{CONTAINERD_NAME, INDEX_LIMIT, LAYOUT_VERSION, LayoutIndex, REF_NAME, check_marker, read_folder_index};
 
-pub(crate) use index::read_limited;
 pub(crate) use archive_file::{ArchiveFile, Extent};
+pub(crate) use index::read_limited;
 pub(crate) use tar_scan::{Member, MemberKind, ScanError};

@@ -33,7 +33,12 @@ enum Step {
 impl Pieces {
     /// `subject` names the content in errors.
     pub(crate) fn new(reader: Box<dyn Read + Send>, skip: u64, left: u64, subject: String) -> Self {
-        Self { reader, skip, left, subject }
+        Self {
+            reader,
+            skip,
+            left,
+            subject,
+        }
     }
 
     /// The bytes as a stream; it fails when the reader ends early.

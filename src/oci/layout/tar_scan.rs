@@ -2,12 +2,15 @@
 //!
 //! Our own walk and not the `tar` crate's, because that reads long names and pax headers of any size into memory
 //! and refuses nothing. Formats: POSIX ustar and pax (IEEE 1003.1, `pax`), GNU long names. Bounds: 1 MiB for an
-//! extended header, [`MEMBERS`] members.
+//! extended header, [`MEMBERS`] members, [`PATHS`] bytes of paths.
 
 use std::io::{self, Read};
 
 /// Most members a tar may have.
-const MEMBERS: u64 = 1_000_000;
+const MEMBERS: u64 = 200_000;
+
+/// Most bytes of all paths together: callers keep them in memory.
+const PATHS: usize = 32 * 1024 * 1024;
 
 /// Largest extended header (long name, pax records), in bytes.
 const EXTENDED: u64 = 1024 * 1024;
@@ -76,6 +79,7 @@ pub(crate) fn scan(
 ) -> Result<(), ScanError> {
     let mut position = 0_u64;
     let mut extended = Extended::default();
+    let mut paths = 0_usize;
     for _ in 0..MEMBERS {
         let Some(block) = read_block(input)? else { return Ok(()) };
         position += BLOCK;
@@ -85,7 +89,9 @@ pub(crate) fn scan(
         let header = tar::Header::from_byte_slice(&block);
         check_sum(header, &block, position - BLOCK)?;
         let type_flag = header.entry_type().as_byte();
-        let own_size = header.entry_size().map_err(|e| ScanError::Bad(format!("bad size at {position}: {e}")))?;
+        let own_size = header
+            .entry_size()
+            .map_err(|e| ScanError::Bad(format!("bad size at {position}: {e}")))?;
         if matches!(type_flag, b'L' | b'K' | b'x' | b'g') {
             read_extended(input, type_flag, own_size, &mut extended)?;
             position = advance(position, own_size)?;
@@ -93,13 +99,16 @@ pub(crate) fn scan(
         }
         let taken = std::mem::take(&mut extended);
         let size = match type_flag {
-            // Only these carry content; a size that a link or folder claims means nothing (POSIX).
-            0 | b'0' | b'7' => taken.size.unwrap_or(own_size),
+            // A size that a link, device or folder claims means nothing (POSIX).
             b'1'..=b'6' => 0,
             b'S' => return Err(ScanError::Bad("it has sparse members, which are not read".to_owned())),
             _ => taken.size.unwrap_or(own_size),
         };
         let member = member_of(header, type_flag, taken, position, size);
+        paths = paths.saturating_add(member.path.len());
+        if paths > PATHS {
+            return Err(ScanError::Bad(format!("its paths take more than {} MiB", PATHS >> 20)));
+        }
         let mut body = Read::take(&mut *input, size);
         visit(&member, &mut body)?;
         let unread = body.limit();
@@ -112,7 +121,9 @@ pub(crate) fn scan(
 
 fn member_of(header: &tar::Header, type_flag: u8, taken: Extended, offset: u64, size: u64) -> Member {
     let raw = taken.path.unwrap_or_else(|| header.path_bytes().into_owned());
-    let link = taken.link.or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned));
+    let link = taken
+        .link
+        .or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned));
     let link = link.and_then(|bytes| String::from_utf8(bytes).ok());
     let is_folder = raw.last() == Some(&b'/');
     let path = String::from_utf8(raw).ok().and_then(|text| normal(&text));
@@ -123,7 +134,12 @@ fn member_of(header: &tar::Header, type_flag: u8, taken: Extended, offset: u64, 
         (b'2', Some(link)) => MemberKind::Symlink(link),
         _ => MemberKind::Other,
     };
-    Member { path: path.unwrap_or_default(), kind, offset, size }
+    Member {
+        path: path.unwrap_or_default(),
+        kind,
+        offset,
+        size,
+    }
 }
 
 /// A path without empty and `.` segments; `None` when it has `..` or nothing is left.
@@ -157,8 +173,11 @@ fn read_block(input: &mut dyn Input) -> Result<Option<[u8; 512]>, ScanError> {
 
 fn check_sum(header: &tar::Header, block: &[u8; 512], at: u64) -> Result<(), ScanError> {
     // The checksum counts its own eight bytes as spaces (POSIX ustar).
-    let sum: u32 =
-        block.iter().enumerate().map(|(i, b)| if (148..156).contains(&i) { 32 } else { u32::from(*b) }).sum();
+    let sum: u32 = block
+        .iter()
+        .enumerate()
+        .map(|(i, b)| if (148..156).contains(&i) { 32 } else { u32::from(*b) })
+        .sum();
     match header.cksum() {
         Ok(found) if found == sum => Ok(()),
         _ if at == 0 => Err(ScanError::Bad("it is no tar archive".to_owned())),
@@ -179,7 +198,11 @@ fn read_extended(input: &mut dyn Input, flag: u8, size: u64, extended: &mut Exte
     match flag {
         b'L' | b'K' => {
             let text = bytes.split(|b| *b == 0).next().unwrap_or_default().to_vec();
-            *(if flag == b'L' { &mut extended.path } else { &mut extended.link }) = Some(text);
+            *(if flag == b'L' {
+                &mut extended.path
+            } else {
+                &mut extended.link
+            }) = Some(text);
         }
         b'x' => read_pax(&bytes, extended)?,
         // Global headers hold comments and times only, in what image tools write.
@@ -198,14 +221,23 @@ fn read_pax(mut bytes: &[u8], extended: &mut Extended) -> Result<(), ScanError> 
             .and_then(|digits| std::str::from_utf8(digits).ok())
             .and_then(|digits| digits.parse().ok())
             .ok_or_else(bad)?;
-        let record = bytes.get(space + 1..length).and_then(|r| r.strip_suffix(b"\n")).ok_or_else(bad)?;
+        let record = bytes
+            .get(space + 1..length)
+            .and_then(|r| r.strip_suffix(b"\n"))
+            .ok_or_else(bad)?;
         let equals = record.iter().position(|b| *b == b'=').ok_or_else(bad)?;
-        let (key, value) = (record.get(..equals).unwrap_or_default(), record.get(equals + 1..).unwrap_or_default());
+        let (key, value) = (
+            record.get(..equals).unwrap_or_default(),
+            record.get(equals + 1..).unwrap_or_default(),
+        );
         match key {
             b"path" => extended.path = Some(value.to_vec()),
             b"linkpath" => extended.link = Some(value.to_vec()),
             b"size" => {
-                let size = std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok()).ok_or_else(bad)?;
+                let size = std::str::from_utf8(value)
+                    .ok()
+                    .and_then(|digits| digits.parse().ok())
+                    .ok_or_else(bad)?;
                 extended.size = Some(size);
             }
             key if key.starts_with(b"GNU.sparse.") => {
@@ -230,7 +262,11 @@ fn advance(position: u64, size: u64) -> Result<u64, ScanError> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        reason = "a failed expectation is a failed test"
+    )]
     use super::*;
 
     struct Memory(io::Cursor<Vec<u8>>);
@@ -242,7 +278,11 @@ mod tests {
     impl Input for Memory {
         fn pass(&mut self, count: u64) -> io::Result<()> {
             let passed = io::copy(&mut (&mut self.0).take(count), &mut io::sink())?;
-            if passed == count { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+            if passed == count {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::UnexpectedEof.into())
+            }
         }
     }
 
@@ -274,7 +314,10 @@ mod tests {
         add(&mut tar, &long, &[7; 1000]);
         let bytes = tar.into_inner().unwrap();
         let all = members(bytes.clone()).unwrap();
-        assert_eq!(all.iter().map(|m| m.path.as_str()).collect::<Vec<_>>(), ["a", long.as_str()]);
+        assert_eq!(
+            all.iter().map(|m| m.path.as_str()).collect::<Vec<_>>(),
+            ["a", long.as_str()]
+        );
         let at = usize::try_from(all[1].offset).unwrap();
         assert_eq!(&bytes[at..at + 1000], &[7; 1000]);
     }
@@ -282,7 +325,8 @@ mod tests {
     #[test]
     fn pax_paths_and_sizes_win_over_the_header() {
         let mut tar = builder();
-        tar.append_pax_extensions([("path", "renamed/ä".as_bytes()), ("size", b"3")]).unwrap();
+        tar.append_pax_extensions([("path", "renamed/ä".as_bytes()), ("size", b"3")])
+            .unwrap();
         let mut header = tar::Header::new_ustar();
         header.set_path("short").unwrap();
         header.set_size(3);
@@ -333,6 +377,11 @@ mod tests {
         ] {
             assert!(members(bytes).is_err(), "{what}");
         }
+        let mut long_paths = builder();
+        for _ in 0..40 {
+            add(&mut long_paths, &"x/".repeat(500_000), b"");
+        }
+        assert!(members(long_paths.into_inner().unwrap()).is_err(), "paths without end");
         // Without the empty blocks at the end it is still whole.
         assert_eq!(members(good[..512 + 2048].to_vec()).unwrap().len(), 1);
     }

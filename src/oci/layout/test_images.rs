@@ -1,6 +1,11 @@
 //! Small images for tests: in memory, as layout folders, and as tars.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "test support")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "test support"
+)]
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
@@ -24,7 +29,10 @@ pub(crate) struct Made {
 
 impl Made {
     pub(crate) fn new() -> Self {
-        Self { content: MemoryContent::new("memory"), blobs: Blobs(Vec::new()) }
+        Self {
+            content: MemoryContent::new("memory"),
+            blobs: Blobs(Vec::new()),
+        }
     }
 
     pub(crate) fn insert(&mut self, media_type: &str, bytes: &[u8]) -> Descriptor {
@@ -36,7 +44,8 @@ impl Made {
     pub(crate) fn image(&mut self, platform: &str, layers: &[&[u8]]) -> Descriptor {
         let (os, architecture) = platform.split_once('/').unwrap();
         let diff_ids: Vec<String> = layers.iter().map(|layer| Digest::of(layer).to_string()).collect();
-        let config = json!({ "os": os, "architecture": architecture, "rootfs": { "type": "layers", "diff_ids": diff_ids } });
+        let config =
+            json!({ "os": os, "architecture": architecture, "rootfs": { "type": "layers", "diff_ids": diff_ids } });
         let config = self.insert(CONFIG, config.to_string().as_bytes());
         let layers: Vec<Descriptor> = layers.iter().map(|layer| self.insert(LAYER, layer)).collect();
         let manifest = json!({ "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers });
@@ -68,7 +77,9 @@ impl Made {
                 root
             })
             .collect();
-        json!({ "schemaVersion": 2, "manifests": manifests }).to_string().into_bytes()
+        json!({ "schemaVersion": 2, "manifests": manifests })
+            .to_string()
+            .into_bytes()
     }
 
     /// Writes a layout folder.

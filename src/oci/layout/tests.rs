@@ -1,4 +1,8 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed expectation is a failed test"
+)]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -56,32 +60,77 @@ async fn a_layout_folder_is_read_by_name_and_by_digest() {
     assert_eq!(found, root);
     assert_whole(&source, &found).await;
     // A manifest that no entry names is found by its digest, with the type it states.
-    let child = made.blobs.0.iter().find(|(_, b)| b.windows(4).any(|w| w == b"arm6") && b.len() > 300);
+    let child = made
+        .blobs
+        .0
+        .iter()
+        .find(|(_, b)| b.windows(4).any(|w| w == b"arm6") && b.len() > 300);
     assert!(child.is_some());
-    let by_digest = source.resolve("x", &Selector::Digest(root.digest.clone())).await.unwrap();
+    let by_digest = source
+        .resolve("x", &Selector::Digest(root.digest.clone()))
+        .await
+        .unwrap();
     assert_eq!(by_digest.media_type, crate::oci::manifest::OCI_INDEX);
     let absent = source.resolve("release/contoso-a", &tag("2")).await.unwrap_err();
     assert_eq!(absent.kind, ErrorKind::Absent);
-    let absent = source.resolve("x", &Selector::Digest(Digest::of(b"nothing"))).await.unwrap_err();
+    let absent = source
+        .resolve("x", &Selector::Digest(Digest::of(b"nothing")))
+        .await
+        .unwrap_err();
     assert_eq!(absent.kind, ErrorKind::Absent);
 }
+
+/// What, oci-layout, index.json, kind, part of the message.
+type Case<'a> = (&'a str, Option<&'a str>, Option<&'a str>, ErrorKind, &'a str);
 
 #[tokio::test]
 async fn broken_layout_folders_say_what_is_wrong() {
     let marker = r#"{"imageLayoutVersion":"1.0.0"}"#;
     let deep = "[".repeat(10_000);
-    let cases: [(&str, Option<&str>, Option<&str>, ErrorKind, &str); 8] = [
+    let cases: [Case<'_>; 8] = [
         ("no marker", None, Some("{}"), ErrorKind::Protocol, "no oci-layout"),
-        ("marker garbage", Some("<html>"), Some("{}"), ErrorKind::Protocol, "oci-layout cannot be read"),
-        ("newer", Some(r#"{"imageLayoutVersion":"2.0.0"}"#), Some("{}"), ErrorKind::Protocol, "2.0.0"),
+        (
+            "marker garbage",
+            Some("<html>"),
+            Some("{}"),
+            ErrorKind::Protocol,
+            "oci-layout cannot be read",
+        ),
+        (
+            "newer",
+            Some(r#"{"imageLayoutVersion":"2.0.0"}"#),
+            Some("{}"),
+            ErrorKind::Protocol,
+            "2.0.0",
+        ),
         ("no index", Some(marker), None, ErrorKind::Protocol, "no index.json"),
-        ("index garbage", Some(marker), Some("garbage"), ErrorKind::Protocol, "no image index"),
-        ("nested", Some(marker), Some(&deep), ErrorKind::Protocol, "no image index"),
-        ("schema", Some(marker), Some(r#"{"schemaVersion":1,"manifests":[]}"#), ErrorKind::Protocol, "schemaVersion 1"),
+        (
+            "index garbage",
+            Some(marker),
+            Some("garbage"),
+            ErrorKind::Protocol,
+            "no image index",
+        ),
+        (
+            "nested",
+            Some(marker),
+            Some(&deep),
+            ErrorKind::Protocol,
+            "no image index",
+        ),
+        (
+            "schema",
+            Some(marker),
+            Some(r#"{"schemaVersion":1,"manifests":[]}"#),
+            ErrorKind::Protocol,
+            "schemaVersion 1",
+        ),
         (
             "digest with a path",
             Some(marker),
-            Some(r#"{"schemaVersion":2,"manifests":[{"mediaType":"m","size":1,"digest":"sha256:../../../etc/passwd"}]}"#),
+            Some(
+                r#"{"schemaVersion":2,"manifests":[{"mediaType":"m","size":1,"digest":"sha256:../../../etc/passwd"}]}"#,
+            ),
             ErrorKind::Protocol,
             "not a digest",
         ),
@@ -97,7 +146,10 @@ async fn broken_layout_folders_say_what_is_wrong() {
         assert_eq!(error.kind, kind, "{what}: {error}");
         assert!(error.to_string().contains(part), "{what}: {error}");
     }
-    let none = LayoutFolder::new("h", "/nowhere/at/all").resolve("a", &tag("1")).await.unwrap_err();
+    let none = LayoutFolder::new("h", "/nowhere/at/all")
+        .resolve("a", &tag("1"))
+        .await
+        .unwrap_err();
     assert_eq!(none.kind, ErrorKind::Unreachable);
 }
 
@@ -109,13 +161,31 @@ async fn huge_files_are_refused_without_being_read() {
     let source = LayoutFolder::new("h", &path);
     let content = source.content("a");
     // Sparse: 300 MiB that take no room.
-    let file = std::fs::File::options().write(true).open(blob_path(&path, &root.digest)).unwrap();
+    let file = std::fs::File::options()
+        .write(true)
+        .open(blob_path(&path, &root.digest))
+        .unwrap();
     file.set_len(300 << 20).unwrap();
-    let error = content.manifest(&Descriptor { size: 0, ..root.clone() }).await.unwrap_err();
+    let error = content
+        .manifest(&Descriptor {
+            size: 0,
+            ..root.clone()
+        })
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, ErrorKind::TooLarge, "{error}");
-    let error = content.manifest(&Descriptor { size: 300 << 20, ..root }).await.unwrap_err();
+    let error = content
+        .manifest(&Descriptor {
+            size: 300 << 20,
+            ..root
+        })
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, ErrorKind::TooLarge, "{error}");
-    let file = std::fs::File::options().write(true).open(path.join("index.json")).unwrap();
+    let file = std::fs::File::options()
+        .write(true)
+        .open(path.join("index.json"))
+        .unwrap();
     file.set_len(300 << 20).unwrap();
     let error = LayoutFolder::new("h", &path).resolve("a", &tag("1")).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::TooLarge, "{error}");
@@ -152,7 +222,18 @@ async fn an_oci_archive_is_read_plain_and_compressed() {
             assert_eq!(source.resolve(repository, &tag("1.0")).await.unwrap(), root, "{name}");
         }
         assert_whole(&source, &root).await;
-        let error = source.content("a").blob(&Descriptor { size: 1, ..root.clone() }, 0).await.err().unwrap();
+        let error = source
+            .content("a")
+            .blob(
+                &Descriptor {
+                    size: 1,
+                    ..root.clone()
+                },
+                0,
+            )
+            .await
+            .err()
+            .unwrap();
         assert_eq!(error.kind, ErrorKind::Corrupt);
     }
 }
@@ -161,8 +242,12 @@ async fn an_oci_archive_is_read_plain_and_compressed() {
 async fn broken_archives_say_what_is_wrong() {
     let (_keep, path) = folder();
     let (made, root) = two_platforms();
-    let good = tar_of(&made.members(&Made::index_json(&[("a:1", &root)]))).into_inner().unwrap();
-    let docker_only = tar_of(&[("manifest.json".to_owned(), b"[]".to_vec())]).into_inner().unwrap();
+    let good = tar_of(&made.members(&Made::index_json(&[("a:1", &root)])))
+        .into_inner()
+        .unwrap();
+    let docker_only = tar_of(&[("manifest.json".to_owned(), b"[]".to_vec())])
+        .into_inner()
+        .unwrap();
     let mut bad_gzip = gzip(&good);
     let middle = bad_gzip.len() / 2;
     bad_gzip.truncate(middle);
@@ -178,15 +263,16 @@ async fn broken_archives_say_what_is_wrong() {
     for (what, bytes, oci, part) in cases {
         let file = path.join("x");
         std::fs::write(&file, &bytes).unwrap();
-        let source = match oci {
-            true => oci_archive::open("h", &file, Arc::new(ReadFiles)),
-            false => docker_archive::open("h", &file, Arc::new(ReadFiles)),
-        };
+        let open = if oci { oci_archive::open } else { docker_archive::open };
+        let source = open("h", &file, Arc::new(ReadFiles));
         let error = source.resolve("a", &tag("1")).await.unwrap_err();
         assert!(error.to_string().contains(part), "{what}: {error}");
     }
     let source = oci_archive::open("h", path.join("absent"), Arc::new(ReadFiles));
-    assert_eq!(source.resolve("a", &tag("1")).await.unwrap_err().kind, ErrorKind::Unreachable);
+    assert_eq!(
+        source.resolve("a", &tag("1")).await.unwrap_err().kind,
+        ErrorKind::Unreachable
+    );
 }
 
 /// Counts how often something is remembered, and remembers.
@@ -198,11 +284,18 @@ impl FileDigests for Remembers {
         ReadFiles.file_digest(path)
     }
     fn remembered(&self, path: &Utf8Path, purpose: &str) -> Option<String> {
-        self.0.lock().unwrap().get(&(path.to_owned(), purpose.to_owned())).cloned()
+        self.0
+            .lock()
+            .unwrap()
+            .get(&(path.to_owned(), purpose.to_owned()))
+            .cloned()
     }
     fn remember(&self, path: &Utf8Path, purpose: &str, value: &str) {
         *self.1.lock().unwrap() += 1;
-        self.0.lock().unwrap().insert((path.to_owned(), purpose.to_owned()), value.to_owned());
+        self.0
+            .lock()
+            .unwrap()
+            .insert((path.to_owned(), purpose.to_owned()), value.to_owned());
     }
 }
 
@@ -220,7 +313,12 @@ async fn an_archive_is_walked_once_and_remembered_after_that() {
     assert_whole(&second, &root).await;
     assert!(!layers.is_empty());
     // A table that was damaged is as good as none.
-    digests.0.lock().unwrap().values_mut().for_each(|text| text.truncate(10));
+    digests
+        .0
+        .lock()
+        .unwrap()
+        .values_mut()
+        .for_each(|text| text.truncate(10));
     let third = docker_archive::open("h", &file, Arc::clone(&digests) as _);
     assert_eq!(third.resolve("contoso-a", &tag("1.0")).await.unwrap(), root);
 }
@@ -271,7 +369,11 @@ async fn an_old_docker_archive_gives_the_same_digest_plain_and_compressed_and_ev
         let below = crate::oci::manifest::children(&bytes, &root.media_type).unwrap();
         assert_eq!(below.blobs[1], Descriptor::of(test_images::LAYER, &layers[0]));
         for (repository, version) in [("release/a", "1.0"), ("redis", "7"), ("library/redis", "7")] {
-            assert_eq!(source.resolve(repository, &tag(version)).await.unwrap(), root, "{repository}");
+            assert_eq!(
+                source.resolve(repository, &tag(version)).await.unwrap(),
+                root,
+                "{repository}"
+            );
         }
         digests.push(root.digest);
     }
@@ -286,9 +388,21 @@ async fn a_docker_archive_whose_parts_do_not_fit_is_refused() {
     let layer = vec![1_u8; 100];
     let other = Digest::of(b"other").to_string();
     let cases = [
-        (json!({ "rootfs": { "diff_ids": [other] } }), "x/layer.tar", "not the one its configuration names"),
-        (json!({ "rootfs": { "diff_ids": [] } }), "x/layer.tar", "configuration names 0"),
-        (json!({ "rootfs": { "diff_ids": [other] } }), "../../etc/passwd", "which is not in it"),
+        (
+            json!({ "rootfs": { "diff_ids": [other] } }),
+            "x/layer.tar",
+            "not the one its configuration names",
+        ),
+        (
+            json!({ "rootfs": { "diff_ids": [] } }),
+            "x/layer.tar",
+            "configuration names 0",
+        ),
+        (
+            json!({ "rootfs": { "diff_ids": [other] } }),
+            "../../etc/passwd",
+            "which is not in it",
+        ),
         (json!([1]), "x/layer.tar", "cannot be read"),
     ];
     for (config, layer_path, part) in cases {
@@ -316,7 +430,10 @@ fn new_docker(path: &Utf8Path, without: &[&str]) -> (Utf8PathBuf, Descriptor, De
     let manifest: serde_json::Value =
         serde_json::from_slice(&made.blobs.0.iter().find(|(d, _)| *d == amd.digest).unwrap().1).unwrap();
     let blob = |value: &serde_json::Value| {
-        format!("blobs/sha256/{}", value["digest"].as_str().unwrap().trim_start_matches("sha256:"))
+        format!(
+            "blobs/sha256/{}",
+            value["digest"].as_str().unwrap().trim_start_matches("sha256:")
+        )
     };
     let layers: Vec<String> = manifest["layers"].as_array().unwrap().iter().map(blob).collect();
     let docker = json!([{ "Config": blob(&manifest["config"]), "RepoTags": ["contoso-a:1.0"], "Layers": layers }]);
@@ -337,7 +454,11 @@ async fn a_new_docker_archive_keeps_the_digest_of_its_layout() {
     let (file, root, _) = new_docker(&path, &[]);
     let source = docker_archive::open("h", &file, Arc::new(ReadFiles));
     for repository in ["contoso-a", "library/contoso-a", "docker.io/library/contoso-a"] {
-        assert_eq!(source.resolve(repository, &tag("1.0")).await.unwrap().digest, root.digest, "{repository}");
+        assert_eq!(
+            source.resolve(repository, &tag("1.0")).await.unwrap().digest,
+            root.digest,
+            "{repository}"
+        );
     }
     assert_whole(&source, &root).await;
 }
@@ -365,5 +486,8 @@ async fn links_in_a_circle_end() {
     }
     std::fs::write(path.join("a.tar"), tar.into_inner().unwrap()).unwrap();
     let source = docker_archive::open("h", path.join("a.tar"), Arc::new(ReadFiles));
-    assert_eq!(source.resolve("a", &tag("1")).await.unwrap_err().kind, ErrorKind::Corrupt);
+    assert_eq!(
+        source.resolve("a", &tag("1")).await.unwrap_err().kind,
+        ErrorKind::Corrupt
+    );
 }

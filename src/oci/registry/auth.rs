@@ -116,6 +116,11 @@ impl Authenticator {
         matches!(self.lock().scheme, Scheme::Unknown).then_some(guard)
     }
 
+    /// Has the registry not given any sensible answer yet?
+    pub fn is_new(&self) -> bool {
+        matches!(self.lock().scheme, Scheme::Unknown)
+    }
+
     /// An answer other than 401 came.
     pub fn accepted(&self) {
         let mut state = self.lock();

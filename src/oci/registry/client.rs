@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode, Url};
 
 use super::answer::{trouble_of, words_of};
@@ -38,11 +38,13 @@ pub struct Ask {
     pub body: Bytes,
     /// Scopes that it needs.
     pub scopes: Scopes,
+    /// A refusal that is an answer to the caller rather than an error.
+    pub also_good: Option<StatusCode>,
 }
 
 /// A good answer.
 pub struct Answer {
-    /// Status, 2xx.
+    /// Status: 2xx, or what the asker calls good.
     pub status: StatusCode,
     /// Headers.
     pub headers: HeaderMap,
@@ -110,7 +112,7 @@ impl Client {
             self.gate.pause().await;
             let sent = self.follow(&ask, login.as_ref(), caller).await;
             let trouble = match sent {
-                Ok((response, url)) if response.status.is_success() => {
+                Ok((response, url)) if response.status.is_success() || ask.also_good == Some(response.status) => {
                     self.auth.accepted();
                     self.gate.answered();
                     let Response { status, headers, body } = response;
@@ -121,6 +123,11 @@ impl Client {
                         permit,
                         url,
                     });
+                }
+                Ok((response, _))
+                    if from_tls_server(&response) && self.host.learn_tls(self.auth.is_new(), &mut ask.url) =>
+                {
+                    continue;
                 }
                 Ok((response, url)) => {
                     let elsewhere = !same_origin(&url, &ask.url);
@@ -296,4 +303,14 @@ impl Client {
         error.hint.clone_from(&trouble.hint);
         error
     }
+}
+
+/// What TLS servers say to plain requests: 400 without any of a registry's manners.
+fn from_tls_server(response: &Response) -> bool {
+    response.status == StatusCode::BAD_REQUEST
+        && !response.headers.contains_key("docker-distribution-api-version")
+        && !response
+            .headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
 }

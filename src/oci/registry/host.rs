@@ -1,5 +1,8 @@
 //! Registry hosts: the name people use, where requests go, and whether TLS is needed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use reqwest::Url;
 
 use crate::oci::{ErrorKind, OciError};
@@ -9,14 +12,17 @@ const HUB_AUTHORITY: &str = "registry-1.docker.io";
 /// The key under which docker keeps Docker Hub's login.
 pub const HUB_CREDENTIAL_KEY: &str = "https://index.docker.io/v1/";
 
-/// One registry host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One registry host. Clones share what was learnt about it.
+#[derive(Debug, Clone)]
 pub struct Host {
     /// As people name it, lower case; Docker Hub's several names become `docker.io`.
     pub name: String,
     /// Where requests go: host and port.
     authority: String,
     plain: bool,
+    /// Plain only because it is on this machine: nobody said so.
+    assumed: bool,
+    speaks_tls: Arc<AtomicBool>,
 }
 
 /// Is this one of Docker Hub's names?
@@ -49,9 +55,14 @@ impl PlainHttp {
 
     /// May this URL be fetched without TLS?
     pub fn allows(&self, url: &Url) -> bool {
+        is_loopback(url.host_str().unwrap_or_default()) || self.lists(url)
+    }
+
+    /// Does the project list this URL's host?
+    fn lists(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
         let with_port = format!("{host}:{}", url.port_or_known_default().unwrap_or_default());
-        is_loopback(&host) || self.0.iter().any(|listed| *listed == host || *listed == with_port)
+        self.0.iter().any(|listed| *listed == host || *listed == with_port)
     }
 }
 
@@ -64,6 +75,8 @@ impl Host {
                 name: "docker.io".to_owned(),
                 authority: HUB_AUTHORITY.to_owned(),
                 plain: false,
+                assumed: false,
+                speaks_tls: Arc::default(),
             });
         }
         let bad = |why: &str| {
@@ -81,7 +94,22 @@ impl Host {
             authority: name.clone(),
             name,
             plain,
+            assumed: plain && !plain_http.lists(&url),
+            speaks_tls: Arc::default(),
         })
+    }
+
+    /// An answer to a plain request that only a TLS server gives: 400, and nothing that a registry would say. Hosts
+    /// on this machine are tried without TLS first, as most have none; from now on this one is reached with TLS.
+    /// True if the request at `url` was sent without and should be sent again; it is put right. `new`: the host has
+    /// not given a sensible answer yet.
+    pub fn learn_tls(&self, new: bool, url: &mut Url) -> bool {
+        let known = self.speaks_tls.load(Ordering::Relaxed);
+        if !self.assumed || url.scheme() != "http" || !(new || known) {
+            return false;
+        }
+        self.speaks_tls.store(true, Ordering::Relaxed);
+        url.set_scheme("https").is_ok()
     }
 
     /// The key under which docker's configuration keeps this host's login.
@@ -95,7 +123,8 @@ impl Host {
 
     /// The URL of a path below `/v2/`. `repository` must be checked already: see [`check_repository`].
     pub fn url(&self, repository: &str, rest: &str) -> Result<Url, OciError> {
-        let scheme = if self.plain { "http" } else { "https" };
+        let plain = self.plain && !self.speaks_tls.load(Ordering::Relaxed);
+        let scheme = if plain { "http" } else { "https" };
         let text = format!("{scheme}://{}/v2/{repository}/{rest}", self.authority);
         Url::parse(&text).map_err(|e| {
             OciError::new(
@@ -197,6 +226,23 @@ mod tests {
                 host.url("library/redis", "tags/list").unwrap().host_str(),
                 Some("registry-1.docker.io")
             );
+        }
+    }
+
+    #[test]
+    fn only_an_unlisted_host_of_this_machine_may_turn_out_to_have_tls() {
+        let plain = PlainHttp::new(["localhost:5000".to_owned(), "a.test".to_owned()]);
+        for (text, new, learns) in [
+            ("localhost:5001", true, true),
+            ("localhost:5001", false, false),
+            ("localhost:5000", true, false),
+            ("a.test", true, false),
+            ("b.test", true, false),
+        ] {
+            let host = Host::parse(text, &plain).unwrap();
+            let mut url = host.url("a", "x").unwrap();
+            assert_eq!(host.learn_tls(new, &mut url), learns, "{text}");
+            assert_eq!(host.clone().url("a", "x").unwrap(), url, "{text}: clones know it, too");
         }
     }
 

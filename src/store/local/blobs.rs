@@ -1,8 +1,10 @@
 //! Blobs of the store: whether one is whole, and writing one so that it is.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, Read as _};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use tempfile::NamedTempFile;
@@ -16,6 +18,9 @@ use crate::oci::{Descriptor, OciError};
 
 /// What the stat table remembers about a blob: the digest that its content was found to have.
 const PURPOSE: &str = "layout-blob/1";
+
+/// Longer than a tick of any file system's clock.
+const TICK: Duration = Duration::from_millis(25);
 
 /// How many files are synced at a time.
 const SYNCS: usize = 4;
@@ -36,8 +41,12 @@ pub(super) struct Blobs {
     root: Utf8PathBuf,
     digests: Arc<dyn FileDigests>,
     known: Mutex<HashMap<Digest, Known>>,
+    /// Blobs whose bytes were found wrong: their stat says nothing until they are written anew.
+    distrusted: Mutex<HashSet<Digest>>,
     /// Blobs that tags of this process rely on and that may not have reached the disk.
     unsynced: Mutex<BTreeSet<Digest>>,
+    /// How many bytes of them this process wrote.
+    unsynced_bytes: AtomicU64,
     /// One writer a blob.
     writers: Mutex<HashMap<Digest, Weak<tokio::sync::Mutex<()>>>>,
 }
@@ -57,7 +66,15 @@ impl std::fmt::Debug for Blobs {
 
 impl Blobs {
     pub(super) fn new(root: Utf8PathBuf, digests: Arc<dyn FileDigests>) -> Self {
-        Self { root, digests, known: Mutex::default(), unsynced: Mutex::default(), writers: Mutex::default() }
+        Self {
+            root,
+            digests,
+            known: Mutex::default(),
+            distrusted: Mutex::default(),
+            unsynced: Mutex::default(),
+            unsynced_bytes: AtomicU64::new(0),
+            writers: Mutex::default(),
+        }
     }
 
     pub(super) fn path(&self, digest: &Digest) -> Utf8PathBuf {
@@ -67,6 +84,7 @@ impl Blobs {
     /// How a blob is; `thorough` reads its bytes even if its stat says that nothing changed.
     pub(super) fn state(&self, blob: &Descriptor, thorough: bool) -> io::Result<State> {
         let path = self.path(&blob.digest);
+        let thorough = thorough || self.distrusted().contains(&blob.digest);
         let metadata = match std::fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(State::Missing),
@@ -76,7 +94,11 @@ impl Blobs {
             return Ok(State::Damaged("is not a file".to_owned()));
         }
         if metadata.len() != blob.size {
-            return Ok(State::Damaged(format!("has {} bytes instead of {}", metadata.len(), blob.size)));
+            return Ok(State::Damaged(format!(
+                "has {} bytes instead of {}",
+                metadata.len(),
+                blob.size
+            )));
         }
         let stamp = Stamp::of(&metadata);
         if self.is_known(&blob.digest, &stamp, thorough) {
@@ -87,14 +109,15 @@ impl Blobs {
             return Ok(State::Whole);
         }
         let found = if blob.digest.algorithm() == "sha256" && !thorough {
+            // This remembers by itself.
             self.digests.file_digest(&path)?.0
         } else {
             hash(&path, &blob.digest)?
         };
         if found != blob.digest {
+            self.distrusted().insert(blob.digest.clone());
             return Ok(State::Damaged(format!("has content with the digest {}", found.short())));
         }
-        self.digests.remember(&path, PURPOSE, blob.digest.as_str());
         self.know(&blob.digest, stamp, true);
         Ok(State::Whole)
     }
@@ -110,16 +133,25 @@ impl Blobs {
             std::fs::metadata(&path)
         };
         let metadata = settle().map_err(|e| files.failed("write store", &e))?;
-        self.digests.remember(&path, PURPOSE, digest.as_str());
+        self.distrusted().remove(digest);
         self.know(digest, Stamp::of(&metadata), true);
         self.rely_on(digest);
+        self.unsynced_bytes.fetch_add(metadata.len(), Ordering::Relaxed);
         Ok(())
     }
 
     /// A tag will need this blob: it must be synced before. Also for one found there, as the run that wrote it may
     /// have been killed before its sync.
     pub(super) fn rely_on(&self, digest: &Digest) {
-        self.unsynced.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone());
+        self.unsynced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(digest.clone());
+    }
+
+    /// Bytes written since the last sync.
+    pub(super) fn unsynced_bytes(&self) -> u64 {
+        self.unsynced_bytes.load(Ordering::Relaxed)
     }
 
     /// The lock of a blob's writer.
@@ -136,38 +168,62 @@ impl Blobs {
 
     /// Brings everything relied on to the disk, names included. On failure all of it stays to be synced.
     pub(super) fn sync(&self, files: &Files) -> Result<(), OciError> {
-        let digests: Vec<Digest> = {
-            let unsynced = self.unsynced.lock().unwrap_or_else(PoisonError::into_inner);
-            unsynced.iter().cloned().collect()
-        };
-        if digests.is_empty() {
+        // Taken out before, so that what is written anew meanwhile counts as unsynced again.
+        self.unsynced_bytes.store(0, Ordering::Relaxed);
+        let taken = std::mem::take(&mut *self.unsynced.lock().unwrap_or_else(PoisonError::into_inner));
+        if taken.is_empty() {
             return Ok(());
         }
-        self.sync_files(&digests).and_then(|()| self.sync_folders(&digests)).map_err(|e| files.failed("sync store", &e))?;
-        let mut unsynced = self.unsynced.lock().unwrap_or_else(PoisonError::into_inner);
-        for digest in &digests {
-            unsynced.remove(digest);
+        let taken_at = Instant::now();
+        let digests: Vec<&Digest> = taken.iter().collect();
+        let result = self.sync_files(&digests).and_then(|()| self.sync_folders(&digests));
+        if let Err(e) = result {
+            self.unsynced
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(taken);
+            return Err(files.failed("sync store", &e));
+        }
+        // A stat that is still of the clock's current tick shows no later change: the table would not keep it.
+        std::thread::sleep(TICK.saturating_sub(taken_at.elapsed()));
+        for digest in digests {
+            self.remember(digest);
         }
         Ok(())
     }
 
+    /// Tells the stat table of a blob that this process knows, so that the next run need not hash it.
+    fn remember(&self, digest: &Digest) {
+        let path = self.path(digest);
+        let Ok(metadata) = std::fs::metadata(&path) else { return };
+        if self.is_known(digest, &Stamp::of(&metadata), false) {
+            self.digests.remember(&path, PURPOSE, digest.as_str());
+        }
+    }
+
     /// Several at a time: a file system then commits them together.
-    fn sync_files(&self, digests: &[Digest]) -> io::Result<()> {
+    fn sync_files(&self, digests: &[&Digest]) -> io::Result<()> {
         let share = digests.len().div_ceil(SYNCS).max(1);
         std::thread::scope(|scope| {
             let threads: Vec<_> = digests
                 .chunks(share)
-                .map(|part| scope.spawn(|| part.iter().try_for_each(|digest| durable::sync_file(&self.path(digest)))))
+                .map(|part| {
+                    scope.spawn(|| {
+                        part.iter()
+                            .try_for_each(|digest| durable::sync_file(&self.path(digest)))
+                    })
+                })
                 .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|_| Err(io::Error::other("a sync thread died"))))
-                .collect()
+            threads.into_iter().try_for_each(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|_| Err(io::Error::other("a sync thread died")))
+            })
         })
     }
 
-    fn sync_folders(&self, digests: &[Digest]) -> io::Result<()> {
-        let algorithms: BTreeSet<&str> = digests.iter().map(Digest::algorithm).collect();
+    fn sync_folders(&self, digests: &[&Digest]) -> io::Result<()> {
+        let algorithms: BTreeSet<&str> = digests.iter().map(|digest| digest.algorithm()).collect();
         let blobs = self.root.join("blobs");
         for algorithm in algorithms {
             durable::sync_dir(&blobs.join(algorithm))?;
@@ -176,13 +232,22 @@ impl Blobs {
         durable::sync_dir(&self.root)
     }
 
+    fn distrusted(&self) -> MutexGuard<'_, HashSet<Digest>> {
+        self.distrusted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn is_known(&self, digest: &Digest, stamp: &Stamp, thorough: bool) -> bool {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(digest).is_some_and(|known| known.stamp == *stamp && (known.read || !thorough))
+        known
+            .get(digest)
+            .is_some_and(|known| known.stamp == *stamp && (known.read || !thorough))
     }
 
     fn know(&self, digest: &Digest, stamp: Stamp, read: bool) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), Known { stamp, read });
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(digest.clone(), Known { stamp, read });
     }
 }
 

@@ -49,7 +49,12 @@ pub(super) fn walk(
             };
             for blob in &named.blobs {
                 if cancel.is_cancelled() {
-                    return Err(OciError::new(ErrorKind::Cancelled, "check", root.digest.short(), "stopped"));
+                    return Err(OciError::new(
+                        ErrorKind::Cancelled,
+                        "check",
+                        root.digest.short(),
+                        "stopped",
+                    ));
                 }
                 if !visited.insert(blob.digest.clone()) {
                     continue;
@@ -59,7 +64,12 @@ pub(super) fn walk(
                 }
                 whole(&blob.digest);
             }
-            below.extend(named.manifests.into_iter().filter(|child| visited.insert(child.digest.clone())));
+            below.extend(
+                named
+                    .manifests
+                    .into_iter()
+                    .filter(|child| visited.insert(child.digest.clone())),
+            );
             if visited.len() > MANIFESTS_LIMIT {
                 return Ok(Some("names too many manifests".to_owned()));
             }

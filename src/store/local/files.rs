@@ -24,7 +24,10 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn new(root: Utf8PathBuf) -> Self {
-        Self { root, in_use: Mutex::new(None) }
+        Self {
+            root,
+            in_use: Mutex::new(None),
+        }
     }
 
     pub(super) fn root(&self) -> &Utf8Path {
@@ -59,7 +62,11 @@ impl Files {
     fn join_users(&self) -> io::Result<File> {
         let folder = self.root.join(TEMPORARY);
         durable::create_dir_all(&folder)?;
-        let file = File::options().create(true).truncate(false).write(true).open(folder.join("in-use"))?;
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(folder.join("in-use"))?;
         match file.try_lock() {
             Ok(()) => {
                 sweep(&folder);

@@ -14,6 +14,9 @@ use crate::oci::{Descriptor, ErrorKind, Guard, OciError};
 /// With this many tags waiting they are written: what a kill costs at most.
 const MANY: usize = 64;
 
+/// So many bytes since the last flush are written too: what the next run would have to hash again.
+const MUCH: u64 = 1024 * 1024 * 1024;
+
 /// Tags of one store.
 #[derive(Debug, Default)]
 pub(super) struct Tags {
@@ -43,15 +46,22 @@ impl Tags {
         Ok(self.read(files)?.get(name).cloned())
     }
 
+    /// All names on disk, sorted.
+    pub(super) fn names(&self, files: &Files) -> Result<Vec<String>, OciError> {
+        let mut names: Vec<String> = self.read(files)?.keys().cloned().collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// May `name` be given to `root`? Looks at the disk and at what waits.
-    pub(super) fn check(
-        &self,
-        files: &Files,
-        name: &str,
-        root: &Descriptor,
-        guard: &Guard,
-    ) -> Result<(), OciError> {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).tags.get(name).cloned();
+    pub(super) fn check(&self, files: &Files, name: &str, root: &Descriptor, guard: &Guard) -> Result<(), OciError> {
+        let waiting = self
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .tags
+            .get(name)
+            .cloned();
         if let Some((other, _)) = waiting {
             // Within one run nothing may replace what the run itself put there.
             return allow(name, &other.digest, root, &Guard::Create);
@@ -66,20 +76,21 @@ impl Tags {
     pub(super) fn add(&self, files: &Files, name: &str, root: &Descriptor, guard: &Guard) -> Result<(), OciError> {
         self.check(files, name, root, guard)?;
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        match waiting.tags.get(name) {
-            Some((other, _)) => allow(name, &other.digest, root, &Guard::Create),
-            None => {
-                let plain = Descriptor::new(root.media_type.clone(), root.digest.clone(), root.size);
-                waiting.tags.insert(name.to_owned(), (plain, guard.clone()));
-                Ok(())
-            }
+        if let Some((other, _)) = waiting.tags.get(name) {
+            return allow(name, &other.digest, root, &Guard::Create);
         }
+        let plain = Descriptor::new(root.media_type.clone(), root.digest.clone(), root.size);
+        waiting.tags.insert(name.to_owned(), (plain, guard.clone()));
+        Ok(())
     }
 
-    /// Flushes when many tags wait. Races lost are left for [`Self::flush`], since they are another step's.
+    /// Flushes when many tags or bytes wait. Races lost are left for [`Self::flush`], since they are another step's.
     pub(super) fn flush_when_many(&self, files: &Files, blobs: &Blobs) -> Result<(), OciError> {
         let count = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).tags.len();
-        if count < MANY { Ok(()) } else { self.write_waiting(files, blobs) }
+        if count < MANY && blobs.unsynced_bytes() < MUCH {
+            return Ok(());
+        }
+        self.write_waiting(files, blobs)
     }
 
     /// Brings blobs and then tags to the disk. A tag that somebody else wrote meanwhile, against its guard, is left
@@ -125,7 +136,9 @@ impl Tags {
         }
         drop(lock);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.tags.retain(|name, (root, _)| tags.get(name).is_none_or(|(done, _)| done.digest != root.digest));
+        waiting
+            .tags
+            .retain(|name, (root, _)| tags.get(name).is_none_or(|(done, _)| done.digest != root.digest));
         waiting.lost.extend(lost);
         Ok(())
     }
@@ -138,7 +151,10 @@ impl Tags {
             return Ok(Arc::clone(&held.by_name));
         }
         let by_name = Arc::new(by_name(&files.read_index()?));
-        *disk = Some(Held { stamp, by_name: Arc::clone(&by_name) });
+        *disk = Some(Held {
+            stamp,
+            by_name: Arc::clone(&by_name),
+        });
         Ok(by_name)
     }
 }
@@ -147,7 +163,10 @@ fn allow(name: &str, held: &Digest, root: &Descriptor, guard: &Guard) -> Result<
     if guard.allows(held, &root.digest) {
         return Ok(());
     }
-    let detail = format!("it names {held}, not what was planned for; {} was to be written", root.digest);
+    let detail = format!(
+        "it names {held}, not what was planned for; {} was to be written",
+        root.digest
+    );
     Err(OciError::new(ErrorKind::Conflict, "tag", name, detail)
         .hint("somebody else filled this store meanwhile: look at a new plan"))
 }
@@ -167,7 +186,10 @@ fn by_name(index: &LayoutIndex) -> HashMap<String, Descriptor> {
 /// Puts changes into an index; everything that others wrote there stays.
 fn merge(index: &mut LayoutIndex, changes: &BTreeMap<&str, &Descriptor>) {
     index.manifests.retain(|entry| {
-        entry.annotations.get(REF_NAME).is_none_or(|name| !changes.contains_key(name.as_str()))
+        entry
+            .annotations
+            .get(REF_NAME)
+            .is_none_or(|name| !changes.contains_key(name.as_str()))
     });
     for (name, root) in changes {
         let mut entry = (*root).clone();

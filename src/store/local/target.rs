@@ -26,7 +26,11 @@ pub(super) struct LocalTarget {
 impl LocalTarget {
     pub(super) fn new(inner: Arc<Inner>, repository: String) -> Self {
         let label = format!("layout {}", inner.files.root());
-        Self { inner, repository, label }
+        Self {
+            inner,
+            repository,
+            label,
+        }
     }
 
     async fn blocking<T: Send + 'static>(
@@ -36,17 +40,19 @@ impl LocalTarget {
         let inner = Arc::clone(&self.inner);
         match tokio::task::spawn_blocking(move || work(&inner)).await {
             Ok(result) => result,
-            Err(e) => Err(OciError::new(ErrorKind::Cancelled, "write store", &self.label, e.to_string())),
+            Err(e) => Err(OciError::new(
+                ErrorKind::Cancelled,
+                "write store",
+                &self.label,
+                e.to_string(),
+            )),
         }
     }
 
-    async fn write(
-        &self,
-        mut file: NamedTempFile,
-        bytes: Vec<u8>,
-    ) -> Result<NamedTempFile, OciError> {
+    async fn write(&self, mut file: NamedTempFile, bytes: Vec<u8>) -> Result<NamedTempFile, OciError> {
         self.blocking(move |inner| {
-            file.write_all(&bytes).map_err(|e| inner.files.failed("write store", &e))?;
+            file.write_all(&bytes)
+                .map_err(|e| inner.files.failed("write store", &e))?;
             Ok(file)
         })
         .await
@@ -62,7 +68,10 @@ impl Target for LocalTarget {
     async fn has_blob(&self, blob: &Descriptor, _job: &Job) -> Result<bool, OciError> {
         let blob = blob.clone();
         self.blocking(move |inner| {
-            let whole = inner.blobs.state(&blob, false).map_err(|e| inner.files.failed("read store", &e))?;
+            let whole = inner
+                .blobs
+                .state(&blob, false)
+                .map_err(|e| inner.files.failed("read store", &e))?;
             Ok(whole == State::Whole)
         })
         .await
@@ -82,7 +91,9 @@ impl Target for LocalTarget {
                 inner.files.temporary().map(Some)
             })
             .await?;
-        let Some(mut file) = temporary else { return Ok(Moved::Present) };
+        let Some(mut file) = temporary else {
+            return Ok(Moved::Present);
+        };
         let mut stream = verified(from, blob, job);
         let mut gathered: Vec<u8> = Vec::new();
         while let Some(piece) = stream.next().await {
@@ -95,7 +106,8 @@ impl Target for LocalTarget {
         }
         file = self.write(file, gathered).await?;
         let digest = blob.digest.clone();
-        self.blocking(move |inner| inner.blobs.settle(&inner.files, file, &digest)).await?;
+        self.blocking(move |inner| inner.blobs.settle(&inner.files, file, &digest))
+            .await?;
         Ok(Moved::Sent)
     }
 
@@ -108,7 +120,10 @@ impl Target for LocalTarget {
                 return Ok(false);
             }
             let mut used = Vec::new();
-            let whole = walk(&inner.blobs, &manifest, false, &cancel, &mut |digest| used.push(digest.clone()))?.is_none();
+            let whole = walk(&inner.blobs, &manifest, false, &cancel, &mut |digest| {
+                used.push(digest.clone());
+            })?
+            .is_none();
             if whole {
                 for digest in &used {
                     inner.blobs.rely_on(digest);
@@ -132,7 +147,8 @@ impl Target for LocalTarget {
                     return Ok(false);
                 }
                 let mut file = inner.files.temporary()?;
-                file.write_all(&bytes).map_err(|e| inner.files.failed("write store", &e))?;
+                file.write_all(&bytes)
+                    .map_err(|e| inner.files.failed("write store", &e))?;
                 inner.blobs.settle(&inner.files, file, &known.digest)?;
                 Ok(true)
             })
@@ -157,6 +173,7 @@ impl Target for LocalTarget {
             self.put_manifest(&root, bytes, job).await?;
         }
         let (name, guard) = (format!("{}:{tag}", self.repository), guard.clone());
-        self.blocking(move |inner| inner.tags.add(&inner.files, &name, &root, &guard)).await
+        self.blocking(move |inner| inner.tags.add(&inner.files, &name, &root, &guard))
+            .await
     }
 }

@@ -1,4 +1,8 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed expectation is a failed test"
+)]
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
@@ -8,6 +12,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::cache::StatTable;
 use crate::digest::{Digest, ReadFiles};
 use crate::event::Silent;
 use crate::oci::layout::test_images::{Made, folder};
@@ -20,7 +25,10 @@ fn job() -> Job {
 
 fn name(text: &str) -> ArtifactName {
     let (repository, tag) = text.rsplit_once(':').unwrap();
-    ArtifactName { repository: repository.to_owned(), tag: tag.to_owned() }
+    ArtifactName {
+        repository: repository.to_owned(),
+        tag: tag.to_owned(),
+    }
 }
 
 fn store(path: &Utf8Path) -> LocalStore {
@@ -38,7 +46,10 @@ fn image(seed: &str) -> (Arc<dyn Content>, Descriptor, Vec<Digest>) {
 
 async fn put(store: &LocalStore, text: &str, seed: &str) -> Descriptor {
     let (content, root, _) = image(seed);
-    store.fill(&name(text), &root, content, &Guard::Create, &job()).await.unwrap();
+    store
+        .fill(&name(text), &root, content, &Guard::Create, &job())
+        .await
+        .unwrap();
     root
 }
 
@@ -71,15 +82,31 @@ async fn a_filled_image_is_there_after_the_flush_and_other_readers_find_it() {
     assert_eq!(observe(&first, "release/contoso-a:1.0.0").await, Observed::Absent);
     assert!(!path.exists(), "observing makes nothing");
     let root = put(&first, "release/contoso-a:1.0.0", "a").await;
-    assert_eq!(observe(&first, "release/contoso-a:1.0.0").await, Observed::Absent, "not before the flush");
+    assert_eq!(
+        observe(&first, "release/contoso-a:1.0.0").await,
+        Observed::Absent,
+        "not before the flush"
+    );
     first.flush().await.unwrap();
-    assert_eq!(observe(&first, "release/contoso-a:1.0.0").await, Observed::Present(root.clone()));
+    assert_eq!(
+        observe(&first, "release/contoso-a:1.0.0").await,
+        Observed::Present(root.clone())
+    );
     // A reader that knows nothing of this store.
     let reader = LayoutFolder::new("x", &path);
     let tag = Selector::Tag("1.0.0".to_owned());
     assert_eq!(reader.resolve("release/contoso-a", &tag).await.unwrap(), root);
-    assert_eq!(store(&path).observe(&name("release/contoso-a:1.0.0"), true, &job()).await.unwrap(), Observed::Present(root));
-    assert!(files(&path).keys().all(|file| !file.contains(".tmp-")), "no temporary file is left");
+    assert_eq!(
+        store(&path)
+            .observe(&name("release/contoso-a:1.0.0"), true, &job())
+            .await
+            .unwrap(),
+        Observed::Present(root)
+    );
+    assert!(
+        files(&path).keys().all(|file| !file.contains(".tmp-")),
+        "no temporary file is left"
+    );
 }
 
 #[tokio::test]
@@ -109,7 +136,9 @@ async fn a_shared_layer_is_moved_once_and_filling_again_moves_nothing() {
             let store = Arc::clone(&store);
             tokio::spawn(async move {
                 let (content, root, _) = image(&format!("image {number}"));
-                let filled = store.fill(&name(&format!("i{number}:1")), &root, content, &Guard::Create, &job()).await;
+                let filled = store
+                    .fill(&name(&format!("i{number}:1")), &root, content, &Guard::Create, &job())
+                    .await;
                 filled.unwrap().bytes_moved
             })
         })
@@ -119,11 +148,18 @@ async fn a_shared_layer_is_moved_once_and_filling_again_moves_nothing() {
         moved += fill.await.unwrap();
     }
     store.flush().await.unwrap();
-    let on_disk: usize = files(&path).iter().filter(|(name, _)| name.starts_with("blobs/")).map(|(_, b)| b.len()).sum();
+    let on_disk: usize = files(&path)
+        .iter()
+        .filter(|(name, _)| name.starts_with("blobs/"))
+        .map(|(_, b)| b.len())
+        .sum();
     assert_eq!(moved, on_disk as u64);
     let before = files(&path);
     let (content, root, _) = image("image 3");
-    let filled = store.fill(&name("i3:1"), &root, content, &Guard::Create, &job()).await.unwrap();
+    let filled = store
+        .fill(&name("i3:1"), &root, content, &Guard::Create, &job())
+        .await
+        .unwrap();
     store.flush().await.unwrap();
     assert_eq!(filled.bytes_moved, 0);
     assert_eq!(files(&path), before);
@@ -142,18 +178,28 @@ async fn damage_of_any_blob_is_found_named_and_repaired() {
             let good = std::fs::read(&blob).unwrap();
             let mut flipped = good.clone();
             flipped[good.len() / 2] ^= 1;
-            for damage in [Some(flipped), Some(good[..good.len() - 1].to_vec()), Some(Vec::new()), None] {
+            for damage in [
+                Some(flipped),
+                Some(good[..good.len() - 1].to_vec()),
+                Some(Vec::new()),
+                None,
+            ] {
                 match damage {
                     Some(bytes) => std::fs::write(&blob, bytes).unwrap(),
                     None => std::fs::remove_file(&blob).unwrap(),
                 }
                 let store = store(&path);
                 let seen = store.observe(&name("a:1"), thorough, &job()).await.unwrap();
-                let Observed::Damaged { root: tagged, why } = seen else { panic!("{digest} was damaged: {seen:?}") };
+                let Observed::Damaged { root: tagged, why } = seen else {
+                    panic!("{digest} was damaged: {seen:?}")
+                };
                 assert_eq!(tagged, root);
                 assert!(why.contains(digest.short()), "{why} names {digest}");
                 let (content, root, _) = image("seed");
-                store.fill(&name("a:1"), &root, content, &Guard::Create, &job()).await.unwrap();
+                store
+                    .fill(&name("a:1"), &root, content, &Guard::Create, &job())
+                    .await
+                    .unwrap();
                 store.flush().await.unwrap();
                 assert_eq!(std::fs::read(&blob).unwrap(), good);
                 assert_eq!(observe(&store, "a:1").await, Observed::Present(root));
@@ -162,17 +208,26 @@ async fn damage_of_any_blob_is_found_named_and_repaired() {
     }
 }
 
+/// Size, mtime and text.
+type Remembered = (u64, std::time::SystemTime, String);
+
 /// A stat table: remembers by path, size and mtime, and counts what is hashed.
 #[derive(Default)]
 struct Table {
-    texts: Mutex<HashMap<(Utf8PathBuf, String), (u64, std::time::SystemTime, String)>>,
+    texts: Mutex<HashMap<(Utf8PathBuf, String), Remembered>>,
     hashed: AtomicU64,
 }
 
 impl FileDigests for Table {
     fn file_digest(&self, path: &Utf8Path) -> std::io::Result<(Digest, u64)> {
+        let size = std::fs::metadata(path)?.len();
+        if let Some(text) = self.remembered(path, "digest") {
+            return Ok((text.parse().unwrap(), size));
+        }
         self.hashed.fetch_add(1, Ordering::Relaxed);
-        ReadFiles.file_digest(path)
+        let (digest, size) = ReadFiles.file_digest(path)?;
+        self.remember(path, "digest", digest.as_str());
+        Ok((digest, size))
     }
     fn remembered(&self, path: &Utf8Path, purpose: &str) -> Option<String> {
         let stat = std::fs::metadata(path).ok()?;
@@ -183,7 +238,10 @@ impl FileDigests for Table {
     fn remember(&self, path: &Utf8Path, purpose: &str, value: &str) {
         let stat = std::fs::metadata(path).unwrap();
         let value = (stat.len(), stat.modified().unwrap(), value.to_owned());
-        self.texts.lock().unwrap().insert((path.to_owned(), purpose.to_owned()), value);
+        self.texts
+            .lock()
+            .unwrap()
+            .insert((path.to_owned(), purpose.to_owned()), value);
     }
 }
 
@@ -207,13 +265,55 @@ async fn what_was_written_or_hashed_once_is_not_hashed_again_while_its_stat_is_t
     // A flip behind the table's back (same size and mtime) is found by the thorough check only.
     let (_, _, digests) = image("seed");
     let blob = blob_path(&path, &digests[2]);
-    let (mut bytes, time) = (std::fs::read(&blob).unwrap(), std::fs::metadata(&blob).unwrap().modified().unwrap());
+    let (mut bytes, time) = (
+        std::fs::read(&blob).unwrap(),
+        std::fs::metadata(&blob).unwrap().modified().unwrap(),
+    );
     bytes[0] ^= 1;
     std::fs::write(&blob, bytes).unwrap();
-    std::fs::File::options().write(true).open(&blob).unwrap().set_modified(time).unwrap();
+    std::fs::File::options()
+        .write(true)
+        .open(&blob)
+        .unwrap()
+        .set_modified(time)
+        .unwrap();
     assert_eq!(observe(&open(), "a:1").await, Observed::Present(root.clone()));
-    let seen = open().observe(&name("a:1"), true, &job()).await.unwrap();
+    let store = open();
+    let seen = store.observe(&name("a:1"), true, &job()).await.unwrap();
     assert!(matches!(seen, Observed::Damaged { .. }), "{seen:?}");
+    // And is repaired then, although the table would still call it unchanged.
+    let (content, root, _) = image("seed");
+    store
+        .fill(&name("a:1"), &root, content, &Guard::Create, &job())
+        .await
+        .unwrap();
+    store.flush().await.unwrap();
+    assert_eq!(
+        open().observe(&name("a:1"), true, &job()).await.unwrap(),
+        Observed::Present(root)
+    );
+}
+
+#[tokio::test]
+async fn the_real_stat_table_hashes_nothing_and_writes_nothing_on_the_second_run() {
+    let (_keep, path) = folder();
+    let table_path = path.join("stat");
+    let open = |table: &Arc<StatTable>| LocalStore::new("local", path.join("store"), Arc::clone(table) as _);
+    let table = Arc::new(StatTable::load(&table_path));
+    let store = open(&table);
+    put(&store, "a:1", "seed").await;
+    store.flush().await.unwrap();
+    table.save().unwrap();
+    let before = std::fs::metadata(&table_path).unwrap().modified().unwrap();
+    let (_, _, digests) = image("seed");
+    let table = Arc::new(StatTable::load(&table_path));
+    for digest in &digests {
+        let held = table.remembered(&blob_path(&path.join("store"), digest), "layout-blob/1");
+        assert_eq!(held.as_deref(), Some(digest.as_str()));
+    }
+    assert!(matches!(observe(&open(&table), "a:1").await, Observed::Present(_)));
+    table.save().unwrap();
+    assert_eq!(std::fs::metadata(&table_path).unwrap().modified().unwrap(), before);
 }
 
 #[tokio::test]
@@ -246,7 +346,10 @@ async fn a_tag_is_replaced_only_as_the_guard_allows() {
     };
     let error = fill(Guard::Create).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Conflict);
-    assert!(error.detail.contains(old.digest.as_str()) && error.detail.contains(new.digest.as_str()), "{error}");
+    assert!(
+        error.detail.contains(old.digest.as_str()) && error.detail.contains(new.digest.as_str()),
+        "{error}"
+    );
     let error = fill(Guard::Replace(Digest::of(b"something else"))).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Conflict);
     fill(Guard::Replace(old.digest)).await.unwrap();
@@ -269,7 +372,10 @@ async fn two_processes_fill_one_store_and_a_lost_race_is_told_at_the_flush() {
     assert!(error.subject.contains("raced:1"));
     let third = store(&path);
     assert_eq!(observe(&third, "one:1").await, Observed::Present(from_one));
-    assert!(matches!(observe(&third, "two:1").await, Observed::Present(_)), "the others are written");
+    assert!(
+        matches!(observe(&third, "two:1").await, Observed::Present(_)),
+        "the others are written"
+    );
     assert_eq!(observe(&third, "raced:1").await, Observed::Present(raced));
     // It was told once, and does not wait for ever.
     two.flush().await.unwrap();
@@ -281,7 +387,10 @@ async fn one_name_with_two_images_in_one_run_is_refused() {
     let store = store(&path);
     put(&store, "a:1", "one").await;
     let (content, root, _) = image("two");
-    let error = store.fill(&name("a:1"), &root, content, &Guard::Create, &job()).await.unwrap_err();
+    let error = store
+        .fill(&name("a:1"), &root, content, &Guard::Create, &job())
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Conflict);
 }
 
@@ -302,8 +411,7 @@ async fn entries_and_fields_that_others_wrote_stay() {
     let second = store(&path);
     put(&second, "b:1", "other seed").await;
     second.flush().await.unwrap();
-    let after: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(path.join("index.json")).unwrap()).unwrap();
+    let after: serde_json::Value = serde_json::from_slice(&std::fs::read(path.join("index.json")).unwrap()).unwrap();
     assert_eq!(after["annotations"]["kept"], "yes");
     assert!(after["manifests"].as_array().unwrap().contains(&entry));
     assert_eq!(after["manifests"].as_array().unwrap().len(), 3);
@@ -332,11 +440,18 @@ async fn content_that_does_not_have_its_digest_leaves_nothing_and_no_tag() {
     let store = store(&path);
     let (content, root, _) = image("seed");
     let broken: Arc<dyn Content> = Arc::new(Breaks(content));
-    let error = store.fill(&name("a:1"), &root, broken, &Guard::Create, &job()).await.unwrap_err();
+    let error = store
+        .fill(&name("a:1"), &root, broken, &Guard::Create, &job())
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Corrupt, "{error}");
     store.flush().await.unwrap();
     assert_eq!(observe(&store, "a:1").await, Observed::Absent);
-    assert!(files(&path).keys().all(|name| !name.starts_with("blobs/") && !name.contains(".tmp-")));
+    assert!(
+        files(&path)
+            .keys()
+            .all(|name| !name.starts_with("blobs/") && !name.contains(".tmp-"))
+    );
 }
 
 #[tokio::test]
@@ -350,7 +465,10 @@ async fn blobs_of_a_killed_run_are_kept_and_its_temporary_files_are_swept() {
     let second = store(&path);
     assert_eq!(observe(&second, "a:1").await, Observed::Absent);
     let (content, root, _) = image("seed");
-    let filled = second.fill(&name("a:1"), &root, content, &Guard::Create, &job()).await.unwrap();
+    let filled = second
+        .fill(&name("a:1"), &root, content, &Guard::Create, &job())
+        .await
+        .unwrap();
     second.flush().await.unwrap();
     assert_eq!(filled.bytes_moved, 0, "what was written counts after it was hashed");
     assert!(!path.join(".tmp/.tmp-left").exists());
@@ -380,7 +498,10 @@ async fn a_store_that_cannot_be_written_is_one_clear_error() {
     std::fs::write(path.join("file"), "in the way").unwrap();
     for place in [path.join("file"), path.join("file/below")] {
         let (content, root, _) = image("seed");
-        let error = store(&place).fill(&name("a:1"), &root, content, &Guard::Create, &job()).await.unwrap_err();
+        let error = store(&place)
+            .fill(&name("a:1"), &root, content, &Guard::Create, &job())
+            .await
+            .unwrap_err();
         assert_eq!(error.kind, ErrorKind::Disk, "{error}");
         assert!(error.subject.contains(place.as_str()), "{error}");
         assert!(error.hint.is_some());
@@ -399,7 +520,12 @@ async fn a_garbled_index_is_an_error_and_is_not_overwritten() {
     assert_eq!(error.kind, ErrorKind::Protocol);
     assert!(error.hint.is_some_and(|hint| hint.contains("move its folder away")));
     let (content, root, _) = image("other");
-    assert!(second.fill(&name("b:1"), &root, content, &Guard::Create, &job()).await.is_err());
+    assert!(
+        second
+            .fill(&name("b:1"), &root, content, &Guard::Create, &job())
+            .await
+            .is_err()
+    );
     assert_eq!(std::fs::read_to_string(path.join("index.json")).unwrap(), "garbage");
 }
 
@@ -410,8 +536,30 @@ async fn a_stopped_run_ends_with_cancelled_and_no_tag() {
     let (content, root, _) = image("seed");
     let job = job();
     job.cancel.cancel();
-    let error = store.fill(&name("a:1"), &root, content, &Guard::Create, &job).await.unwrap_err();
+    let error = store
+        .fill(&name("a:1"), &root, content, &Guard::Create, &job)
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Cancelled);
     store.flush().await.unwrap();
     assert_eq!(observe(&store, "a:1").await, Observed::Absent);
+}
+
+#[tokio::test]
+async fn no_tag_is_written_when_a_blob_does_not_reach_the_disk() {
+    let (_keep, path) = folder();
+    let store = store(&path);
+    put(&store, "a:1", "seed").await;
+    let (content, root, digests) = image("seed");
+    std::fs::remove_file(blob_path(&path, &digests[2])).unwrap();
+    let error = store.flush().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Disk, "{error}");
+    assert!(!path.join("index.json").exists());
+    // Nothing is forgotten: filled again, it goes on.
+    store
+        .fill(&name("a:1"), &root, content, &Guard::Create, &job())
+        .await
+        .unwrap();
+    store.flush().await.unwrap();
+    assert_eq!(observe(&store, "a:1").await, Observed::Present(root));
 }
