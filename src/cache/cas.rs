@@ -1,4 +1,4 @@
-//! Content-addressed storage: `cas/<2>/<64>`, verified at every read.
+//! Content-addressed storage: `cas/<2>/<64>`, verified at every read; and how anything is put into the cache.
 
 use std::fs;
 use std::io;
@@ -8,12 +8,17 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::digest::Digest;
 use crate::durable::{self, Sync};
 
+/// Where files of the cache are written before they have their name: one folder, so that what killed runs leave is found
+/// without a search.
+const STAGING: &str = "tmp";
+
 /// Larger contents are not read back: nothing this tool caches comes near.
 const MAX_BLOB: u64 = 1 << 30;
 
 /// The content half of the cache.
 #[derive(Debug, Clone)]
 pub struct Cas {
+    cache: Utf8PathBuf,
     root: Utf8PathBuf,
 }
 
@@ -28,7 +33,7 @@ pub(super) enum Read {
 
 impl Cas {
     pub(super) fn new(cache: &Utf8Path) -> Self {
-        Self { root: cache.join("cas") }
+        Self { cache: cache.to_owned(), root: cache.join("cas") }
     }
 
     /// Where a content would be.
@@ -46,7 +51,7 @@ impl Cas {
     pub fn put(&self, bytes: &[u8]) -> io::Result<Digest> {
         let digest = Digest::of(bytes);
         if !self.has(&digest, bytes.len() as u64) {
-            durable::write(&self.path(&digest), bytes, Sync::No)?;
+            write(&self.cache, &self.path(&digest), bytes)?;
         }
         Ok(digest)
     }
@@ -74,4 +79,31 @@ impl Cas {
         let _ = durable::remove_file(&path);
         Read::Damaged
     }
+}
+
+/// Writes a file of the cache. The cache is this tool's own: what is in the way there (a folder where a file belongs, or the
+/// other way round) is damage, and is cleared away.
+pub(super) fn write(cache: &Utf8Path, path: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
+    let staging = cache.join(STAGING);
+    let written = durable::write_staged(&staging, path, bytes, Sync::No);
+    if written.is_ok() || !clear_the_way(cache, path) && !clear_the_way(cache, &staging.join("file")) {
+        return written;
+    }
+    durable::write_staged(&staging, path, bytes, Sync::No)
+}
+
+/// Removes temporary files of killed runs.
+pub(super) fn sweep(cache: &Utf8Path) {
+    durable::sweep(&cache.join(STAGING), durable::TEMPORARY);
+}
+
+/// Removes a folder at `path`, and files where its parents within the cache should be. Was there anything?
+fn clear_the_way(cache: &Utf8Path, path: &Utf8Path) -> bool {
+    let mut cleared = false;
+    for above in path.ancestors().skip(1).take_while(|above| above.starts_with(cache) && *above != cache) {
+        let in_the_way = fs::symlink_metadata(above).is_ok_and(|meta| !meta.is_dir() && !above.is_dir());
+        cleared |= in_the_way && durable::remove_file(above).is_ok();
+    }
+    let folder = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
+    cleared | (folder && fs::remove_dir_all(path).is_ok())
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::cas::Read;
-use super::{ActionResult, Cas, KeyDocument, Output};
+use super::{ActionResult, Cas, KeyDocument, Output, cas};
 use crate::digest::Digest;
-use crate::durable::{self, Sync};
+use crate::durable;
 use crate::event::{Event, Events};
 use crate::fault::{Fault, Place};
 
@@ -39,9 +39,10 @@ impl Cache {
         for (name, text) in [("CACHEDIR.TAG", CACHEDIR_TAG), (".gitignore", "*\n"), ("version", "1\n")] {
             let path = root.join(name);
             if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
-                durable::write(&path, text.as_bytes(), Sync::No).map_err(fail)?;
+                cas::write(root, &path, text.as_bytes()).map_err(fail)?;
             }
         }
+        cas::sweep(root);
         Ok(Arc::new(Self { root: root.to_owned(), cas: Cas::new(root), events, _lock: shared_lock(root) }))
     }
 
@@ -96,7 +97,7 @@ impl Cache {
         result.outputs.sort_by(|a, b| a.path.cmp(&b.path));
         let key = put(&document.bytes())?;
         let path = self.entry_path(&key);
-        durable::write(&path, &result.bytes(), Sync::No)
+        cas::write(&self.root, &path, &result.bytes())
             .map_err(|e| Fault::infrastructure(format!("cannot write to the cache {}", self.root)).because(e))?;
         Ok(result)
     }

@@ -1,15 +1,26 @@
 //! Numbered boundaries: a test build dies at the n-th, so that kills are swept instead of timed.
 //!
-//! `AOSM_ABORT_AT=n` aborts right before the n-th boundary; `AOSM_ABORT_COUNT=FILE` appends one byte per boundary, so that a
-//! harness learns how many there are. Both exist only where debug assertions are on.
+//! `AOSM_ABORT_AT=n` aborts right before the n-th boundary; `AOSM_ABORT_COUNT=FILE` appends one line per boundary, so that a
+//! harness learns how many there are and what each is. Both exist only where debug assertions are on.
+
+use camino::Utf8Path;
 
 /// A durable operation or a request is about to happen.
 #[inline]
 pub fn boundary(what: &str) {
     #[cfg(debug_assertions)]
-    imp::boundary(what);
+    imp::boundary(|| what.to_owned());
     #[cfg(not(debug_assertions))]
     let _ = what;
+}
+
+/// A durable operation on `path` is about to happen.
+#[inline]
+pub(super) fn boundary_at(what: &str, path: &Utf8Path) {
+    #[cfg(debug_assertions)]
+    imp::boundary(|| format!("{what} {path}"));
+    #[cfg(not(debug_assertions))]
+    let _ = (what, path);
 }
 
 #[cfg(debug_assertions)]
@@ -26,7 +37,7 @@ mod imp {
     static SETTINGS: OnceLock<Settings> = OnceLock::new();
     static COUNT: AtomicU64 = AtomicU64::new(0);
 
-    pub(super) fn boundary(what: &str) {
+    pub(super) fn boundary(what: impl FnOnce() -> String) {
         let settings = SETTINGS.get_or_init(|| Settings {
             abort_at: std::env::var("AOSM_ABORT_AT").ok().and_then(|text| text.parse().ok()),
             log: std::env::var("AOSM_ABORT_COUNT").ok(),
@@ -37,7 +48,8 @@ mod imp {
         let number = COUNT.fetch_add(1, Ordering::SeqCst) + 1;
         if let Some(path) = &settings.log {
             if let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(path) {
-                let _ = writeln!(file, "{number} {what}");
+                // One write, so that lines of several threads do not mix.
+                let _ = file.write_all(format!("{number} {}\n", what()).as_bytes());
             }
         }
         if settings.abort_at == Some(number) {

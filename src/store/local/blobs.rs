@@ -229,7 +229,13 @@ impl Blobs {
             durable::sync_dir(&blobs.join(algorithm))?;
         }
         durable::sync_dir(&blobs)?;
-        durable::sync_dir(&self.root)
+        durable::sync_dir(&self.root)?;
+        // The store's own name as well: the run that made the folder may have been killed before it was synced. Not
+        // everybody may read the folder above; then the name is the business of whoever made it.
+        if let Some(above) = self.root.parent() {
+            let _ = durable::sync_dir(above);
+        }
+        Ok(())
     }
 
     fn distrusted(&self) -> MutexGuard<'_, HashSet<Digest>> {

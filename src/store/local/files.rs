@@ -49,7 +49,6 @@ impl Files {
         match std::fs::read(&marker) {
             Ok(bytes) => check_marker(&bytes, self.root.as_str())?,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                durable::create_dir_all(&self.root).map_err(|e| self.failed("make store", &e))?;
                 let text = format!("{{\"imageLayoutVersion\":\"{LAYOUT_VERSION}\"}}");
                 durable::write(&marker, text.as_bytes(), Sync::Yes).map_err(|e| self.failed("make store", &e))?;
             }
