@@ -16,3 +16,4 @@ mod contoso_fixture;
 mod harness;
 mod harness_faults;
 mod registry_room;
+mod worked_example;
