@@ -16,4 +16,6 @@ mod contoso_fixture;
 mod harness;
 mod harness_faults;
 mod registry_room;
+mod registry_to_registry;
+mod second_run;
 mod worked_example;
