@@ -29,6 +29,9 @@ impl Running {
     }
 
     async fn fill(&self, target: &Target, step: &PlanStep, store: &Arc<dyn ArtifactStore>) -> Result<(), Fault> {
+        if self.session.mode.offline && store.is_remote() {
+            return Err(Fault::infrastructure(format!("--offline forbids writing to the store {}", store.name())));
+        }
         let Desired::Known(root) = &target.desired else {
             return Err(Fault::bug("it has no known digest"));
         };

@@ -12,7 +12,7 @@ use super::remember;
 use crate::engine::{self, Ended};
 use crate::event::{Event, Outcome, Phase};
 use crate::fault::{Fault, Faults, Kind};
-use crate::plan::{Action, Planned, Session};
+use crate::plan::{Action, Planned, Reason, Session};
 use crate::state::RunLock;
 use crate::store::{Filled, Job};
 
@@ -80,7 +80,7 @@ pub async fn apply(session: &Arc<Session>, planned: Planned, jobs: usize) -> Res
             (Action::Run, Some(Ended::Failed(fault))) => (StepOutcome::Failed, Some(fault.to_string())),
             (Action::Run | Action::Blocked, _) => (StepOutcome::Blocked, None),
             (Action::Invalid | Action::Unknown, _) => {
-                let words: Vec<String> = step.reasons.iter().map(crate::plan::Reason::words).collect();
+                let words: Vec<String> = step.reasons.iter().map(Reason::words).collect();
                 (StepOutcome::Failed, Some(words.join("; ")))
             }
         };
@@ -88,11 +88,28 @@ pub async fn apply(session: &Arc<Session>, planned: Planned, jobs: usize) -> Res
     }
     let mut all = Faults::new();
     all.extend(planned.faults.iter().cloned());
+    all.extend(unasked(&planned));
     all.extend(ends.iter().filter_map(|end| if let Ended::Failed(fault) = end { Some(fault.clone()) } else { None }).map(as_step_fault));
     all.extend(faults.drain(..).map(|(_, fault)| fault));
     remember::remember(session, &planned, &done);
     session.remember();
     Ok(Applied { document: ApplyDocument::new(reports), faults: all, interrupted: session.cancel.is_cancelled() })
+}
+
+/// Steps nobody can tell about because the run is offline: what `plan` may leave open, `apply` may not.
+fn unasked(planned: &Planned) -> Option<Fault> {
+    let open: Vec<&str> = planned
+        .plan
+        .steps
+        .iter()
+        .filter(|step| step.reasons.contains(&Reason::NotAsked))
+        .map(|step| step.id.as_str())
+        .collect();
+    if open.is_empty() {
+        return None;
+    }
+    let fault = Fault::infrastructure("--offline leaves open what is to be done").because(open.join(", "));
+    Some(fault.hint("run once without --offline"))
 }
 
 fn positions(planned: &Planned, wanted: impl Fn(Action) -> bool) -> Vec<usize> {

@@ -31,19 +31,37 @@ pub(super) fn of_head(head: &[u8]) -> Format {
     let marked = head.get(USTAR_AT..USTAR_AT + 5) == Some(b"ustar");
     // An empty tar is nothing but zero blocks; the oldest tars carry no mark, only a checksum.
     let zeros = head.len() == 512 && head.iter().all(|b| *b == 0);
-    if marked || zeros || checksum_holds(head) { Format::Tar } else { Format::Other }
+    if marked || zeros || checksum_holds(head) {
+        Format::Tar
+    } else {
+        Format::Other
+    }
 }
 
 /// The header checksum of tar: the sum of all bytes, its own eight counted as blanks.
 fn checksum_holds(head: &[u8]) -> bool {
-    let (Some(block), Some(field)) = (head.get(..512), head.get(148..156)) else { return false };
-    let digits: String =
-        field.iter().map(|b| char::from(*b)).skip_while(|c| *c == ' ').take_while(char::is_ascii_digit).collect();
-    let Ok(wanted) = u32::from_str_radix(&digits, 8) else { return false };
+    let (Some(block), Some(field)) = (head.get(..512), head.get(148..156)) else {
+        return false;
+    };
+    let digits: String = field
+        .iter()
+        .map(|b| char::from(*b))
+        .skip_while(|c| *c == ' ')
+        .take_while(char::is_ascii_digit)
+        .collect();
+    let Ok(wanted) = u32::from_str_radix(&digits, 8) else {
+        return false;
+    };
     let sum: u32 = block
         .iter()
         .enumerate()
-        .map(|(at, byte)| if (148..156).contains(&at) { u32::from(b' ') } else { u32::from(*byte) })
+        .map(|(at, byte)| {
+            if (148..156).contains(&at) {
+                u32::from(b' ')
+            } else {
+                u32::from(*byte)
+            }
+        })
         .sum();
     sum == wanted
 }
@@ -61,7 +79,11 @@ mod tests {
         let mut header = tar::Header::new_old();
         header.set_size(0);
         header.set_cksum();
-        assert_eq!(of_head(header.as_bytes()), Format::Tar, "a header without the ustar mark");
+        assert_eq!(
+            of_head(header.as_bytes()),
+            Format::Tar,
+            "a header without the ustar mark"
+        );
         assert_eq!(of_head(&[b'a'; 512]), Format::Other);
     }
 }

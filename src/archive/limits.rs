@@ -16,8 +16,12 @@ pub struct Limits {
 
 impl Limits {
     /// For Helm charts: Helm itself refuses more than 100 MiB unpacked (`MaxDecompressedChartSize`, Helm 3.17 on).
-    pub const CHART: Self =
-        Self { entries: 50_000, file_size: 100 * 1024 * 1024, total_size: 100 * 1024 * 1024, path_length: 1024 };
+    pub const CHART: Self = Self {
+        entries: 50_000,
+        file_size: 100 * 1024 * 1024,
+        total_size: 100 * 1024 * 1024,
+        path_length: 1024,
+    };
 }
 
 impl Default for Limits {

@@ -63,7 +63,11 @@ impl EntryName {
                 part => parts.push(part),
             }
         }
-        if parts.is_empty() { Ok(None) } else { Ok(Some(Self(parts.join("/")))) }
+        if parts.is_empty() {
+            Ok(None)
+        } else {
+            Ok(Some(Self(parts.join("/"))))
+        }
     }
 
     /// The name.
@@ -90,7 +94,10 @@ impl fmt::Display for EntryName {
 /// "Naming Files, Paths, and Namespaces" of the Win32 documentation); `None` when it can.
 pub fn windows_trouble(name: &str) -> Option<String> {
     for part in name.split('/') {
-        if let Some(bad) = part.chars().find(|c| matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*') || *c < ' ') {
+        if let Some(bad) = part
+            .chars()
+            .find(|c| matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*') || *c < ' ')
+        {
             return Some(format!("{part:?} holds {bad:?}"));
         }
         if part.ends_with(['.', ' ']) {
@@ -98,7 +105,8 @@ pub fn windows_trouble(name: &str) -> Option<String> {
         }
         let stem = part.split('.').next().unwrap_or(part).trim_end().to_ascii_uppercase();
         let numbered = |prefix: &str| {
-            stem.strip_prefix(prefix).is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()))
+            stem.strip_prefix(prefix)
+                .is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()))
         };
         if matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT") {
             return Some(format!("{part:?} is the name of a device"));
@@ -153,7 +161,13 @@ mod tests {
         for bad in ["c/aux.yaml", "NUL", "c/com1.txt", "c/a:b", "c/a. ", "c/x?", "c/a\u{1}"] {
             assert!(windows_trouble(bad).is_some(), "{bad}");
         }
-        for good in ["c/auxiliary.yaml", "c/com10", "templates/_helpers.tpl", ".helmignore", "common"] {
+        for good in [
+            "c/auxiliary.yaml",
+            "c/com10",
+            "templates/_helpers.tpl",
+            ".helmignore",
+            "common",
+        ] {
             assert_eq!(windows_trouble(good), None, "{good}");
         }
     }

@@ -38,7 +38,11 @@ impl Entry<'_> {
     /// Copies the content; an error when the archive ends before the size its header claims.
     pub fn copy(&mut self, out: &mut dyn io::Write) -> Result<(), Fault> {
         let copied = io::copy(&mut self.reader.take(self.size), out).map_err(|e| unreadable(self.label, &e))?;
-        if copied == self.size { Ok(()) } else { Err(cut_short(self.label)) }
+        if copied == self.size {
+            Ok(())
+        } else {
+            Err(cut_short(self.label))
+        }
     }
 }
 
@@ -51,15 +55,20 @@ pub fn for_each_entry(
     visit: &mut dyn FnMut(&mut Entry<'_>) -> Result<ControlFlow<()>, Fault>,
 ) -> Result<(), Fault> {
     let mut head = Vec::with_capacity(512);
-    (&mut reader).take(512).read_to_end(&mut head).map_err(|e| unreadable(label, &e))?;
+    (&mut reader)
+        .take(512)
+        .read_to_end(&mut head)
+        .map_err(|e| unreadable(label, &e))?;
     let format = of_head(&head);
     let whole = io::Cursor::new(head).chain(reader);
     match format {
         Format::Gzip => walk(MultiGzDecoder::new(whole), label, limits, visit),
         Format::Tar => walk(whole, label, limits, visit),
-        Format::Other => Err(Fault::invalid(format!("{label}: neither a tar nor a gzip-compressed tar"))
-            .at(Place::file_only(label))
-            .hint("a chart archive is what `helm package` or `tar -czf` writes")),
+        Format::Other => Err(
+            Fault::invalid(format!("{label}: neither a tar nor a gzip-compressed tar"))
+                .at(Place::file_only(label))
+                .hint("a chart archive is what `helm package` or `tar -czf` writes"),
+        ),
     }
 }
 
@@ -82,8 +91,10 @@ fn walk(
     // Headers and padding come on top of the content; long names and extended headers are read by the tar reader
     // itself, so its input is bounded as well.
     let allowance = limits.entries.saturating_mul(2048).saturating_add(64 * 1024);
-    let mut archive =
-        tar::Archive::new(Bounded { inner: reader, left: limits.total_size.saturating_add(allowance) });
+    let mut archive = tar::Archive::new(Bounded {
+        inner: reader,
+        left: limits.total_size.saturating_add(allowance),
+    });
     let (mut entries, mut total) = (0_u64, 0_u64);
     let mut seen: HashSet<EntryName> = HashSet::new();
     let listed = archive.entries().map_err(|e| unreadable(label, &e))?;
@@ -113,21 +124,35 @@ fn walk(
             }
             _ => return Err(refused(label, &shown, "it is neither a file nor a folder")),
         }
-        let Some(name) = name else { return Err(refused(label, &shown, "it has no name")) };
+        let Some(name) = name else {
+            return Err(refused(label, &shown, "it has no name"));
+        };
         let size = entry.size();
         if size > limits.file_size {
-            return Err(too_much(label, &format!("{name} is larger than {}", mib(limits.file_size))));
+            return Err(too_much(
+                label,
+                &format!("{name} is larger than {}", mib(limits.file_size)),
+            ));
         }
         total = total.saturating_add(size);
         if total > limits.total_size {
-            return Err(too_much(label, &format!("more than {} unpacked", mib(limits.total_size))));
+            return Err(too_much(
+                label,
+                &format!("more than {} unpacked", mib(limits.total_size)),
+            ));
         }
         if !seen.insert(name.clone()) {
             return Err(refused(label, &shown, "the name occurs twice"));
         }
         let executable = entry.header().mode().is_ok_and(|mode| mode & 0o100 != 0);
-        let mut shown =
-            Entry { name, raw_name: shown, size, executable, reader: &mut entry, label };
+        let mut shown = Entry {
+            name,
+            raw_name: shown,
+            size,
+            executable,
+            reader: &mut entry,
+            label,
+        };
         if visit(&mut shown)?.is_break() {
             return Ok(());
         }
@@ -163,7 +188,11 @@ impl<R: Read> Read for Bounded<R> {
 }
 
 fn mib(bytes: u64) -> String {
-    if bytes >= 1024 * 1024 { format!("{} MiB", bytes / (1024 * 1024)) } else { format!("{bytes} B") }
+    if bytes >= 1024 * 1024 {
+        format!("{} MiB", bytes / (1024 * 1024))
+    } else {
+        format!("{bytes} B")
+    }
 }
 
 fn refused(label: &Utf8Path, name: &str, why: &str) -> Fault {

@@ -31,7 +31,8 @@ impl Raw {
     }
 
     fn file(mut self, name: &str, content: &[u8]) -> Self {
-        self.0.extend(Self::header(tar::EntryType::Regular, name, content.len() as u64).as_bytes());
+        self.0
+            .extend(Self::header(tar::EntryType::Regular, name, content.len() as u64).as_bytes());
         self.0.extend(content);
         self.0.resize(self.0.len().next_multiple_of(512), 0);
         self
@@ -69,23 +70,40 @@ fn unpacked_elsewhere(bytes: &[u8]) -> Result<Vec<Utf8PathBuf>, String> {
     let inner = outer.join("inner");
     std::fs::create_dir(&inner).unwrap();
     let result = unpack_into(bytes, Utf8Path::new(LABEL), &Limits::CHART, &inner);
-    let beside: Vec<_> = std::fs::read_dir(outer).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let beside: Vec<_> = std::fs::read_dir(outer)
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
     assert_eq!(beside, ["inner"], "nothing may be written beside the folder");
     result.map_err(|fault| fault.to_string())
 }
 
 #[test]
 fn tar_and_gzip_are_told_apart_by_content() {
-    let tar = Raw::new().file("c/Chart.yaml", b"name: c").file("c/values.yaml", b"").end();
+    let tar = Raw::new()
+        .file("c/Chart.yaml", b"name: c")
+        .file("c/values.yaml", b"")
+        .end();
     assert_eq!(names(&tar).unwrap(), ["c/Chart.yaml", "c/values.yaml"]);
     assert_eq!(names(&gzip(&tar)).unwrap(), ["c/Chart.yaml", "c/values.yaml"]);
-    assert!(names(b"apiVersion: v2\n").unwrap_err().contains("neither a tar nor a gzip"));
+    assert!(
+        names(b"apiVersion: v2\n")
+            .unwrap_err()
+            .contains("neither a tar nor a gzip")
+    );
     assert!(names(b"").unwrap_err().contains("neither"));
 }
 
 #[test]
 fn names_that_lead_out_are_refused_and_nothing_is_written() {
-    for name in ["../evil", "c/../../evil", "/evil", "C:/evil", "c\\..\\..\\evil", "\\evil"] {
+    for name in [
+        "../evil",
+        "c/../../evil",
+        "/evil",
+        "C:/evil",
+        "c\\..\\..\\evil",
+        "\\evil",
+    ] {
         let tar = Raw::new().file(name, b"x").end();
         let error = unpacked_elsewhere(&tar).unwrap_err();
         assert!(error.contains("is refused"), "{name}: {error}");
@@ -118,12 +136,18 @@ fn a_name_that_occurs_twice_is_refused_however_it_is_spelled() {
 #[test]
 fn a_file_that_is_also_a_folder_is_refused() {
     let tar = Raw::new().file("c/a", b"1").file("c/a/b", b"2").end();
-    assert!(unpacked_elsewhere(&tar).unwrap_err().contains("two entries claim one path"));
+    assert!(
+        unpacked_elsewhere(&tar)
+            .unwrap_err()
+            .contains("two entries claim one path")
+    );
 }
 
 #[test]
 fn a_gibibyte_of_zeros_is_refused_by_its_header() {
-    let mut tar = Raw::header(tar::EntryType::Regular, "c/zeros", 1 << 30).as_bytes().to_vec();
+    let mut tar = Raw::header(tar::EntryType::Regular, "c/zeros", 1 << 30)
+        .as_bytes()
+        .to_vec();
     tar.resize(1 << 20, 0);
     let error = names(&gzip(&tar)).unwrap_err();
     assert!(error.contains("c/zeros is larger than 100 MiB"), "{error}");
@@ -131,15 +155,25 @@ fn a_gibibyte_of_zeros_is_refused_by_its_header() {
 
 #[test]
 fn many_files_that_are_too_much_together_are_refused() {
-    let limits = Limits { total_size: 2000, ..Limits::CHART };
-    let tar = Raw::new().file("c/a", &[1; 900]).file("c/b", &[1; 900]).file("c/c", &[1; 900]).end();
+    let limits = Limits {
+        total_size: 2000,
+        ..Limits::CHART
+    };
+    let tar = Raw::new()
+        .file("c/a", &[1; 900])
+        .file("c/b", &[1; 900])
+        .file("c/c", &[1; 900])
+        .end();
     let error = read_all(&tar[..], Utf8Path::new(LABEL), &limits).unwrap_err();
     assert!(error.message().contains("more than 2000 B unpacked"), "{error}");
 }
 
 #[test]
 fn too_many_entries_are_refused() {
-    let limits = Limits { entries: 2, ..Limits::CHART };
+    let limits = Limits {
+        entries: 2,
+        ..Limits::CHART
+    };
     let tar = Raw::new().file("c/a", b"").file("c/b", b"").file("c/c", b"").end();
     let error = read_all(&tar[..], Utf8Path::new(LABEL), &limits).unwrap_err();
     assert!(error.message().contains("more than 2 entries"), "{error}");
@@ -147,8 +181,14 @@ fn too_many_entries_are_refused() {
 
 #[test]
 fn an_endless_long_name_is_bounded() {
-    let limits = Limits { total_size: 10_000, entries: 10, ..Limits::CHART };
-    let mut tar = Raw::header(tar::EntryType::GNULongName, "././@LongLink", 1 << 29).as_bytes().to_vec();
+    let limits = Limits {
+        total_size: 10_000,
+        entries: 10,
+        ..Limits::CHART
+    };
+    let mut tar = Raw::header(tar::EntryType::GNULongName, "././@LongLink", 1 << 29)
+        .as_bytes()
+        .to_vec();
     tar.resize(4 << 20, b'a');
     let error = read_all(&gzip(&tar)[..], Utf8Path::new(LABEL), &limits).unwrap_err();
     assert!(error.message().contains("larger unpacked than the limit"), "{error}");
@@ -178,7 +218,10 @@ fn bytes_after_the_gzip_member_are_ignored_as_helm_does() {
 fn unpacking_writes_the_files_and_keeps_to_windows_separators() {
     let folder = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(folder.path()).unwrap();
-    let tar = Raw::new().file("c\\templates\\a.yaml", b"a").file("c/Chart.yaml", b"b").end();
+    let tar = Raw::new()
+        .file("c\\templates\\a.yaml", b"a")
+        .file("c/Chart.yaml", b"b")
+        .end();
     let names = unpack_into(&tar[..], Utf8Path::new(LABEL), &Limits::CHART, folder).unwrap();
     assert_eq!(names, ["c/templates/a.yaml", "c/Chart.yaml"]);
     assert_eq!(std::fs::read(folder.join("c/templates/a.yaml")).unwrap(), b"a");
@@ -188,11 +231,28 @@ fn unpacking_writes_the_files_and_keeps_to_windows_separators() {
 fn the_bytes_written_are_the_same_everywhere() {
     let long = format!("c/{}/a.yaml", "d".repeat(150));
     let text = "replicas: 1\n".repeat(500);
-    let one = write_tar_gz([("c/b".into(), &b"2"[..]), ("c/a".into(), text.as_bytes()), (long.clone(), b"3")]).unwrap();
-    let two = write_tar_gz([(long.clone(), &b"3"[..]), ("c/a".into(), text.as_bytes()), ("c/b".into(), b"2")]).unwrap();
+    let one = write_tar_gz([
+        ("c/b".into(), &b"2"[..]),
+        ("c/a".into(), text.as_bytes()),
+        (long.clone(), b"3"),
+    ])
+    .unwrap();
+    let two = write_tar_gz([
+        (long.clone(), &b"3"[..]),
+        ("c/a".into(), text.as_bytes()),
+        ("c/b".into(), b"2"),
+    ])
+    .unwrap();
     assert_eq!(one, two, "the order of adding must not matter");
     assert_eq!(names(&one).unwrap(), ["c/a".into(), "c/b".into(), long]);
-    assert_eq!(one[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255], "no time, no name, no system in the header");
+    assert_eq!(
+        one[..10],
+        [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255],
+        "no time, no name, no system in the header"
+    );
     // Pinned: when this changes, every packed chart in every store changes with it.
-    assert_eq!(Digest::of(&one).hex(), "d0cb6085a0043653535e3f67e0d7a588744ee2c720066da4f2865ff5fc9272c8");
+    assert_eq!(
+        Digest::of(&one).hex(),
+        "d0cb6085a0043653535e3f67e0d7a588744ee2c720066da4f2865ff5fc9272c8"
+    );
 }

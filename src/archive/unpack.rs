@@ -21,19 +21,22 @@ pub fn unpack_into(
 ) -> Result<Vec<Utf8PathBuf>, Fault> {
     let mut names = Vec::new();
     for_each_entry(reader, label, limits, &mut |entry| {
-        if cfg!(windows) {
-            if let Some(trouble) = windows_trouble(entry.name.as_str()) {
-                return Err(Fault::invalid(format!("{label}: Windows cannot hold {trouble}"))
-                    .at(Place::file_only(label))
-                    .hint("rename the file in the chart, or run on another system"));
-            }
+        if cfg!(windows)
+            && let Some(trouble) = windows_trouble(entry.name.as_str())
+        {
+            return Err(Fault::invalid(format!("{label}: Windows cannot hold {trouble}"))
+                .at(Place::file_only(label))
+                .hint("rename the file in the chart, or run on another system"));
         }
         let path = folder.join(entry.name.as_str());
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(|e| cannot_write(label, parent, &e))?;
         }
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).open(&path).map_err(|e| cannot_write(label, &path, &e))?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|e| cannot_write(label, &path, &e))?;
         entry.copy(&mut file)?;
         names.push(Utf8PathBuf::from(entry.name.as_str()));
         Ok(ControlFlow::Continue(()))
@@ -44,7 +47,10 @@ pub fn unpack_into(
 fn cannot_write(label: &Utf8Path, path: &Utf8Path, error: &std::io::Error) -> Fault {
     // A name that is a file here and a folder there, or differs only in case on such a disk, comes from the archive.
     let kind = error.kind();
-    if matches!(kind, std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory) {
+    if matches!(
+        kind,
+        std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory
+    ) {
         return Fault::invalid(format!("{label}: two entries claim one path"))
             .at(Place::file_only(label))
             .because(format!("{}: {error}", path.file_name().unwrap_or_default()));

@@ -34,7 +34,10 @@ impl<'a> TarGz<'a> {
 
     /// Writes the archive. Fails only as `out` fails, or when a name cannot stand in a tar.
     pub fn write(&self, out: impl Write) -> io::Result<()> {
-        let gzip = GzBuilder::new().mtime(0).operating_system(GZIP_OS_UNKNOWN).write(out, Compression::new(6));
+        let gzip = GzBuilder::new()
+            .mtime(0)
+            .operating_system(GZIP_OS_UNKNOWN)
+            .write(out, Compression::new(6));
         let mut tar = tar::Builder::new(gzip);
         for (name, (content, executable)) in &self.files {
             let mut header = tar::Header::new_gnu();

@@ -61,7 +61,9 @@ struct Manifest<'a> {
 
 /// The artifact of a packed chart. `SOURCE_DATE_EPOCH` of the environment becomes the time of creation, where set.
 pub fn artifact(tree: &ChartTree, packed: &PackedChart) -> Result<ChartArtifact, Fault> {
-    let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.trim().parse().ok());
+    let epoch = std::env::var("SOURCE_DATE_EPOCH")
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
     artifact_at(tree, packed, epoch)
 }
 
@@ -84,7 +86,12 @@ pub fn artifact_at(tree: &ChartTree, packed: &PackedChart, created: Option<u64>)
         annotations: annotations(&tree.metadata, created),
     };
     let manifest = Bytes::from(serde_json::to_vec(&manifest).map_err(text)?);
-    Ok(ChartArtifact { manifest, config, layers, tag: tree.tag() })
+    Ok(ChartArtifact {
+        manifest,
+        config,
+        layers,
+        tag: tree.tag(),
+    })
 }
 
 /// The annotations that Helm derives from `Chart.yaml`; the chart's own join them, but never change title and version.
@@ -104,11 +111,20 @@ fn annotations(metadata: &Metadata, created: Option<u64>) -> BTreeMap<String, St
     if let Some(seconds) = created {
         add("org.opencontainers.image.created", &rfc3339(seconds));
     }
-    add("org.opencontainers.image.source", metadata.sources.first().map_or("", String::as_str));
+    add(
+        "org.opencontainers.image.source",
+        metadata.sources.first().map_or("", String::as_str),
+    );
     let authors: Vec<String> = metadata
         .maintainers
         .iter()
-        .map(|m| if m.email.is_empty() { m.name.clone() } else { format!("{} ({})", m.name, m.email) })
+        .map(|m| {
+            if m.email.is_empty() {
+                m.name.clone()
+            } else {
+                format!("{} ({})", m.name, m.email)
+            }
+        })
         .collect();
     add("org.opencontainers.image.authors", &authors.join(", "));
     for (key, value) in &metadata.annotations {
@@ -141,7 +157,12 @@ fn rfc3339(seconds: u64) -> String {
         "Nov" => "11",
         _ => "12",
     };
-    format!("{}-{month}-{}T{}Z", year.unwrap_or_default(), day.unwrap_or_default(), time.unwrap_or_default())
+    format!(
+        "{}-{month}-{}T{}Z",
+        year.unwrap_or_default(),
+        day.unwrap_or_default(),
+        time.unwrap_or_default()
+    )
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 
+use super::load::is_packed;
 use super::yaml::{At, Node, parse};
 use crate::archive::{Limits, read_all};
 use crate::fault::Fault;
@@ -34,12 +35,15 @@ fn files(bytes: &[u8], label: &str, nesting: usize) -> Result<Files, Fault> {
     let mut files = Files::new();
     for (name, content) in read_all(bytes, Utf8Path::new(label), &Limits::CHART)? {
         // Helm drops a byte-order mark of any file as it reads.
-        let content = content.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(content);
+        let content = content
+            .strip_prefix(b"\xef\xbb\xbf")
+            .map(<[u8]>::to_vec)
+            .unwrap_or(content);
         let Some(inner) = name.split_first().1 else {
             files.insert(name.to_string(), content);
             continue;
         };
-        let packed = inner.strip_prefix("charts/").filter(|rest| !rest.contains('/') && rest.ends_with(".tgz"));
+        let packed = inner.strip_prefix("charts/").filter(|rest| is_packed(rest));
         match packed {
             Some(_) if nesting < MAX_NESTING => {
                 let top = top_folder(&content, label)?;
@@ -80,9 +84,9 @@ fn equal(a: &At, b: &At) -> bool {
     match (&a.node, &b.node) {
         (Node::Map(left), Node::Map(right)) => {
             let side = |this: &[(String, At)], that: &At| {
-                this.iter().filter(|(_, value)| !says_nothing(&value.node)).all(|(key, value)| {
-                    that.get(key).is_some_and(|other| equal(value, other))
-                })
+                this.iter()
+                    .filter(|(_, value)| !says_nothing(&value.node))
+                    .all(|(key, value)| that.get(key).is_some_and(|other| equal(value, other)))
             };
             side(left, b) && side(right, a)
         }

@@ -24,11 +24,17 @@ pub(super) fn decode(
     requirements: Option<&Arc<SourceFile>>,
     faults: &mut Faults,
 ) -> Option<Decoded> {
-    let mut reader = Reader { file: Arc::clone(chart), faults };
+    let mut reader = Reader {
+        file: Arc::clone(chart),
+        faults,
+    };
     let root = reader.parse()?;
     let mut decoded = reader.metadata(&root);
     if let Some(requirements) = requirements {
-        let mut reader = Reader { file: Arc::clone(requirements), faults };
+        let mut reader = Reader {
+            file: Arc::clone(requirements),
+            faults,
+        };
         let root = reader.parse()?;
         if root.get("dependencies").is_some() {
             (decoded.metadata.dependencies, decoded.dependency_places) = reader.dependencies(&root);
@@ -39,7 +45,13 @@ pub(super) fn decode(
 
 /// The name that a vendored chart goes by, when its `Chart.yaml` can be read: Helm compares names only.
 pub(super) fn name_of(text: &str) -> Option<String> {
-    parse(text).ok()?.get("name")?.node.text().map(|name| printable(&name)).filter(|name| !name.is_empty())
+    parse(text)
+        .ok()?
+        .get("name")?
+        .node
+        .text()
+        .map(|name| printable(&name))
+        .filter(|name| !name.is_empty())
 }
 
 struct Reader<'a> {
@@ -103,7 +115,10 @@ impl Reader<'_> {
             "v1".clone_into(&mut metadata.api_version);
         }
         self.check(root, &metadata);
-        Decoded { metadata, dependency_places }
+        Decoded {
+            metadata,
+            dependency_places,
+        }
     }
 
     fn check(&mut self, root: &At, metadata: &Metadata) {
@@ -117,7 +132,11 @@ impl Reader<'_> {
         }
         if !is_version(&metadata.version) {
             let place = self.key_place(root, "version");
-            let what = if metadata.version.is_empty() { "none given" } else { "not a semantic version" };
+            let what = if metadata.version.is_empty() {
+                "none given"
+            } else {
+                "not a semantic version"
+            };
             self.faults.push(
                 Fault::invalid(format!("chart version {:?}: {what}", metadata.version))
                     .at(place)
@@ -125,9 +144,8 @@ impl Reader<'_> {
             );
         } else if metadata.version.len() > 128 {
             let place = self.key_place(root, "version");
-            self.faults.push(
-                Fault::invalid("chart version: longer than the 128 characters that a tag may have").at(place),
-            );
+            self.faults
+                .push(Fault::invalid("chart version: longer than the 128 characters that a tag may have").at(place));
         }
         if !matches!(metadata.chart_type.as_str(), "" | "application" | "library") {
             let place = self.key_place(root, "type");
@@ -230,7 +248,10 @@ impl Reader<'_> {
         let (mut list, mut places) = (Vec::new(), Vec::new());
         for item in self.items(map, "dependencies") {
             if !matches!(item.node, Node::Map(_)) {
-                self.wrong(item, "dependencies: each needs `name`, `version` and `repository`".into());
+                self.wrong(
+                    item,
+                    "dependencies: each needs `name`, `version` and `repository`".into(),
+                );
                 continue;
             }
             let dependency = Dependency {
@@ -316,7 +337,13 @@ mod tests {
         if faults.has_errors() {
             return Err(faults
                 .iter()
-                .map(|f| format!("{} {}", f.labels().first().map(|l| l.place.to_string()).unwrap_or_default(), f))
+                .map(|f| {
+                    format!(
+                        "{} {}",
+                        f.labels().first().map(|l| l.place.to_string()).unwrap_or_default(),
+                        f
+                    )
+                })
                 .collect());
         }
         Ok(decoded.unwrap().metadata)
@@ -324,9 +351,16 @@ mod tests {
 
     #[test]
     fn all_faults_come_at_once_with_their_places() {
-        let faults = decoded("name: Bad\nversion: 1.x\ntype: thing\nkeywords: one\nannotations: {a: [1]}\n").unwrap_err();
+        let faults =
+            decoded("name: Bad\nversion: 1.x\ntype: thing\nkeywords: one\nannotations: {a: [1]}\n").unwrap_err();
         let text = faults.join("\n");
-        for place in ["c/Chart.yaml:1:7", "c/Chart.yaml:2:10", "c/Chart.yaml:3:7", "c/Chart.yaml:4:11", "c/Chart.yaml:5:18"] {
+        for place in [
+            "c/Chart.yaml:1:7",
+            "c/Chart.yaml:2:10",
+            "c/Chart.yaml:3:7",
+            "c/Chart.yaml:4:11",
+            "c/Chart.yaml:5:18",
+        ] {
             assert!(text.contains(place), "{place} in\n{text}");
         }
         assert_eq!(faults.len(), 5, "{text}");
@@ -337,7 +371,21 @@ mod tests {
         for good in ["contoso", "a-b", "a--b", "a_b", "a__b", "a.b", "5g-core"] {
             assert_eq!(name_trouble(good), None, "{good}");
         }
-        for bad in ["", "Contoso", "a b", "-a", "a-", "a..b", "a/b", "..", ".", "a._b", "a___b", "ü", &"a".repeat(201)] {
+        for bad in [
+            "",
+            "Contoso",
+            "a b",
+            "-a",
+            "a-",
+            "a..b",
+            "a/b",
+            "..",
+            ".",
+            "a._b",
+            "a___b",
+            "ü",
+            &"a".repeat(201),
+        ] {
             assert!(name_trouble(bad).is_some(), "{bad}");
         }
     }
@@ -345,7 +393,10 @@ mod tests {
     #[test]
     fn broken_yaml_names_its_line() {
         let faults = decoded("name: a\nversion: [1\n").unwrap_err();
-        assert!(faults[0].contains("Chart.yaml") && faults[0].contains("not YAML"), "{faults:?}");
+        assert!(
+            faults[0].contains("Chart.yaml") && faults[0].contains("not YAML"),
+            "{faults:?}"
+        );
         assert!(decoded("- a\n").unwrap_err()[0].contains("not a map"));
         assert!(decoded("").unwrap_err()[0].contains("not a map"));
     }

@@ -57,7 +57,10 @@ pub struct FetchContext<'a> {
 }
 
 /// A whole repository index and the charts: more time than a render, but not for ever.
-const FETCH_LIMITS: ChildLimits = ChildLimits { timeout: Duration::from_secs(600), output: 16 * 1024 * 1024 };
+const FETCH_LIMITS: ChildLimits = ChildLimits {
+    timeout: Duration::from_secs(600),
+    output: 16 * 1024 * 1024,
+};
 
 /// Local dependencies of local dependencies of …: more is a circle.
 const MAX_DEPTH: usize = 8;
@@ -84,7 +87,12 @@ pub async fn build_dependencies(
     let base = (tree.form == Form::Folder).then(|| tree.path.clone());
     let mut faults = Faults::new();
     let mut wanted = Vec::new();
-    let mut collector = Collector { context, files: Vec::new(), wanted: &mut wanted, faults: &mut faults };
+    let mut collector = Collector {
+        context,
+        files: Vec::new(),
+        wanted: &mut wanted,
+        faults: &mut faults,
+    };
     collector.collect(missing, "", base.as_deref(), &tree.locked, 0);
     let local = std::mem::take(&mut collector.files);
     if faults.has_errors() {
@@ -141,9 +149,10 @@ impl Collector<'_, '_> {
                 let wanted = self.remote(missing, prefix, locked);
                 let same = |w: &Wanted| w.missing.dependency.name == name && w.prefix == prefix;
                 // One chart under two aliases is fetched once.
-                let twice = self.wanted.iter().any(|w| {
-                    same(w) && w.missing.dependency.version == wanted.missing.dependency.version
-                });
+                let twice = self
+                    .wanted
+                    .iter()
+                    .any(|w| same(w) && w.missing.dependency.version == wanted.missing.dependency.version);
                 if !twice {
                     self.wanted.push(wanted);
                 }
@@ -153,44 +162,65 @@ impl Collector<'_, '_> {
 
     fn remote(&self, missing: Missing, prefix: &str, locked: &[(String, String)]) -> Wanted {
         let dependency = &missing.dependency;
-        let fits = |version: &str| {
-            dependency.version == version || satisfies(version, &dependency.version) == Some(true)
-        };
-        let settled = locked.iter().find(|(name, version)| *name == dependency.name && fits(version));
+        let fits =
+            |version: &str| dependency.version == version || satisfies(version, &dependency.version) == Some(true);
+        let settled = locked
+            .iter()
+            .find(|(name, version)| *name == dependency.name && fits(version));
         let settled = settled.map(|(_, version)| version.clone());
         let record = self.context.records.iter().find(|record| {
             // A version becomes part of a path; the lock is a file that anybody may have edited.
             record.name == dependency.name
                 && is_version(&record.version)
                 && record.url == dependency.repository
-                && settled.as_ref().map_or_else(|| fits(&record.version), |version| *version == record.version)
+                && settled
+                    .as_ref()
+                    .map_or_else(|| fits(&record.version), |version| *version == record.version)
         });
         let settled = record.map(|record| record.version.clone()).or(settled);
-        Wanted { record: record.cloned(), settled, prefix: prefix.to_owned(), missing }
+        Wanted {
+            record: record.cloned(),
+            settled,
+            prefix: prefix.to_owned(),
+            missing,
+        }
     }
 
     fn local(&mut self, missing: &Missing, path: &str, prefix: &str, base: Option<&Utf8Path>, depth: usize) {
         let dependency = &missing.dependency;
         let Some(base) = base else {
             self.faults.push(
-                Fault::invalid(format!("dependency {}: {} means nothing in an archive", dependency.name, dependency.repository))
-                    .at(missing.place.clone())
-                    .hint("pack the chart with its dependencies: `helm dependency build`, then `helm package`"),
+                Fault::invalid(format!(
+                    "dependency {}: {} means nothing in an archive",
+                    dependency.name, dependency.repository
+                ))
+                .at(missing.place.clone())
+                .hint("pack the chart with its dependencies: `helm dependency build`, then `helm package`"),
             );
             return;
         };
         let folder = tidy(&base.join(path));
         if depth >= MAX_DEPTH || !folder.is_dir() {
-            let why = if depth >= MAX_DEPTH { "charts that need each other in a circle" } else { "no chart folder there" };
+            let why = if depth >= MAX_DEPTH {
+                "charts that need each other in a circle"
+            } else {
+                "no chart folder there"
+            };
             self.faults.push(
-                Fault::invalid(format!("dependency {}: {}: {why}", dependency.name, super::shown(&folder)))
-                    .at(missing.place.clone())
-                    .hint("`file://` paths start at the chart that names them"),
+                Fault::invalid(format!(
+                    "dependency {}: {}: {why}",
+                    dependency.name,
+                    super::shown(&folder)
+                ))
+                .at(missing.place.clone())
+                .hint("`file://` paths start at the chart that names them"),
             );
             return;
         }
         let found = Spanned::new(folder.clone(), missing.place.clone());
-        let Some(inner) = load_path(&found, self.context.files, self.faults) else { return };
+        let Some(inner) = load_path(&found, self.context.files, self.faults) else {
+            return;
+        };
         let version_fits = satisfies(inner.version(), &dependency.version) != Some(false);
         if inner.name() != dependency.name || !version_fits {
             self.faults.push(
@@ -209,7 +239,10 @@ impl Collector<'_, '_> {
         }
         let prefix = format!("{prefix}charts/{}/", dependency.name);
         for file in inner.files {
-            self.files.push(ChartFile { name: format!("{prefix}{}", file.name), ..file });
+            self.files.push(ChartFile {
+                name: format!("{prefix}{}", file.name),
+                ..file
+            });
         }
         self.collect(inner.missing, &prefix, Some(&folder), &inner.locked, depth + 1);
     }
@@ -237,7 +270,10 @@ fn cached(cache: &Utf8Path, digest: &Digest) -> Utf8PathBuf {
 
 /// Is it in the cache, whole? A damaged one is fetched again.
 fn is_cached(context: &FetchContext<'_>, digest: &Digest) -> bool {
-    context.files.file_digest(&cached(context.cache, digest)).is_ok_and(|(found, _)| found == *digest)
+    context
+        .files
+        .file_digest(&cached(context.cache, digest))
+        .is_ok_and(|(found, _)| found == *digest)
 }
 
 /// Makes sure that all of them are in the cache.
@@ -246,9 +282,15 @@ async fn fetch(
     context: &FetchContext<'_>,
     tree: &ChartTree,
 ) -> Result<Vec<FetchedDependency>, Faults> {
-    let absent: Vec<&Wanted> =
-        wanted.iter().filter(|w| !w.record.as_ref().is_some_and(|r| is_cached(context, &r.digest))).collect();
-    let fetched = if absent.is_empty() { Vec::new() } else { run_helm(&absent, context, tree).await? };
+    let absent: Vec<&Wanted> = wanted
+        .iter()
+        .filter(|w| !w.record.as_ref().is_some_and(|r| is_cached(context, &r.digest)))
+        .collect();
+    let fetched = if absent.is_empty() {
+        Vec::new()
+    } else {
+        run_helm(&absent, context, tree).await?
+    };
     let mut fetched = fetched.into_iter();
     let mut records = Vec::with_capacity(wanted.len());
     for want in wanted {
@@ -257,7 +299,11 @@ async fn fetch(
             _ => records.extend(fetched.next()),
         }
     }
-    if records.len() == wanted.len() { Ok(records) } else { Err(Fault::bug("a fetched dependency was lost").into()) }
+    if records.len() == wanted.len() {
+        Ok(records)
+    } else {
+        Err(Fault::bug("a fetched dependency was lost").into())
+    }
 }
 
 async fn run_helm(
@@ -269,30 +315,44 @@ async fn run_helm(
     let names = names.join(", ");
     let place = absent.first().map(|w| w.missing.place.clone());
     if context.offline {
-        return Err(Fault::infrastructure(format!("chart {}: dependencies not in the cache: {names}", tree.name()))
-            .at_opt(place)
-            .hint("run once without `--offline`")
-            .into());
+        return Err(
+            Fault::infrastructure(format!("chart {}: dependencies not in the cache: {names}", tree.name()))
+                .at_opt(place)
+                .hint("run once without `--offline`")
+                .into(),
+        );
     }
     let (guard, folder) = scratch_in(context.scratch)?;
     let chart = folder.join("fetch");
-    let no_scratch =
-        |e: std::io::Error| Fault::infrastructure("temporary folder: cannot be written").because(e);
+    let no_scratch = |e: std::io::Error| Fault::infrastructure("temporary folder: cannot be written").because(e);
     std::fs::create_dir_all(&chart).map_err(no_scratch)?;
     std::fs::write(chart.join("Chart.yaml"), asking_chart(absent)).map_err(no_scratch)?;
 
     let mut command = context.helm.command();
     inherit_access(&mut command);
-    for name in ["HELM_CACHE_HOME", "XDG_CACHE_HOME", "HELM_REPOSITORY_CACHE", "TMPDIR", "TEMP", "TMP"] {
+    for name in [
+        "HELM_CACHE_HOME",
+        "XDG_CACHE_HOME",
+        "HELM_REPOSITORY_CACHE",
+        "TMPDIR",
+        "TEMP",
+        "TMP",
+    ] {
         command.env(name, folder.as_str());
     }
-    command.current_dir(&folder).args(["dependency", "update", "--"]).arg(chart.as_str());
+    command
+        .current_dir(&folder)
+        .args(["dependency", "update", "--"])
+        .arg(chart.as_str());
     let failed = |why: String| {
         Faults::from(
-            Fault::infrastructure(format!("chart {}: dependencies cannot be fetched: {names}", tree.name()))
-                .at_opt(place.clone())
-                .because(why)
-                .hint("check the repositories and the login (`helm registry login`, `helm repo add`)"),
+            Fault::infrastructure(format!(
+                "chart {}: dependencies cannot be fetched: {names}",
+                tree.name()
+            ))
+            .at_opt(place.clone())
+            .because(why)
+            .hint("check the repositories and the login (`helm registry login`, `helm repo add`)"),
         )
     };
     match run(command, None, FETCH_LIMITS, context.cancel).await {
@@ -306,7 +366,12 @@ async fn run_helm(
         Err(Stopped::Spawn(e) | Stopped::Pipe(e)) => return Err(failed(e.to_string())),
     }
     let mut found = Vec::new();
-    for entry in chart.join("charts").read_dir_utf8().map_err(|e| failed(e.to_string()))?.flatten() {
+    for entry in chart
+        .join("charts")
+        .read_dir_utf8()
+        .map_err(|e| failed(e.to_string()))?
+        .flatten()
+    {
         let bytes = std::fs::read(entry.path()).map_err(no_scratch)?;
         if let Some((name, version)) = identity(&bytes, Utf8Path::new(entry.file_name()))? {
             found.push((name, version, bytes));
@@ -331,7 +396,9 @@ fn keep(
     let asked = want.settled.as_deref().unwrap_or(&dependency.version);
     let (name, version, bytes) = found
         .iter()
-        .find(|(name, version, _)| *name == dependency.name && (version == asked || satisfies(version, asked) != Some(false)))
+        .find(|(name, version, _)| {
+            *name == dependency.name && (version == asked || satisfies(version, asked) != Some(false))
+        })
         .ok_or_else(|| failed(format!("helm brought no {} {asked}", dependency.name)))?;
     let digest = Digest::of(bytes);
     if let Some(record) = want.record.as_ref().filter(|record| record.digest != digest) {
@@ -348,9 +415,16 @@ fn keep(
         .into());
     }
     durable::write(&cached(context.cache, &digest), bytes, durable::Sync::No).map_err(|e| {
-        Fault::infrastructure("cache: cannot be written").at(Place::file_only(context.cache)).because(e)
+        Fault::infrastructure("cache: cannot be written")
+            .at(Place::file_only(context.cache))
+            .because(e)
     })?;
-    Ok(FetchedDependency { name: name.clone(), version: version.clone(), url: dependency.repository.clone(), digest })
+    Ok(FetchedDependency {
+        name: name.clone(),
+        version: version.clone(),
+        url: dependency.repository.clone(),
+        digest,
+    })
 }
 
 /// A chart that asks for exactly these. JSON is YAML.
@@ -369,16 +443,40 @@ fn asking_chart(absent: &[&Wanted]) -> String {
             })
         })
         .collect();
-    serde_json::json!({"apiVersion": "v2", "name": "fetch", "version": "0.0.0", "dependencies": dependencies}).to_string()
+    serde_json::json!({"apiVersion": "v2", "name": "fetch", "version": "0.0.0", "dependencies": dependencies})
+        .to_string()
 }
 
 /// What reaching repositories needs of the user's environment: login state, added repositories, proxies, certificates.
 fn inherit_access(command: &mut tokio::process::Command) {
     const NAMES: [&str; 27] = [
-        "PATH", "HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR",
-        "HELM_CONFIG_HOME", "HELM_DATA_HOME", "HELM_PLUGINS", "HELM_REGISTRY_CONFIG", "HELM_REPOSITORY_CONFIG",
-        "DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy",
-        "https_proxy", "no_proxy", "all_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "GNUPGHOME", "ProgramData",
+        "PATH",
+        "HOME",
+        "USERPROFILE",
+        "APPDATA",
+        "LOCALAPPDATA",
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME",
+        "XDG_RUNTIME_DIR",
+        "HELM_CONFIG_HOME",
+        "HELM_DATA_HOME",
+        "HELM_PLUGINS",
+        "HELM_REGISTRY_CONFIG",
+        "HELM_REPOSITORY_CONFIG",
+        "DOCKER_CONFIG",
+        "REGISTRY_AUTH_FILE",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "ALL_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "all_proxy",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "GNUPGHOME",
+        "ProgramData",
     ];
     for name in NAMES {
         if let Some(value) = std::env::var_os(name) {
@@ -395,7 +493,9 @@ fn identity(bytes: &[u8], label: &Utf8Path) -> Result<Option<(String, String)>, 
             return Ok(std::ops::ControlFlow::Continue(()));
         }
         let text = String::from_utf8_lossy(&entry.read()?).into_owned();
-        let version = yaml::parse(&text).ok().and_then(|root| root.get("version")?.node.text());
+        let version = yaml::parse(&text)
+            .ok()
+            .and_then(|root| root.get("version")?.node.text());
         found = name_of(&text).zip(version.filter(|version| is_version(version)));
         Ok(std::ops::ControlFlow::Break(()))
     })?;

@@ -27,24 +27,35 @@ impl ChartFile {
     pub(super) fn new(name: String, path: Utf8PathBuf, digests: &dyn FileDigests) -> io::Result<Self> {
         if !is_text(&name) {
             let (digest, size) = digests.file_digest(&path)?;
-            return Ok(Self { name, path, digest, size, converted: false });
+            return Ok(Self {
+                name,
+                path,
+                digest,
+                size,
+                converted: false,
+            });
         }
         let known = digests.remembered(&path, PURPOSE).and_then(|text| Known::parse(&text));
-        let known = match known {
-            Some(known) => known,
-            None => {
-                let raw = std::fs::read(&path)?;
-                let content = convert(&raw);
-                let known = Known {
-                    digest: Digest::of(content.as_deref().unwrap_or(&raw)),
-                    size: content.as_ref().map_or(raw.len(), Vec::len) as u64,
-                    converted: content.is_some(),
-                };
-                digests.remember(&path, PURPOSE, &known.to_text());
-                known
-            }
+        let known = if let Some(known) = known {
+            known
+        } else {
+            let raw = std::fs::read(&path)?;
+            let content = convert(&raw);
+            let known = Known {
+                digest: Digest::of(content.as_deref().unwrap_or(&raw)),
+                size: content.as_ref().map_or(raw.len(), Vec::len) as u64,
+                converted: content.is_some(),
+            };
+            digests.remember(&path, PURPOSE, &known.to_text());
+            known
         };
-        Ok(Self { name, path, digest: known.digest, size: known.size, converted: known.converted })
+        Ok(Self {
+            name,
+            path,
+            digest: known.digest,
+            size: known.size,
+            converted: known.converted,
+        })
     }
 
     /// Its content; an error when it is no longer what it was when the chart was read.
@@ -54,13 +65,19 @@ impl ChartFile {
                 .at(Place::file_only(super::shown(&self.path)))
                 .because(e)
         })?;
-        let content = if is_text(&self.name) { convert(&raw).unwrap_or(raw) } else { raw };
+        let content = if is_text(&self.name) {
+            convert(&raw).unwrap_or(raw)
+        } else {
+            raw
+        };
         if Digest::of(&content) == self.digest {
             return Ok(content);
         }
-        Err(Fault::invalid(format!("{}: changed while it was being read", self.name))
-            .at(Place::file_only(super::shown(&self.path)))
-            .hint("run the command again"))
+        Err(
+            Fault::invalid(format!("{}: changed while it was being read", self.name))
+                .at(Place::file_only(super::shown(&self.path)))
+                .hint("run the command again"),
+        )
     }
 }
 
@@ -75,7 +92,12 @@ struct Known {
 
 impl Known {
     fn to_text(&self) -> String {
-        format!("{} {} {}", self.digest, self.size, if self.converted { "crlf" } else { "lf" })
+        format!(
+            "{} {} {}",
+            self.digest,
+            self.size,
+            if self.converted { "crlf" } else { "lf" }
+        )
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -87,7 +109,11 @@ impl Known {
             "lf" => false,
             _ => return None,
         };
-        words.next().is_none().then_some(Self { digest, size, converted })
+        words.next().is_none().then_some(Self {
+            digest,
+            size,
+            converted,
+        })
     }
 }
 
@@ -95,10 +121,30 @@ impl Known {
 /// and what is text by its name. Scripts of Windows keep their `\r\n`: there it is meant.
 pub(super) fn is_text(name: &str) -> bool {
     const SUFFIXES: [&str; 14] = [
-        "yaml", "yml", "tpl", "txt", "json", "md", "lock", "toml", "conf", "cfg", "properties", "sh", "adoc", "rst",
+        "yaml",
+        "yml",
+        "tpl",
+        "txt",
+        "json",
+        "md",
+        "lock",
+        "toml",
+        "conf",
+        "cfg",
+        "properties",
+        "sh",
+        "adoc",
+        "rst",
     ];
-    const NAMES: [&str; 7] =
-        [".helmignore", "LICENSE", "NOTICE", "OWNERS", "README", ".gitignore", ".gitattributes"];
+    const NAMES: [&str; 7] = [
+        ".helmignore",
+        "LICENSE",
+        "NOTICE",
+        "OWNERS",
+        "README",
+        ".gitignore",
+        ".gitattributes",
+    ];
     let path = Utf8Path::new(name);
     let last = path.file_name().unwrap_or(name);
     let inside = |folder: &str| name.starts_with(folder) || name.contains(&format!("/{folder}"));
@@ -135,10 +181,23 @@ mod tests {
         assert_eq!(convert(b"a\rb\r\r\n").unwrap(), b"a\rb\r\n");
         assert_eq!(convert(b"a\nb"), None);
         assert_eq!(convert(b"a\r\n\0"), None);
-        for text in ["Chart.yaml", "templates/NOTES.txt", "templates/_x", "charts/s/templates/a", "a/README.md", "crds/c"] {
+        for text in [
+            "Chart.yaml",
+            "templates/NOTES.txt",
+            "templates/_x",
+            "charts/s/templates/a",
+            "a/README.md",
+            "crds/c",
+        ] {
             assert!(is_text(text), "{text}");
         }
-        for other in ["files/run.bat", "logo.png", "charts/x-1.0.0.tgz", "files/data", "mytemplates/x"] {
+        for other in [
+            "files/run.bat",
+            "logo.png",
+            "charts/x-1.0.0.tgz",
+            "files/data",
+            "mytemplates/x",
+        ] {
             assert!(!is_text(other), "{other}");
         }
     }

@@ -28,23 +28,25 @@ impl Helm {
     /// Looks at what the command line names, then `AOSM_HELM`, then PATH. What is named must be there.
     pub fn find(explicit: Option<&Utf8Path>) -> Result<Self, Fault> {
         let named = std::env::var("AOSM_HELM").ok().filter(|text| !text.is_empty());
-        Self::find_in(explicit, named.as_deref().map(Utf8Path::new), std::env::var_os("PATH").as_deref())
+        Self::find_in(
+            explicit,
+            named.as_deref().map(Utf8Path::new),
+            std::env::var_os("PATH").as_deref(),
+        )
     }
 
     /// As [`Helm::find`], with the environment given.
-    pub fn find_in(
-        explicit: Option<&Utf8Path>,
-        named: Option<&Utf8Path>,
-        path: Option<&OsStr>,
-    ) -> Result<Self, Fault> {
+    pub fn find_in(explicit: Option<&Utf8Path>, named: Option<&Utf8Path>, path: Option<&OsStr>) -> Result<Self, Fault> {
         for (who, path) in [("--helm", explicit), ("AOSM_HELM", named)] {
             let Some(path) = path else { continue };
             let path = absolute(path);
             if is_executable(&path) {
                 return Ok(Self { path });
             }
-            return Err(Fault::infrastructure(format!("helm: {path}, named by {who}, is not an executable file"))
-                .hint(HOW_TO_GET));
+            return Err(
+                Fault::infrastructure(format!("helm: {path}, named by {who}, is not an executable file"))
+                    .hint(HOW_TO_GET),
+            );
         }
         let name = if cfg!(windows) { "helm.exe" } else { "helm" };
         std::env::split_paths(path.unwrap_or_default())
@@ -76,9 +78,14 @@ impl Helm {
     async fn ask(&self, cancel: &CancellationToken) -> Result<String, Fault> {
         let mut command = self.command();
         command.args(["version", "--template", "{{.Version}}"]);
-        let limits = ChildLimits { timeout: Duration::from_secs(60), output: 64 * 1024 };
+        let limits = ChildLimits {
+            timeout: Duration::from_secs(60),
+            output: 64 * 1024,
+        };
         let failed = |why: String| {
-            Fault::infrastructure(format!("helm: {} does not tell its version", self.path)).because(why).hint(HOW_TO_GET)
+            Fault::infrastructure(format!("helm: {} does not tell its version", self.path))
+                .because(why)
+                .hint(HOW_TO_GET)
         };
         match run(command, None, limits, cancel).await {
             Ok(done) if done.status.success() => {
@@ -93,7 +100,10 @@ impl Helm {
     }
 
     fn check(&self, version: String) -> Result<String, Fault> {
-        let mut numbers = version.trim_start_matches('v').split(['.', '-', '+']).map(str::parse::<u64>);
+        let mut numbers = version
+            .trim_start_matches('v')
+            .split(['.', '-', '+'])
+            .map(str::parse::<u64>);
         match (numbers.next(), numbers.next()) {
             (Some(Ok(3)), Some(Ok(minor))) if minor < 8 => {}
             (Some(Ok(major)), Some(Ok(_))) if major >= 3 => return Ok(version),
@@ -106,8 +116,7 @@ impl Helm {
                 .hint(HOW_TO_GET));
             }
         }
-        Err(Fault::infrastructure(format!("helm: {} is {version}, 3.8 or newer is needed", self.path))
-            .hint(HOW_TO_GET))
+        Err(Fault::infrastructure(format!("helm: {} is {version}, 3.8 or newer is needed", self.path)).hint(HOW_TO_GET))
     }
 
     /// A command that inherits nothing: what a render sees is in its key, or fixed here.
@@ -135,7 +144,9 @@ fn absolute(path: &Utf8Path) -> Utf8PathBuf {
 }
 
 fn is_executable(path: &Utf8Path) -> bool {
-    let Ok(meta) = std::fs::metadata(path) else { return false };
+    let Ok(meta) = std::fs::metadata(path) else {
+        return false;
+    };
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

@@ -31,7 +31,9 @@ impl Rules {
         for (at, line) in text.lines().enumerate() {
             rules.add(line).map_err(|reason| BadRule { line: at + 1, reason })?;
         }
-        rules.add("templates/.?*").map_err(|reason| BadRule { line: 0, reason })?;
+        rules
+            .add("templates/.?*")
+            .map_err(|reason| BadRule { line: 0, reason })?;
         Ok(rules)
     }
 
@@ -50,14 +52,23 @@ impl Rules {
             Some(rest) => (true, rest),
             None => (rest.contains('/'), rest),
         };
-        self.0.push(Rule { pattern: pattern.to_owned(), negated, folders_only, whole_path });
+        self.0.push(Rule {
+            pattern: pattern.to_owned(),
+            negated,
+            folders_only,
+            whole_path,
+        });
         Ok(())
     }
 
     /// Is this path (relative to the chart, `/`-separated) ignored?
     pub fn ignores(&self, path: &str, is_folder: bool) -> bool {
         for rule in &self.0 {
-            let subject = if rule.whole_path { path } else { path.rsplit('/').next().unwrap_or(path) };
+            let subject = if rule.whole_path {
+                path
+            } else {
+                path.rsplit('/').next().unwrap_or(path)
+            };
             if rule.negated {
                 if (rule.folders_only && !is_folder) || !matches(&rule.pattern, subject) {
                     return true;
@@ -145,10 +156,10 @@ fn class(pattern: &[char], c: char) -> Option<(bool, &[char])> {
     let mut matched = false;
     let mut ranges = 0;
     loop {
-        if let Some((']', after)) = rest.split_first().map(|(c, r)| (*c, r)) {
-            if ranges > 0 {
-                return Some((matched != negated, after));
-            }
+        if let Some((']', after)) = rest.split_first().map(|(c, r)| (*c, r))
+            && ranges > 0
+        {
+            return Some((matched != negated, after));
         }
         let (low, after) = bound(rest)?;
         let (high, after) = match after.split_first() {

@@ -47,7 +47,9 @@ pub fn render_inputs(
     }
     // The `.prov` is no input of a render.
     for file in &tree.files {
-        found.inputs.push((format!("{form} {}", file.name), file.digest.clone()));
+        found
+            .inputs
+            .push((format!("{form} {}", file.name), file.digest.clone()));
     }
     for (at, values) in package.values.iter().enumerate().filter(|_| tree.is_chart()) {
         match files.file_digest(&values.value) {
@@ -60,6 +62,9 @@ pub fn render_inputs(
             ),
         }
     }
-    debug_assert!(tree.is_chart() || *tree.metadata == Metadata::default(), "manifests have no metadata");
+    debug_assert!(
+        tree.is_chart() || *tree.metadata == Metadata::default(),
+        "manifests have no metadata"
+    );
     faults.into_result(found).map(|(found, _)| found)
 }

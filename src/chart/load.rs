@@ -31,7 +31,7 @@ const PURPOSE: &str = "chart-archive/1";
 pub fn load(package: &ChartPackage, files: &dyn FileDigests) -> Result<(ChartTree, Faults), Faults> {
     let mut faults = Faults::new();
     let tree = match &package.input {
-        ChartInput::Manifests(list) => manifests(list, files, &mut faults),
+        ChartInput::Manifests(list) => Some(manifests(list, files, &mut faults)),
         ChartInput::Chart(path) => load_path(path, files, &mut faults),
     };
     let Some(tree) = tree else {
@@ -57,8 +57,11 @@ pub(super) fn load_path(
         Ok(meta) if meta.is_file() => archived(&path.value, files, faults),
         Ok(_) => {
             faults.push(
-                Fault::invalid(format!("{}: neither a chart folder nor an archive", super::shown(&path.value)))
-                    .at_opt(path.place.clone()),
+                Fault::invalid(format!(
+                    "{}: neither a chart folder nor an archive",
+                    super::shown(&path.value)
+                ))
+                .at_opt(path.place.clone()),
             );
             None
         }
@@ -74,11 +77,7 @@ pub(super) fn load_path(
     }
 }
 
-fn manifests(
-    list: &[Spanned<Utf8PathBuf>],
-    files: &dyn FileDigests,
-    faults: &mut Faults,
-) -> Option<ChartTree> {
+fn manifests(list: &[Spanned<Utf8PathBuf>], files: &dyn FileDigests, faults: &mut Faults) -> ChartTree {
     let mut found = Vec::new();
     for file in list {
         // The shown path is what people recognise in `# Source:` lines; it does not depend on where the project lies.
@@ -93,7 +92,7 @@ fn manifests(
         }
     }
     let path = list.first().map(|f| f.value.clone()).unwrap_or_default();
-    Some(ChartTree::new(Form::Manifests, path, Metadata::default(), found))
+    ChartTree::new(Form::Manifests, path, Metadata::default(), found)
 }
 
 /// A manifest's path below the folder that all of them share, with that folder's own name before it.
@@ -161,13 +160,13 @@ fn folder(root: &Utf8Path, files: &dyn FileDigests, faults: &mut Faults) -> Opti
 
 fn no_chart_yaml(root: &Utf8Path) -> Fault {
     let ignored = root.join("Chart.yaml").is_file();
-    Fault::invalid(format!("{}: no Chart.yaml", super::shown(root))).at(Place::file_only(super::shown(root))).hint(
-        if ignored {
+    Fault::invalid(format!("{}: no Chart.yaml", super::shown(root)))
+        .at(Place::file_only(super::shown(root)))
+        .hint(if ignored {
             "the file is there, but `.helmignore` hides it (a line with `!` hides everything that it does not match)"
         } else {
             "a chart folder holds a `Chart.yaml` with `apiVersion`, `name` and `version`"
-        },
-    )
+        })
 }
 
 fn read_small(path: &Utf8Path) -> std::io::Result<Vec<u8>> {
@@ -181,15 +180,15 @@ fn read_small(path: &Utf8Path) -> std::io::Result<Vec<u8>> {
 }
 
 /// The names of the charts that lie in `charts/`, folders and archives alike.
-fn vendored(
-    listing: &BTreeMap<String, Utf8PathBuf>,
-    files: &dyn FileDigests,
-    faults: &mut Faults,
-) -> BTreeSet<String> {
+fn vendored(listing: &BTreeMap<String, Utf8PathBuf>, files: &dyn FileDigests, faults: &mut Faults) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (name, path) in listing.iter().filter(|(name, _)| name.starts_with("charts/")) {
         if is_vendored_chart_yaml(name) {
-            names.extend(read_small(path).ok().and_then(|bytes| name_of(&String::from_utf8_lossy(&bytes))));
+            names.extend(
+                read_small(path)
+                    .ok()
+                    .and_then(|bytes| name_of(&String::from_utf8_lossy(&bytes))),
+            );
         } else if is_vendored_archive(name) {
             match vendored_name(path, files) {
                 Ok(name) => names.extend(name),
@@ -208,7 +207,9 @@ fn vendored_name(path: &Utf8Path, files: &dyn FileDigests) -> Result<Option<Stri
     }
     let label = super::shown(path);
     let bytes = std::fs::read(path).map_err(|e| {
-        Fault::infrastructure(format!("{label}: cannot be read")).at(Place::file_only(&label)).because(e)
+        Fault::infrastructure(format!("{label}: cannot be read"))
+            .at(Place::file_only(&label))
+            .because(e)
     })?;
     let name = name_in_archive(&bytes, &label)?;
     if let Some(name) = &name {
@@ -225,8 +226,13 @@ fn is_vendored_chart_yaml(name: &str) -> bool {
         && parts.next().is_none()
 }
 
+/// Does Helm take this entry of `charts/` for a packed chart? It compares the suffix with its case.
+pub(super) fn is_packed(entry: &str) -> bool {
+    !entry.contains('/') && Utf8Path::new(entry).extension() == Some("tgz")
+}
+
 fn is_vendored_archive(name: &str) -> bool {
-    name.strip_prefix("charts/").is_some_and(|rest| !rest.contains('/') && rest.ends_with(".tgz"))
+    name.strip_prefix("charts/").is_some_and(is_packed)
 }
 
 fn split_missing(decoded: Decoded, present: &BTreeSet<String>) -> (Metadata, Vec<Missing>) {
@@ -237,7 +243,10 @@ fn split_missing(decoded: Decoded, present: &BTreeSet<String>) -> (Metadata, Vec
         .iter()
         .zip(decoded.dependency_places)
         .filter(|(dependency, _)| !present.contains(&dependency.name))
-        .map(|(dependency, place)| Missing { dependency: dependency.clone(), place })
+        .map(|(dependency, place)| Missing {
+            dependency: dependency.clone(),
+            place,
+        })
         .collect();
     (decoded.metadata, missing)
 }
@@ -246,18 +255,27 @@ fn split_missing(decoded: Decoded, present: &BTreeSet<String>) -> (Metadata, Vec
 fn locked_versions(text: &str) -> Vec<(String, String)> {
     use super::yaml::{Node, parse};
     let Ok(root) = parse(text) else { return Vec::new() };
-    let Some(Node::List(items)) = root.get("dependencies").map(|at| &at.node) else { return Vec::new() };
-    items.iter().filter_map(|item| Some((item.get("name")?.node.text()?, item.get("version")?.node.text()?))).collect()
+    let Some(Node::List(items)) = root.get("dependencies").map(|at| &at.node) else {
+        return Vec::new();
+    };
+    items
+        .iter()
+        .filter_map(|item| Some((item.get("name")?.node.text()?, item.get("version")?.node.text()?)))
+        .collect()
 }
 
 fn missing_fault(tree: &ChartTree) -> Fault {
     let mut names: Vec<&str> = tree.missing.iter().map(|m| m.dependency.name.as_str()).collect();
     names.dedup();
     let shown = super::shown(&tree.path);
-    let mut fault = Fault::invalid(format!("chart {}: dependencies missing in charts/: {}", tree.name(), names.join(", ")))
-        .hint(format!(
-            "run `helm dependency build {shown}`, or write `dependencies = \"build\"` to have them fetched into the cache"
-        ));
+    let mut fault = Fault::invalid(format!(
+        "chart {}: dependencies missing in charts/: {}",
+        tree.name(),
+        names.join(", ")
+    ))
+    .hint(format!(
+        "run `helm dependency build {shown}`, or write `dependencies = \"build\"` to have them fetched into the cache"
+    ));
     for missing in &tree.missing {
         fault = fault.label(missing.place.clone(), "asked for here");
     }
@@ -281,9 +299,20 @@ fn archived(path: &Utf8Path, files: &dyn FileDigests, faults: &mut Faults) -> Op
             return None;
         }
     };
-    let name = format!("{}-{}.{}", facts.metadata.name, facts.metadata.version, if facts.compressed { "tgz" } else { "tar" });
+    let name = format!(
+        "{}-{}.{}",
+        facts.metadata.name,
+        facts.metadata.version,
+        if facts.compressed { "tgz" } else { "tar" }
+    );
     let digest = |path: &Utf8Path, name: String, faults: &mut Faults| match files.file_digest(path) {
-        Ok((digest, size)) => Some(ChartFile { name, path: path.to_owned(), digest, size, converted: false }),
+        Ok((digest, size)) => Some(ChartFile {
+            name,
+            path: path.to_owned(),
+            digest,
+            size,
+            converted: false,
+        }),
         Err(e) => {
             faults.push(
                 Fault::infrastructure(format!("{}: cannot be read", super::shown(path)))
@@ -294,7 +323,11 @@ fn archived(path: &Utf8Path, files: &dyn FileDigests, faults: &mut Faults) -> Op
         }
     };
     let file = digest(path, name.clone(), faults)?;
-    let form = if facts.compressed { Form::Compressed } else { Form::Plain };
+    let form = if facts.compressed {
+        Form::Compressed
+    } else {
+        Form::Plain
+    };
     let mut tree = ChartTree::new(form, path.to_owned(), facts.metadata, vec![file]);
     tree.missing = facts.missing;
     // Only a signature over these very bytes makes sense; a tar is packed again.
@@ -307,17 +340,24 @@ fn archived(path: &Utf8Path, files: &dyn FileDigests, faults: &mut Faults) -> Op
 }
 
 fn facts(path: &Utf8Path, files: &dyn FileDigests) -> Result<Facts, Faults> {
-    if let Some(facts) = files.remembered(path, PURPOSE).and_then(|text| serde_json::from_str(&text).ok()) {
+    if let Some(facts) = files
+        .remembered(path, PURPOSE)
+        .and_then(|text| serde_json::from_str(&text).ok())
+    {
         return Ok(facts);
     }
     let label = super::shown(path);
     let open = || {
         File::open(path).map_err(|e| {
-            Fault::infrastructure(format!("{label}: cannot be read")).at(Place::file_only(&label)).because(e)
+            Fault::infrastructure(format!("{label}: cannot be read"))
+                .at(Place::file_only(&label))
+                .because(e)
         })
     };
     let compressed = archive::detect(open()?).map_err(|e| {
-        Fault::infrastructure(format!("{label}: cannot be read")).at(Place::file_only(&label)).because(e)
+        Fault::infrastructure(format!("{label}: cannot be read"))
+            .at(Place::file_only(&label))
+            .because(e)
     })? == archive::Format::Gzip;
     let mut seen = Seen::default();
     archive::for_each_entry(std::io::BufReader::new(open()?), &label, &Limits::CHART, &mut |entry| {
@@ -325,10 +365,10 @@ fn facts(path: &Utf8Path, files: &dyn FileDigests) -> Result<Facts, Faults> {
         Ok(ControlFlow::Continue(()))
     })?;
     let facts = seen.into_facts(&label, compressed)?;
-    if facts.missing.is_empty() {
-        if let Ok(text) = serde_json::to_string(&facts) {
-            files.remember(path, PURPOSE, &text);
-        }
+    if facts.missing.is_empty()
+        && let Ok(text) = serde_json::to_string(&facts)
+    {
+        files.remember(path, PURPOSE, &text);
     }
     Ok(facts)
 }
@@ -379,39 +419,54 @@ impl Seen {
     fn into_facts(self, label: &Utf8Path, compressed: bool) -> Result<Facts, Faults> {
         let place = || Place::file_only(label);
         let Some(top) = self.top else {
-            return Err(Fault::invalid(format!("{label}: the archive holds no files")).at(place()).into());
+            return Err(Fault::invalid(format!("{label}: the archive holds no files"))
+                .at(place())
+                .into());
         };
         if !self.others.is_empty() {
             let mut names: Vec<&str> = self.others.iter().map(String::as_str).take(3).collect();
             names.push(&top);
             names.dedup();
-            return Err(Fault::invalid(format!("{label}: a chart archive has one top folder, this one has {}", names.join(", ")))
-                .at(place())
-                .hint("pack the chart's folder alone: `helm package`, or `tar -czf chart.tgz CHART_FOLDER`")
-                .into());
+            return Err(Fault::invalid(format!(
+                "{label}: a chart archive has one top folder, this one has {}",
+                names.join(", ")
+            ))
+            .at(place())
+            .hint("pack the chart's folder alone: `helm package`, or `tar -czf chart.tgz CHART_FOLDER`")
+            .into());
         }
         // Helm cuts the first segment, whatever it is, and then finds no Chart.yaml. A plain tar is packed again.
         if self.dotted && compressed {
-            return Err(Fault::invalid(format!("{label}: its names begin with `./`, which Helm cannot read"))
-                .at(place())
-                .hint("pack it with `helm package`, or with `tar -czf chart.tgz CHART_FOLDER` (no `./`)")
-                .into());
+            return Err(
+                Fault::invalid(format!("{label}: its names begin with `./`, which Helm cannot read"))
+                    .at(place())
+                    .hint("pack it with `helm package`, or with `tar -czf chart.tgz CHART_FOLDER` (no `./`)")
+                    .into(),
+            );
         }
         let source = |name: &str| {
-            self.texts.get(name).map(|text| SourceFile::new(label.join(&top).join(name), text.clone()))
+            self.texts
+                .get(name)
+                .map(|text| SourceFile::new(label.join(&top).join(name), text.clone()))
         };
         let Some(chart) = source("Chart.yaml") else {
-            return Err(Fault::invalid(format!("{label}: no Chart.yaml in the top folder {top}"))
-                .at(place())
-                .hint("a chart archive holds one folder with a `Chart.yaml` in it")
-                .into());
+            return Err(
+                Fault::invalid(format!("{label}: no Chart.yaml in the top folder {top}"))
+                    .at(place())
+                    .hint("a chart archive holds one folder with a `Chart.yaml` in it")
+                    .into(),
+            );
         };
         let mut faults = Faults::new();
         let decoded = decode(&chart, source("requirements.yaml").as_ref(), &mut faults);
         match decoded {
             Some(decoded) if !faults.has_errors() => {
                 let (metadata, missing) = split_missing(decoded, &self.vendored);
-                Ok(Facts { metadata, missing, compressed })
+                Ok(Facts {
+                    metadata,
+                    missing,
+                    compressed,
+                })
             }
             _ => Err(faults),
         }

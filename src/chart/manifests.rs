@@ -29,7 +29,10 @@ fn append(out: &mut String, name: &str, text: &str) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.lines().peekable();
     // A directive (`%YAML`) must stay before the marker that ends it.
-    let marked = lines.clone().find(|line| !is_blank_or_comment(line)).is_some_and(|l| is_marker(l) || l.starts_with('%'));
+    let marked = lines
+        .clone()
+        .find(|line| !is_blank_or_comment(line))
+        .is_some_and(|l| is_marker(l) || l.starts_with('%'));
     if !marked {
         out.push_str("---\n");
         add_source(out, name, lines.clone());
@@ -44,14 +47,19 @@ fn append(out: &mut String, name: &str, text: &str) {
 }
 
 fn add_source<'a>(out: &mut String, name: &str, lines: impl Iterator<Item = &'a str>) {
-    let present = lines.take_while(|line| is_blank_or_comment(line)).any(|line| line.starts_with("# Source: "));
+    let present = lines
+        .take_while(|line| is_blank_or_comment(line))
+        .any(|line| line.starts_with("# Source: "));
     if !present {
-        out.push_str(&format!("# Source: {name}\n"));
+        out.extend(["# Source: ", name, "\n"]);
     }
 }
 
 fn is_marker(line: &str) -> bool {
-    line == "---" || line.strip_prefix("---").is_some_and(|rest| rest.starts_with([' ', '\t']))
+    line == "---"
+        || line
+            .strip_prefix("---")
+            .is_some_and(|rest| rest.starts_with([' ', '\t']))
 }
 
 fn is_blank_or_comment(line: &str) -> bool {
@@ -67,8 +75,14 @@ mod tests {
     fn every_document_says_where_it_came_from() {
         for (text, expected) in [
             ("a: 1", "---\n# Source: m/f.yaml\na: 1\n"),
-            ("---\na: 1\n---\nb: 2\n", "---\n# Source: m/f.yaml\na: 1\n---\n# Source: m/f.yaml\nb: 2\n"),
-            ("# note\n---\n# Source: c/t.yaml\na: 1\n", "# note\n---\n# Source: c/t.yaml\na: 1\n"),
+            (
+                "---\na: 1\n---\nb: 2\n",
+                "---\n# Source: m/f.yaml\na: 1\n---\n# Source: m/f.yaml\nb: 2\n",
+            ),
+            (
+                "# note\n---\n# Source: c/t.yaml\na: 1\n",
+                "# note\n---\n# Source: c/t.yaml\na: 1\n",
+            ),
             ("%YAML 1.2\n---\na: 1\n", "%YAML 1.2\n---\n# Source: m/f.yaml\na: 1\n"),
             ("a: |\n  --- x\n", "---\n# Source: m/f.yaml\na: |\n  --- x\n"),
             ("\u{feff}a: 1\r\n", "---\n# Source: m/f.yaml\na: 1\n"),

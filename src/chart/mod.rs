@@ -45,7 +45,9 @@ pub use tree::{ChartTree, Form, Missing};
 
 /// A path as people know it: relative to where the command was called, where it lies below.
 fn shown(path: &Utf8Path) -> Utf8PathBuf {
-    let here = std::env::current_dir().ok().and_then(|here| Utf8PathBuf::from_path_buf(here).ok());
+    let here = std::env::current_dir()
+        .ok()
+        .and_then(|here| Utf8PathBuf::from_path_buf(here).ok());
     match here.and_then(|here| path.strip_prefix(here).map(Utf8Path::to_owned).ok()) {
         Some(relative) if !relative.as_str().is_empty() => relative,
         _ => path.to_owned(),

@@ -30,12 +30,22 @@ pub(super) fn overlay(package: &ChartPackage) -> Result<Overlay, Faults> {
             Err(why) => faults.push(
                 Fault::invalid(format!("set {:?}: {why}", key.value))
                     .at_opt(key.place.clone())
-                    .hint("the syntax is that of Helm's `--set`: `a.b`, `list[0]`, `{one,two}`, a backslash before `,`"),
+                    .hint(
+                        "the syntax is that of Helm's `--set`: `a.b`, `list[0]`, `{one,two}`, a backslash before `,`",
+                    ),
             ),
         }
     }
-    let indexed: BTreeSet<&str> = assigns.iter().filter(|(_, a)| a.is_indexed()).map(|(_, a)| a.top()).collect();
-    let given = if indexed.is_empty() { Given::default() } else { Given::read(package) };
+    let indexed: BTreeSet<&str> = assigns
+        .iter()
+        .filter(|(_, a)| a.is_indexed())
+        .map(|(_, a)| a.top())
+        .collect();
+    let given = if indexed.is_empty() {
+        Given::default()
+    } else {
+        Given::read(package)
+    };
 
     let mut overlay = Overlay::default();
     let mut values = BTreeMap::new();

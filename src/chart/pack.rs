@@ -32,9 +32,13 @@ impl PackedChart {
 /// Packs a chart. Fails on ready-made manifests, on missing dependencies, and when files changed since they were read.
 pub fn pack(tree: &ChartTree) -> Result<PackedChart, Fault> {
     if let Some(missing) = tree.missing.first() {
-        return Err(Fault::invalid(format!("chart {}: dependency {} is missing", tree.name(), missing.dependency.name))
-            .at(missing.place.clone())
-            .hint("run `helm dependency build`, or write `dependencies = \"build\"`"));
+        return Err(Fault::invalid(format!(
+            "chart {}: dependency {} is missing",
+            tree.name(),
+            missing.dependency.name
+        ))
+        .at(missing.place.clone())
+        .hint("run `helm dependency build`, or write `dependencies = \"build\"`"));
     }
     let file_name = format!("{}-{}.tgz", tree.name(), tree.version());
     let mut archive = Vec::new();
@@ -44,8 +48,17 @@ pub fn pack(tree: &ChartTree) -> Result<PackedChart, Fault> {
             if let Some(file) = tree.files.first() {
                 archive = file.content()?;
             }
-            let provenance = tree.prov.as_ref().map(super::ChartFile::content).transpose()?.map(Bytes::from);
-            return Ok(PackedChart { file_name, archive: archive.into(), provenance });
+            let provenance = tree
+                .prov
+                .as_ref()
+                .map(super::ChartFile::content)
+                .transpose()?
+                .map(Bytes::from);
+            return Ok(PackedChart {
+                file_name,
+                archive: archive.into(),
+                provenance,
+            });
         }
         Form::Folder | Form::Compressed | Form::Plain => {
             let contents = contents(tree)?;
@@ -60,7 +73,11 @@ pub fn pack(tree: &ChartTree) -> Result<PackedChart, Fault> {
             })?;
         }
     }
-    Ok(PackedChart { file_name, archive: archive.into(), provenance: None })
+    Ok(PackedChart {
+        file_name,
+        archive: archive.into(),
+        provenance: None,
+    })
 }
 
 /// Every file of a chart with its name within the chart, whatever form it was given in, fetched dependencies included.

@@ -120,7 +120,9 @@ async fn talk(child: &mut Child, stdin: Option<Vec<u8>>, output: u64) -> Result<
 /// Reads up to a limit; beyond it either stops or reads on without keeping. Tells whether there was more.
 async fn drain(pipe: Option<impl AsyncRead + Unpin>, limit: u64, go_on: bool) -> io::Result<(Vec<u8>, bool)> {
     let mut bytes = Vec::new();
-    let Some(mut pipe) = pipe else { return Ok((bytes, false)) };
+    let Some(mut pipe) = pipe else {
+        return Ok((bytes, false));
+    };
     (&mut pipe).take(limit).read_to_end(&mut bytes).await?;
     let mut more = false;
     let mut buffer = vec![0_u8; 8192];
@@ -142,8 +144,11 @@ impl Group {
     fn kill(&mut self) {
         // While the child is not reaped, its id cannot name another process; `id` is `None` afterwards.
         #[cfg(unix)]
-        if let Some(pid) =
-            self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw)
+        if let Some(pid) = self
+            .child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(rustix::process::Pid::from_raw)
         {
             let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
         }

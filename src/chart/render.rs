@@ -40,16 +40,26 @@ pub async fn render(
     let mut command = command(helm, package, &chart, &folder)?;
     for (at, (path, text)) in overlay.files.iter().enumerate() {
         let file = private_file(&folder, &format!("set-{at}"), text)?;
-        command.arg("--set-file").arg(format!("{path}={}", escape(file.as_str(), &['\\', ','])));
+        command
+            .arg("--set-file")
+            .arg(format!("{path}={}", escape(file.as_str(), &['\\', ','])));
     }
     if overlay.json.is_some() {
         command.args(["--values", "-"]);
     }
     command.arg("--").arg(&package.release_name.value).arg(chart.as_str());
 
-    let child = ChildLimits { timeout: limits.timeout, output: limits.output };
+    let child = ChildLimits {
+        timeout: limits.timeout,
+        output: limits.output,
+    };
     let outcome = run(command, overlay.json.clone().map(String::into_bytes), child, cancel).await;
     drop(guard);
+    if outcome.is_ok() && !tree.needs_staging() {
+        let tree = tree.clone();
+        let unchanged = tokio::task::spawn_blocking(move || tree.check_unchanged()).await;
+        unchanged.map_err(|e| Fault::bug(format!("reading a chart again failed: {e}")))??;
+    }
     let name = &package.name.value;
     match outcome {
         Ok(done) if done.status.success() => Ok(match String::from_utf8(done.stdout) {
@@ -71,15 +81,21 @@ pub async fn render(
         ))
         .at_opt(package.name.place.clone())
         .hint("look for a loop in a template, or set a larger `render-output-limit` in `[project]`")),
-        Err(Stopped::Spawn(e)) => Err(Fault::infrastructure(format!("render {name}: {} cannot be started", helm.path()))
-            .because(e)
-            .hint("check that it is a Helm executable for this system")),
+        Err(Stopped::Spawn(e)) => Err(Fault::infrastructure(format!(
+            "render {name}: {} cannot be started",
+            helm.path()
+        ))
+        .because(e)
+        .hint("check that it is a Helm executable for this system")),
         Err(Stopped::Pipe(e)) => Err(Fault::infrastructure(format!("render {name}: helm cannot be heard")).because(e)),
     }
 }
 
 fn first(faults: crate::fault::Faults) -> Fault {
-    faults.into_iter().find(Fault::is_error).unwrap_or_else(|| Fault::bug("a refusal without a fault"))
+    faults
+        .into_iter()
+        .find(Fault::is_error)
+        .unwrap_or_else(|| Fault::bug("a refusal without a fault"))
 }
 
 /// What Helm is pointed at: the chart itself where it can be, else a copy.
@@ -97,7 +113,11 @@ fn command(helm: &Helm, package: &ChartPackage, chart: &Utf8Path, folder: &Utf8P
     let mut command = helm.command();
     home(&mut command, folder)?;
     // A relative path in a template or a flag must not find anything of the user's.
-    command.current_dir(folder).arg("template").arg("--namespace").arg(&package.namespace.value);
+    command
+        .current_dir(folder)
+        .arg("template")
+        .arg("--namespace")
+        .arg(&package.namespace.value);
     debug_assert!(chart.is_absolute(), "helm runs in another folder");
     for file in &package.values {
         let path = camino::absolute_utf8(&file.value).unwrap_or_else(|_| file.value.clone());
@@ -123,8 +143,16 @@ fn command(helm: &Helm, package: &ChartPackage, chart: &Utf8Path, folder: &Utf8P
 /// Empty homes: no repositories, plugins, caches or kubeconfig of the user's.
 pub(super) fn home(command: &mut Command, folder: &Utf8Path) -> Result<(), Fault> {
     let home = folder.join("home");
-    std::fs::create_dir_all(&home).map_err(|e| Fault::infrastructure("temporary folder: cannot be written").because(e))?;
-    for name in ["HOME", "USERPROFILE", "APPDATA", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {
+    std::fs::create_dir_all(&home)
+        .map_err(|e| Fault::infrastructure("temporary folder: cannot be written").because(e))?;
+    for name in [
+        "HOME",
+        "USERPROFILE",
+        "APPDATA",
+        "HELM_CACHE_HOME",
+        "HELM_CONFIG_HOME",
+        "HELM_DATA_HOME",
+    ] {
         command.env(name, home.as_str());
     }
     for name in ["TMPDIR", "TEMP", "TMP"] {
@@ -143,13 +171,7 @@ fn csv_field(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn failure(
-    package: &ChartPackage,
-    tree: &ChartTree,
-    done: &Finished,
-    chart: &Utf8Path,
-    overlay: &Overlay,
-) -> Fault {
+fn failure(package: &ChartPackage, tree: &ChartTree, done: &Finished, chart: &Utf8Path, overlay: &Overlay) -> Fault {
     let shown = super::shown(&tree.path);
     let mut text = done.stderr.replace(chart.as_str(), shown.as_str());
     for file in &package.values {
@@ -164,7 +186,9 @@ fn failure(
     let place = template_place(tree, text);
     let mut fault = Fault::invalid(format!("render {name}: helm template failed"));
     fault = match (place, &package.name.place) {
-        (Some(place), Some(named)) => fault.label(place, "helm stopped here").label(named.clone(), "for this package"),
+        (Some(place), Some(named)) => fault
+            .label(place, "helm stopped here")
+            .label(named.clone(), "for this package"),
         (Some(place), None) => fault.at(place),
         (None, named) => fault.at_opt(named.clone()),
     };
@@ -189,9 +213,15 @@ fn hint(text: &str, shown: &Utf8Path) -> String {
 /// Texts of `set` values that are long enough to be told from ordinary words.
 fn secrets(package: &ChartPackage, overlay: &Overlay) -> Vec<String> {
     let whole = package.set.iter().map(|(_, value)| value.clone());
-    let parts = package.set.iter().flat_map(|(_, value)| value.split([',', '{', '}']).map(str::to_owned));
-    let mut texts: Vec<String> =
-        whole.chain(parts).chain(overlay.files.iter().map(|(_, text)| text.clone())).filter(|t| t.len() >= 4).collect();
+    let parts = package
+        .set
+        .iter()
+        .flat_map(|(_, value)| value.split([',', '{', '}']).map(str::to_owned));
+    let mut texts: Vec<String> = whole
+        .chain(parts)
+        .chain(overlay.files.iter().map(|(_, text)| text.clone()))
+        .filter(|t| t.len() >= 4)
+        .collect();
     texts.retain(|text| !matches!(text.as_str(), "true" | "false" | "null"));
     // The longest first, so that no half of one stays behind.
     texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
@@ -204,14 +234,24 @@ fn template_place(tree: &ChartTree, text: &str) -> Option<Place> {
     for (at, _) in text.match_indices(&prefix) {
         let rest = text.get(at + prefix.len()..)?;
         let (name, rest) = rest.split_once(':')?;
-        let Some(file) = tree.files.iter().find(|file| file.name == name) else { continue };
+        let Some(file) = tree.files.iter().find(|file| file.name == name) else {
+            continue;
+        };
         let mut numbers = rest.splitn(3, ':').map(|part| {
-            part.chars().take_while(char::is_ascii_digit).collect::<String>().parse::<usize>().ok()
+            part.chars()
+                .take_while(char::is_ascii_digit)
+                .collect::<String>()
+                .parse::<usize>()
+                .ok()
         });
         let Some(line) = numbers.next().flatten() else { continue };
         let column = numbers.next().flatten();
         let content = String::from_utf8_lossy(&file.content().ok()?).into_owned();
-        let start: usize = content.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+        let start: usize = content
+            .split_inclusive('\n')
+            .take(line.saturating_sub(1))
+            .map(str::len)
+            .sum();
         let length = content.lines().nth(line.saturating_sub(1)).map_or(0, str::len);
         let skip = column.map_or(0, |column| column.min(length));
         let source = SourceFile::new(super::shown(&file.path), content);

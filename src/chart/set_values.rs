@@ -62,7 +62,7 @@ impl Assign {
                     }
                     text.push_str(&escape(key, &['\\', '.', ',', '[', '=']));
                 }
-                Step::Index(index) => text.push_str(&format!("[{index}]")),
+                Step::Index(index) => text.extend(["[", &index.to_string(), "]"]),
             }
         }
         text
@@ -83,7 +83,9 @@ pub(super) fn escape(text: &str, special: &[char]) -> String {
 
 /// Reads one `--set` text. Errors never quote a value: it may be a secret.
 pub(super) fn parse(text: &str) -> Result<Vec<Assign>, String> {
-    let mut input = Input { chars: text.chars().peekable() };
+    let mut input = Input {
+        chars: text.chars().peekable(),
+    };
     let mut assigns = Vec::new();
     while input.chars.peek().is_some() {
         assigns.push(input.assign()?);
@@ -195,10 +197,10 @@ fn typed(text: String) -> Value {
         _ => {}
     }
     // A leading zero makes it a text: telephone numbers, octal modes.
-    if !text.starts_with('0') {
-        if let Ok(number) = text.parse::<i64>() {
-            return Value::Int(number);
-        }
+    if !text.starts_with('0')
+        && let Ok(number) = text.parse::<i64>()
+    {
+        return Value::Int(number);
     }
     Value::Text(text)
 }
@@ -218,7 +220,10 @@ fn put(values: &mut BTreeMap<String, Value>, key: &str, rest: &[Step], value: &V
             Ok(())
         }
         Some(Step::Key(next)) => {
-            match values.entry(key.to_owned()).or_insert_with(|| Value::Map(BTreeMap::new())) {
+            match values
+                .entry(key.to_owned())
+                .or_insert_with(|| Value::Map(BTreeMap::new()))
+            {
                 Value::Map(inner) => put(inner, next, rest.get(1..).unwrap_or_default(), value),
                 _ => Err(format!("{key} is not a map, as an earlier `set` gave it a value")),
             }
@@ -234,7 +239,9 @@ fn put_item(items: &mut Vec<Value>, index: usize, rest: &[Step], value: &Value) 
     if items.len() <= index {
         items.resize(index.saturating_add(1), Value::Null);
     }
-    let Some(slot) = items.get_mut(index) else { return Err("an index out of range".into()) };
+    let Some(slot) = items.get_mut(index) else {
+        return Err("an index out of range".into());
+    };
     match rest.first() {
         None => {
             *slot = value.clone();
@@ -255,7 +262,9 @@ fn put_item(items: &mut Vec<Value>, index: usize, rest: &[Step], value: &Value) 
             }
             match slot {
                 Value::List(inner) => put_item(inner, *next, rest.get(1..).unwrap_or_default(), value),
-                _ => Err(format!("item {index} is not a list, as an earlier `set` gave it a value")),
+                _ => Err(format!(
+                    "item {index} is not a list, as an earlier `set` gave it a value"
+                )),
             }
         }
     }
@@ -270,7 +279,10 @@ impl Value {
             Self::Int(value) => (*value).into(),
             Self::Text(value) => value.as_str().into(),
             Self::List(items) => items.iter().map(Self::to_json).collect(),
-            Self::Map(entries) => entries.iter().map(|(key, value)| (key.clone(), value.to_json())).collect(),
+            Self::Map(entries) => entries
+                .iter()
+                .map(|(key, value)| (key.clone(), value.to_json()))
+                .collect(),
         }
     }
 

@@ -13,15 +13,19 @@ use crate::fault::Fault;
 pub(super) fn stage(tree: &ChartTree, scratch: &Utf8Path) -> Result<Utf8PathBuf, Fault> {
     let root = scratch.join("chart").join(tree.name());
     for (name, content) in contents(tree)? {
-        if cfg!(windows) {
-            if let Some(trouble) = windows_trouble(&name) {
-                return Err(Fault::invalid(format!("chart {}: Windows cannot hold {trouble}", tree.name()))
-                    .hint("rename the file in the chart, or run on another system"));
-            }
+        if cfg!(windows)
+            && let Some(trouble) = windows_trouble(&name)
+        {
+            return Err(
+                Fault::invalid(format!("chart {}: Windows cannot hold {trouble}", tree.name()))
+                    .hint("rename the file in the chart, or run on another system"),
+            );
         }
         let path = root.join(&name);
         let folder = path.parent().unwrap_or(&root);
-        std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, content)).map_err(|e| no_scratch(&e))?;
+        std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&path, content))
+            .map_err(|e| no_scratch(&e))?;
     }
     Ok(root)
 }
@@ -48,7 +52,10 @@ pub(super) fn private_file(folder: &Utf8Path, name: &str, content: &str) -> Resu
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    options.open(&path).and_then(|mut file| file.write_all(content.as_bytes())).map_err(|e| no_scratch(&e))?;
+    options
+        .open(&path)
+        .and_then(|mut file| file.write_all(content.as_bytes()))
+        .map_err(|e| no_scratch(&e))?;
     Ok(path)
 }
 

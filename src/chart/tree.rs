@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::file::ChartFile;
 use super::metadata::{Dependency, Metadata};
 use crate::digest::{Digest, Hasher};
-use crate::fault::Place;
+use crate::fault::{Fault, Place};
 
 /// In which form the chart was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,10 +135,31 @@ impl ChartTree {
         &self.path
     }
 
+    /// Is the disk still what was read? Helm reads it a second time, and its output is kept under what was read first.
+    pub(super) fn check_unchanged(&self) -> Result<(), Fault> {
+        if self.form == Form::Folder {
+            let listing = super::walk::walk(&self.path)?;
+            let added = listing
+                .keys()
+                .find(|name| self.files.binary_search_by(|f| f.name.cmp(name)).is_err());
+            if let Some(name) = added {
+                return Err(
+                    Fault::invalid(format!("{name}: appeared while the chart was being rendered"))
+                        .at(Place::file_only(super::shown(&self.path.join(name))))
+                        .hint("run the command again"),
+                );
+            }
+        }
+        self.files.iter().try_for_each(|file| file.content().map(|_| ()))
+    }
+
     /// Must Helm be shown a copy, because what is keyed is not what lies on the disk?
     pub(super) fn needs_staging(&self) -> bool {
         match self.form {
-            Form::Folder => self.files.iter().any(|f| f.converted || f.path != self.path.join(&f.name)),
+            Form::Folder => self
+                .files
+                .iter()
+                .any(|f| f.converted || f.path != self.path.join(&f.name)),
             Form::Plain => true,
             Form::Compressed => self.files.len() > 1,
             Form::Manifests => false,

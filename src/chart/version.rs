@@ -10,8 +10,12 @@ pub(super) fn is_version(text: &str) -> bool {
 
 fn parse(text: &str) -> Option<semver::Version> {
     let text = text.strip_prefix('v').unwrap_or(text);
-    let (text, build) = text.split_once('+').map_or((text, None), |(rest, build)| (rest, Some(build)));
-    let (core, pre) = text.split_once('-').map_or((text, None), |(core, pre)| (core, Some(pre)));
+    let (text, build) = text
+        .split_once('+')
+        .map_or((text, None), |(rest, build)| (rest, Some(build)));
+    let (core, pre) = text
+        .split_once('-')
+        .map_or((text, None), |(core, pre)| (core, Some(pre)));
     let mut numbers = [0_u64; 3];
     let mut parts = core.split('.');
     for (at, number) in numbers.iter_mut().enumerate() {
@@ -37,7 +41,13 @@ fn parse(text: &str) -> Option<semver::Version> {
         Some(_) => return None,
         None => semver::BuildMetadata::EMPTY,
     };
-    Some(semver::Version { major, minor, patch, pre, build })
+    Some(semver::Version {
+        major,
+        minor,
+        patch,
+        pre,
+        build,
+    })
 }
 
 /// Does a version satisfy a range as written in `dependencies`? `None` when the range uses forms that are not
@@ -68,7 +78,9 @@ fn group_matches(version: &semver::Version, group: &str) -> Option<bool> {
     if words.is_empty() {
         return Some(true);
     }
-    words.iter().try_fold(true, |all, word| Some(all && comparator(word)?.matches(version)))
+    words
+        .iter()
+        .try_fold(true, |all, word| Some(all && comparator(word)?.matches(version)))
 }
 
 fn comparator(word: &str) -> Option<VersionReq> {
@@ -87,7 +99,12 @@ fn comparator(word: &str) -> Option<VersionReq> {
     };
     // A bare full version means exactly this one; `1.2` and `1.2.x` mean any patch (`=1.2` for the semver crate).
     let mut request = VersionReq::parse(&format!("{operator}{bare}")).ok()?;
-    if let [Comparator { op: op @ Op::Wildcard, .. }] = request.comparators.as_mut_slice() {
+    if let [
+        Comparator {
+            op: op @ Op::Wildcard, ..
+        },
+    ] = request.comparators.as_mut_slice()
+    {
         if operator != "=" {
             return None;
         }
@@ -103,12 +120,33 @@ mod tests {
 
     #[test]
     fn versions_are_taken_and_refused_as_helm_does() {
-        for good in ["1.2.3", "1", "1.2", "v1.2.3", "01.2.3", "1.2.3-rc.1", "1.2.3+b.c-d", "20240101", "1.2.3-a+b"] {
+        for good in [
+            "1.2.3",
+            "1",
+            "1.2",
+            "v1.2.3",
+            "01.2.3",
+            "1.2.3-rc.1",
+            "1.2.3+b.c-d",
+            "20240101",
+            "1.2.3-a+b",
+        ] {
             assert!(is_version(good), "{good}");
         }
-        for bad in
-            ["", "x1", "true", "1.2.3.4", "1.2.3-", "1.2.3-01", "1.2.3-a_b", "1.2.3+b_c", "1..2", "1.2.x", " 1", "1+"]
-        {
+        for bad in [
+            "",
+            "x1",
+            "true",
+            "1.2.3.4",
+            "1.2.3-",
+            "1.2.3-01",
+            "1.2.3-a_b",
+            "1.2.3+b_c",
+            "1..2",
+            "1.2.x",
+            " 1",
+            "1+",
+        ] {
             assert!(!is_version(bad), "{bad}");
         }
     }

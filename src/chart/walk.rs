@@ -16,7 +16,12 @@ pub(super) type Listing = BTreeMap<String, Utf8PathBuf>;
 
 /// Lists the files of a chart folder.
 pub(super) fn walk(root: &Utf8Path) -> Result<Listing, Fault> {
-    let mut walk = Walk { rules: rules(root)?, files: Listing::new(), total: 0, above: Vec::new() };
+    let mut walk = Walk {
+        rules: rules(root)?,
+        files: Listing::new(),
+        total: 0,
+        above: Vec::new(),
+    };
     walk.folder(root, "")?;
     Ok(walk.files)
 }
@@ -30,10 +35,19 @@ fn rules(root: &Utf8Path) -> Result<Rules, Fault> {
     };
     let text = String::from_utf8_lossy(&bytes).into_owned();
     Rules::parse(&text).map_err(|bad| {
-        let start: usize = text.split_inclusive('\n').take(bad.line.saturating_sub(1)).map(str::len).sum();
+        let start: usize = text
+            .split_inclusive('\n')
+            .take(bad.line.saturating_sub(1))
+            .map(str::len)
+            .sum();
         let length = text.lines().nth(bad.line.saturating_sub(1)).map_or(0, str::len);
-        let place = Place::new(SourceFile::new(super::shown(&path), text.clone()), start..start + length);
-        Fault::invalid(format!(".helmignore: {}", bad.reason)).at(place).hint("Helm refuses the chart for it as well")
+        let place = Place::new(
+            SourceFile::new(super::shown(&path), text.clone()),
+            start..start + length,
+        );
+        Fault::invalid(format!(".helmignore: {}", bad.reason))
+            .at(place)
+            .hint("Helm refuses the chart for it as well")
     })
 }
 
@@ -49,9 +63,11 @@ impl Walk {
     fn folder(&mut self, folder: &Utf8Path, prefix: &str) -> Result<(), Fault> {
         let real = folder.canonicalize_utf8().map_err(|e| unreadable(folder, &e))?;
         if self.above.contains(&real) || self.above.len() >= MAX_DEPTH {
-            return Err(Fault::invalid(format!("{}: the folder contains itself", super::shown(folder)))
-                .at(Place::file_only(super::shown(folder)))
-                .hint("a link in the chart leads back to a folder above it: remove the link"));
+            return Err(
+                Fault::invalid(format!("{}: the folder contains itself", super::shown(folder)))
+                    .at(Place::file_only(super::shown(folder)))
+                    .hint("a link in the chart leads back to a folder above it: remove the link"),
+            );
         }
         self.above.push(real);
         let mut names = Vec::new();
@@ -61,7 +77,11 @@ impl Walk {
         names.sort_unstable();
         for name in names {
             let path = folder.join(&name);
-            let logical = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+            let logical = if prefix.is_empty() {
+                name
+            } else {
+                format!("{prefix}/{name}")
+            };
             self.entry(&path, logical)?;
         }
         self.above.pop();
@@ -77,9 +97,11 @@ impl Walk {
             return self.folder(path, &logical);
         }
         if !meta.is_file() {
-            return Err(Fault::invalid(format!("{}: neither a file nor a folder", super::shown(path)))
-                .at(Place::file_only(super::shown(path)))
-                .hint("Helm refuses such files: remove it or name it in `.helmignore`"));
+            return Err(
+                Fault::invalid(format!("{}: neither a file nor a folder", super::shown(path)))
+                    .at(Place::file_only(super::shown(path)))
+                    .hint("Helm refuses such files: remove it or name it in `.helmignore`"),
+            );
         }
         self.total = self.total.saturating_add(meta.len());
         if self.total > Limits::CHART.total_size || self.files.len() as u64 >= Limits::CHART.entries {
@@ -96,8 +118,10 @@ impl Walk {
 pub(super) fn not_loaded(name: &str) -> bool {
     let mut rest = name;
     while let Some(inner) = rest.strip_prefix("charts/") {
-        let (first, after) = inner.split_once('/').map_or((inner, ""), |(first, after)| (first, after));
-        if first.starts_with(['_', '.']) && !name.ends_with(".prov") {
+        let (first, after) = inner
+            .split_once('/')
+            .map_or((inner, ""), |(first, after)| (first, after));
+        if first.starts_with(['_', '.']) && Utf8Path::new(name).extension() != Some("prov") {
             return true;
         }
         rest = after;
@@ -109,9 +133,12 @@ fn unreadable(path: &Utf8Path, error: &std::io::Error) -> Fault {
     let shown = super::shown(path);
     let broken_link = error.kind() == std::io::ErrorKind::NotFound && path.is_symlink();
     let fault = if broken_link {
-        Fault::invalid(format!("{shown}: a link that leads nowhere")).hint("remove the link, or restore what it leads to")
+        Fault::invalid(format!("{shown}: a link that leads nowhere"))
+            .hint("remove the link, or restore what it leads to")
     } else {
-        Fault::infrastructure(format!("{shown}: cannot be read")).because(error).hint("check that it may be read")
+        Fault::infrastructure(format!("{shown}: cannot be read"))
+            .because(error)
+            .hint("check that it may be read")
     };
     fault.at(Place::file_only(shown))
 }

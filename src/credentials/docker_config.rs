@@ -132,6 +132,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::unnecessary_wraps, reason = "compared with what is optional")]
     fn basic(username: &str, password: &str) -> Option<Credential> {
         Some(Credential::Basic {
             username: username.into(),

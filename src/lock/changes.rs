@@ -38,7 +38,10 @@ impl LockChange {
     pub fn words(&self) -> String {
         let short = |text: &Option<String>| {
             let text = text.as_deref().unwrap_or("nothing");
-            text.strip_prefix("sha256:").and_then(|hex| hex.get(..12)).unwrap_or(text).to_owned()
+            text.strip_prefix("sha256:")
+                .and_then(|hex| hex.get(..12))
+                .unwrap_or(text)
+                .to_owned()
         };
         match self.kind {
             ChangeKind::Added => format!("+ {}: {}", self.reference, short(&self.new)),

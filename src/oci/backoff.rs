@@ -23,7 +23,7 @@ impl Backoff {
     }
 }
 
-/// A small pseudo-random sequence (SplitMix64, Steele et al. 2014): spreads tries out, no secret depends on it.
+/// A small pseudo-random sequence (`SplitMix64`, Steele et al. 2014): spreads tries out, no secret depends on it.
 #[derive(Debug, Clone)]
 pub struct Jitter(u64);
 

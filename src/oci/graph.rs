@@ -64,6 +64,9 @@ impl Graph {
 /// Decides whether a manifest, with all below it, can be left out.
 pub type Skip<'a> = dyn Fn(Descriptor) -> BoxFuture<'a, Result<bool, OciError>> + Send + Sync + 'a;
 
+/// A manifest with its bytes; `None` when it was skipped.
+type Read = Option<(Descriptor, Bytes)>;
+
 /// Reads the graph below `root`. Fails when a limit is passed or something is no manifest.
 pub async fn read_graph(content: &Arc<dyn Content>, root: &Descriptor, skip: &Skip<'_>) -> Result<Graph, OciError> {
     let mut visited: HashSet<Digest> = HashSet::from([root.digest.clone()]);
@@ -80,7 +83,7 @@ pub async fn read_graph(content: &Arc<dyn Content>, root: &Descriptor, skip: &Sk
         if depth >= DEPTH_LIMIT {
             return Err(too_large(format!("manifests nest deeper than {DEPTH_LIMIT} levels")));
         }
-        let reads: Vec<BoxFuture<'_, Result<Option<(Descriptor, Bytes)>, OciError>>> = frontier
+        let reads: Vec<BoxFuture<'_, Result<Read, OciError>>> = frontier
             .drain(..)
             .map(|descriptor| -> BoxFuture<'_, _> { Box::pin(read_one(content, descriptor, skip)) })
             .collect();
@@ -134,11 +137,7 @@ pub async fn read_graph(content: &Arc<dyn Content>, root: &Descriptor, skip: &Sk
     Ok(Graph { levels, blobs })
 }
 
-async fn read_one(
-    content: &Arc<dyn Content>,
-    descriptor: Descriptor,
-    skip: &Skip<'_>,
-) -> Result<Option<(Descriptor, Bytes)>, OciError> {
+async fn read_one(content: &Arc<dyn Content>, descriptor: Descriptor, skip: &Skip<'_>) -> Result<Read, OciError> {
     if skip(descriptor.clone()).await? {
         return Ok(None);
     }

@@ -151,9 +151,9 @@ pub fn children(bytes: &[u8], media_type: &str) -> Result<Children, String> {
         .chain(view.blobs.unwrap_or_default());
     for blob in blobs {
         if is_foreign(&blob) {
-            found.foreign.push(blob)
+            found.foreign.push(blob);
         } else {
-            found.blobs.push(blob)
+            found.blobs.push(blob);
         }
     }
     Ok(found)

@@ -63,13 +63,11 @@ impl Placements {
                         if repositories.iter().any(|held| &**held == repository) {
                             return Claim::Here;
                         }
-                        match repositories.first() {
-                            Some(first) => return Claim::Elsewhere(Arc::clone(first)),
-                            None => {
-                                states.remove(digest);
-                                continue;
-                            }
+                        if let Some(first) = repositories.first() {
+                            return Claim::Elsewhere(Arc::clone(first));
                         }
+                        states.remove(digest);
+                        continue;
                     }
                     Some(State::InFlight(notify)) => {
                         // Registered while the map is locked, so that the owner's wake-up cannot be missed.

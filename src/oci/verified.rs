@@ -103,7 +103,7 @@ impl Reader {
     }
 
     fn check_digest(&mut self) -> Result<(), OciError> {
-        let hasher = std::mem::replace(&mut self.hasher, Hasher::new());
+        let hasher = std::mem::take(&mut self.hasher);
         let found: Digest = hasher.finish();
         if found == self.blob.digest {
             return Ok(());

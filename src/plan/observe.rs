@@ -39,9 +39,6 @@ pub struct Look {
 /// What each store holds, in the order asked. A store that cannot be read makes its names `Unreadable`, and the plan
 /// still says all the rest.
 pub async fn observe(session: &Arc<Session>, looks: Vec<Look>, thorough: bool) -> Result<Vec<Seen>, Fault> {
-    if session.mode.offline {
-        return Ok(remembered(session, &looks));
-    }
     session.events.emit(Event::PhaseStarted { phase: Phase::Observe, total: Some(looks.len() as u64) });
     let seen: Result<Vec<Seen>, Fault> = futures_util::stream::iter(looks)
         .map(|look| {
@@ -63,6 +60,9 @@ pub async fn observe(session: &Arc<Session>, looks: Vec<Look>, thorough: bool) -
 }
 
 async fn look_at(session: &Arc<Session>, look: &Look, thorough: bool) -> Seen {
+    if session.mode.offline && look.store.is_remote() {
+        return remembered(session, look);
+    }
     let job = session.job(&format!("observe {}/{}", look.store.name(), look.name));
     let observed = match look.store.observe(&look.name, thorough, &job).await {
         Ok(observed) => observed,
@@ -145,19 +145,10 @@ async fn read_blob(content: &dyn Content, blob: &Descriptor) -> Result<Vec<u8>, 
 }
 
 /// Without the network: what earlier runs saw.
-fn remembered(session: &Session, looks: &[Look]) -> Vec<Seen> {
-    let folder = session.state.path("receipts");
-    let mut receipts = std::collections::BTreeMap::new();
-    looks
-        .iter()
-        .map(|look| {
-            let identity = look.store.identity().to_string();
-            let receipts =
-                receipts.entry(identity.clone()).or_insert_with(|| Receipts::load(&folder, &identity));
-            match receipts.get(&look.name.to_string()) {
-                Some(digest) => Seen::Store(Observed::Present(Descriptor::new("", digest.clone(), 0))),
-                None => Seen::NotAsked,
-            }
-        })
-        .collect()
+fn remembered(session: &Session, look: &Look) -> Seen {
+    let receipts = Receipts::load(&session.state.path("receipts"), &look.store.identity().to_string());
+    match receipts.get(&look.name.to_string()) {
+        Some(digest) => Seen::Store(Observed::Present(Descriptor::new("", digest.clone(), 0))),
+        None => Seen::NotAsked,
+    }
 }

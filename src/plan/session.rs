@@ -63,9 +63,9 @@ impl Session {
         self.project.root.join("aosm.lock")
     }
 
-    /// A scratch folder for this run; made by whoever needs it.
+    /// Where scratch folders are made: the system's place for them, never `.aosm`, as charts' values pass through.
     pub fn scratch(&self) -> Utf8PathBuf {
-        self.cache.root().join("tmp")
+        Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap_or_else(|_| self.cache.root().join("tmp"))
     }
 
     /// The error of a run that the user stopped, if that is so.

@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::Session;
 use crate::digest::FileDigests;
 use crate::fault::{Fault, Faults};
 use crate::locate::SourceEntry;
 use crate::oci::registry::{Registries, RegistryOptions};
-use crate::oci::{CopyOptions, Job, Source, docker_archive, layout::LayoutFolder, oci_archive};
+use crate::oci::{
+    ByteStream, Content, CopyOptions, Descriptor, ErrorKind, Job, OciError, Origin, Selector, Source, docker_archive,
+    layout::LayoutFolder, oci_archive,
+};
 use crate::project::{Auth, Project, SourceConfig, SourceKind, StoreKind};
 use crate::store::{ArtifactStore, LocalStore, RegistryStore};
 
@@ -18,6 +23,7 @@ pub struct World {
     pub stores: Vec<Arc<dyn ArtifactStore>>,
     registries: Arc<Registries>,
     project: Arc<Project>,
+    offline: bool,
     stats: Arc<dyn FileDigests>,
     /// Sources that are files: opened once, as they read their index once.
     files: BTreeMap<String, Arc<dyn Source>>,
@@ -56,7 +62,14 @@ impl World {
                 Err(fault) => faults.push(fault),
             }
         }
-        let (world, _) = faults.into_result(Self { stores, registries, project, stats, files })?;
+        let (world, _) = faults.into_result(Self {
+            stores,
+            registries,
+            project,
+            offline: session.mode.offline,
+            stats,
+            files,
+        })?;
         Ok(world)
     }
 
@@ -64,6 +77,10 @@ impl World {
     pub fn source(&self, host: &str, job: &Job) -> Result<Arc<dyn Source>, Fault> {
         if let Some(source) = self.files.get(host) {
             return Ok(Arc::clone(source));
+        }
+        // Entries of the lock name sources that are not asked: only what would send a request is refused.
+        if self.offline {
+            return Ok(Arc::new(Unreachable { host: host.to_owned() }));
         }
         let auth = self.project.sources.get(host).map_or(Auth::Auto, |config| config.auth);
         Ok(Arc::new(self.registries.source(host, auth, job)?))
@@ -142,4 +159,51 @@ fn file_source(
         SourceKind::DockerArchive => Arc::new(docker_archive::open(host, path, stats)),
     };
     Ok(Some(source))
+}
+
+/// A registry that `--offline` puts out of reach.
+struct Unreachable {
+    host: String,
+}
+
+impl Unreachable {
+    fn refuse(&self, operation: &str) -> OciError {
+        OciError::new(ErrorKind::Unreachable, operation, self.host.as_str(), "--offline forbids asking it")
+    }
+}
+
+#[async_trait::async_trait]
+impl Source for Unreachable {
+    fn host(&self) -> &str {
+        &self.host
+    }
+
+    async fn resolve(&self, _repository: &str, _selector: &Selector) -> Result<Descriptor, OciError> {
+        Err(self.refuse("find"))
+    }
+
+    fn content(&self, repository: &str) -> Arc<dyn Content> {
+        let label = format!("{}/{repository}", self.host);
+        Arc::new(UnreachableContent { host: self.host.clone(), origin: Origin { label, mount: None } })
+    }
+}
+
+struct UnreachableContent {
+    host: String,
+    origin: Origin,
+}
+
+#[async_trait::async_trait]
+impl Content for UnreachableContent {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    async fn manifest(&self, _descriptor: &Descriptor) -> Result<Bytes, OciError> {
+        Err(Unreachable { host: self.host.clone() }.refuse("read manifest from"))
+    }
+
+    async fn blob(&self, _descriptor: &Descriptor, _offset: u64) -> Result<ByteStream, OciError> {
+        Err(Unreachable { host: self.host.clone() }.refuse("read blob from"))
+    }
 }

@@ -180,8 +180,8 @@ pub struct ChartPackage {
     pub input: ChartInput,
     /// Values files in order; resolved.
     pub values: Vec<Spanned<Utf8PathBuf>>,
-    /// `set` values: key in Helm's `--set` syntax (`image.tag`, `list[0]`) → value as it is, not escaped. May hold
-    /// secrets: never written or printed.
+    /// `set` values, key → value, both in Helm's `--set` syntax (`image.tag`, `list[0]`, `{one,two}`). May hold secrets:
+    /// never written or printed.
     pub set: Vec<(Spanned<String>, String)>,
     /// Release name given to Helm.
     pub release_name: Spanned<String>,

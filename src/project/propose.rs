@@ -79,7 +79,12 @@ fn from_input(folder: &Utf8Path, name: &str) -> (String, Vec<String>) {
         .map(|document| input::decode(&document, resolver, &mut faults));
     let errors = faults.iter().filter(|fault| fault.is_error()).count();
     if errors > 0 {
-        notes.push(format!("{name} has {errors} errors: `aosm-build check` shows them"));
+        let count = if errors == 1 {
+            "an error".to_owned()
+        } else {
+            format!("{errors} errors")
+        };
+        notes.push(format!("{name} has {count}: `aosm-build check` shows more"));
     }
     let mut body = String::new();
     let _ = writeln!(

@@ -1,7 +1,8 @@
 //! `set = { … }`: nested tables and lists into the paths that Helm's `--set` takes.
 //!
 //! `set.image.tag = "1.0"`, `set = { "image.tag" = "1.0" }` and `set = { image = { tag = "1.0" } }` are one and the same.
-//! Messages name keys, never values.
+//! A text stands for itself except where `--set` gives it a meaning: `{a,b}` is a list, `true` and `5` are no texts, a
+//! comma needs a backslash. Messages name keys, never values.
 
 use super::document::Document;
 use super::model::Spanned;
@@ -29,10 +30,15 @@ fn walk(
     faults: &mut Faults,
 ) {
     let leaf = match &node.value {
-        Value::Text(text) | Value::Number(text) | Value::Moment(text) => text.clone(),
-        Value::Integer(number) => number.to_string(),
-        Value::Bool(truth) => truth.to_string(),
-        Value::Null => "null".to_owned(),
+        Value::List(items) if !items.is_empty() && items.iter().all(|item| scalar(&item.value).is_some()) => {
+            // A list as a whole: it takes the place of what values files gave.
+            let items: Vec<String> = items
+                .iter()
+                .filter_map(|item| scalar(&item.value))
+                .map(|item| escape(&item))
+                .collect();
+            format!("{{{}}}", items.join(","))
+        }
         Value::List(items) if !items.is_empty() => {
             for (at, item) in items.iter().enumerate() {
                 let inner = Spanned {
@@ -74,6 +80,33 @@ fn walk(
             );
             return;
         }
+        other => match scalar(other) {
+            Some(text) => text,
+            None => return,
+        },
     };
     leaves.push((path.clone(), leaf));
+}
+
+/// The text of a value that is neither list nor table.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) | Value::Number(text) | Value::Moment(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Null => Some("null".to_owned()),
+        Value::List(_) | Value::Table(_) => None,
+    }
+}
+
+/// An item of a list is told from its neighbours by the file already, so what would part them in `--set` is escaped.
+fn escape(item: &str) -> String {
+    let mut out = String::with_capacity(item.len());
+    for c in item.chars() {
+        if matches!(c, '\\' | ',' | '{' | '}') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }

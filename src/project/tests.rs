@@ -18,6 +18,7 @@ mod input_file;
 mod paths;
 mod proposal;
 mod schemas;
+mod settings_errors;
 mod settings_file;
 
 /// A folder that is gone with the test.

@@ -46,7 +46,7 @@ pub fn render(fault: &Fault, style: Style) -> String {
         .without_primary_span_start()
         .without_syntax_highlighting();
     let mut out = String::new();
-    for part in parts(fault) {
+    for part in parts(fault, style.width) {
         // Writing to a String cannot fail; should miette ever refuse a span, the words still come.
         if handler.render_report(&mut out, &part).is_err() {
             return format!("{}\n", one_line(fault));
@@ -175,7 +175,7 @@ impl Diagnostic for Part {
     }
 }
 
-fn parts(fault: &Fault) -> Vec<Part> {
+fn parts(fault: &Fault, width: usize) -> Vec<Part> {
     let severity = match fault.severity() {
         Severity::Error => miette::Severity::Error,
         Severity::Warning => miette::Severity::Warning,
@@ -198,7 +198,7 @@ fn parts(fault: &Fault) -> Vec<Part> {
             Some(text) if text.is_empty() => "see also".to_owned(),
             Some(text) => text.clone(),
         };
-        let mut part = excerpt_part(&message, &group, note.is_some());
+        let mut part = excerpt_part(&message, &group, note.is_some(), width);
         part.severity = if note.is_some() {
             miette::Severity::Advice
         } else {
@@ -207,7 +207,7 @@ fn parts(fault: &Fault) -> Vec<Part> {
         parts.push(part);
     }
     if parts.is_empty() {
-        let mut part = excerpt_part(fault.message(), &[], false);
+        let mut part = excerpt_part(fault.message(), &[], false, width);
         part.severity = severity;
         parts.push(part);
     }
@@ -220,7 +220,7 @@ fn parts(fault: &Fault) -> Vec<Part> {
     parts
 }
 
-fn excerpt_part(message: &str, group: &[&Label], is_note: bool) -> Part {
+fn excerpt_part(message: &str, group: &[&Label], is_note: bool, width: usize) -> Part {
     let mut part = Part {
         message: excerpt::printable(message, true),
         severity: miette::Severity::Error,
@@ -238,7 +238,8 @@ fn excerpt_part(message: &str, group: &[&Label], is_note: bool) -> Part {
         return part;
     }
     let spans: Vec<_> = group.iter().map(|label| label.place.span()).collect();
-    let cut = excerpt::cut(first.place.text(), &spans);
+    // Line numbers and the frame take some room.
+    let cut = excerpt::cut(first.place.text(), &spans, width.saturating_sub(12));
     part.labels = group
         .iter()
         .zip(&cut.marks)

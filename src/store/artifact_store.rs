@@ -67,6 +67,11 @@ pub trait ArtifactStore: Send + Sync {
     /// Can it hold this kind?
     fn holds(&self, kind: ArtifactKind) -> bool;
 
+    /// Does asking it take the network?
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     /// What a name holds: at most one data-path request. With `thorough`, everything below the root is checked
     /// for presence too (local stores: and re-hashed).
     async fn observe(&self, name: &ArtifactName, thorough: bool, job: &Job) -> Result<Observed, OciError>;

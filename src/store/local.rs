@@ -104,6 +104,10 @@ impl ArtifactStore for LocalStore {
         true
     }
 
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     async fn observe(&self, name: &ArtifactName, thorough: bool, job: &Job) -> Result<Observed, OciError> {
         let (name, cancel) = (name.to_string(), job.cancel.clone());
         self.blocking(move |inner| {
@@ -143,6 +147,16 @@ impl ArtifactStore for LocalStore {
         self.blocking(|inner| inner.tags.flush_when_many(&inner.files, &inner.blobs))
             .await?;
         Ok(job.filled())
+    }
+
+    async fn names(&self, _job: &Job) -> Result<Option<Vec<ArtifactName>>, OciError> {
+        let names = self.blocking(|inner| inner.tags.names(&inner.files)).await?;
+        let split = |name: String| {
+            let (repository, tag) = name.rsplit_once(':')?;
+            Some(ArtifactName { repository: repository.to_owned(), tag: tag.to_owned() })
+        };
+        // Entries of others may have names of another form: they are left alone and out.
+        Ok(Some(names.into_iter().filter_map(split).collect()))
     }
 
     async fn flush(&self) -> Result<(), OciError> {

@@ -13,6 +13,7 @@
 mod support;
 
 mod contoso_fixture;
+mod discovery;
 mod harness;
 mod harness_faults;
 mod registry_room;

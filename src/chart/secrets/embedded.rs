@@ -1,4 +1,4 @@
-//! Manifests of Secrets inside of texts (a ConfigMap that carries YAML or JSON): found line by line, as such texts need
+//! Manifests of Secrets inside of texts (a `ConfigMap` that carries YAML or JSON): found line by line, as such texts need
 //! not be whole documents.
 
 use std::borrow::Cow;
@@ -16,8 +16,7 @@ static KIND: LazyLock<Option<Regex>> =
 static DATA: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern(r#"^[ \t]*(?:-[ \t]+)*["']?(?:data|stringData)["']?[ \t]*:"#));
 /// JSON on one line, perhaps with escaped quotes.
-static JSON_KIND: LazyLock<Option<Regex>> =
-    LazyLock::new(|| pattern(r#"\\*["']?kind\\*["']?\s*:\s*\\*["']?Secret\b"#));
+static JSON_KIND: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r#"\\*["']?kind\\*["']?\s*:\s*\\*["']?Secret\b"#));
 static JSON_DATA: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r#"(?:data|stringData)\\*["']?\s*:\s*\S"#));
 /// A key with a value on its line.
 static KEYED: LazyLock<Option<Regex>> =
@@ -36,7 +35,9 @@ pub(super) fn blank(text: &str) -> Cow<'_, str> {
     let mut lines: Vec<Cow<'_, str>> = text.split_inclusive('\n').map(Cow::Borrowed).collect();
     let mut changed = false;
     for at in 0..lines.len() {
-        let Some(line) = lines.get(at).map(|line| line.trim_end_matches(['\n', '\r']).to_owned()) else { continue };
+        let Some(line) = lines.get(at).map(|line| line.trim_end_matches(['\n', '\r']).to_owned()) else {
+            continue;
+        };
         if let Some(column) = kind.captures(&line).and_then(|found| found.get(1)).map(|m| m.end()) {
             changed |= blank_siblings(&mut lines, at, column, data);
         } else if json_kind.is_match(&line) && json_data.is_match(&line) {
@@ -45,7 +46,11 @@ pub(super) fn blank(text: &str) -> Cow<'_, str> {
             changed |= set(&mut lines, at, &kept);
         }
     }
-    if changed { Cow::Owned(lines.concat()) } else { Cow::Borrowed(text) }
+    if changed {
+        Cow::Owned(lines.concat())
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// The column where a line's content begins after its dashes, and where its first character stands; `None` when empty.
@@ -80,8 +85,15 @@ fn blank_siblings(lines: &mut [Cow<'_, str>], at: usize, column: usize, data: &R
     let mut changed = false;
     let mut inside = false;
     for number in first..lines.len() {
-        let Some(line) = lines.get(number).map(|line| line.trim_end_matches(['\n', '\r']).to_owned()) else { break };
-        let Some((content, start)) = columns(&line) else { continue };
+        let Some(line) = lines
+            .get(number)
+            .map(|line| line.trim_end_matches(['\n', '\r']).to_owned())
+        else {
+            break;
+        };
+        let Some((content, start)) = columns(&line) else {
+            continue;
+        };
         if number > at && start < column {
             break;
         }

@@ -43,9 +43,13 @@ fn documents(text: &str) -> Vec<&str> {
 }
 
 fn is_marker(line: &str) -> bool {
-    let line = line.strip_prefix('\u{feff}').unwrap_or(line).trim_end_matches(['\n', '\r']);
+    let line = line
+        .strip_prefix('\u{feff}')
+        .unwrap_or(line)
+        .trim_end_matches(['\n', '\r']);
     ["---", "..."].iter().any(|mark| {
-        line.strip_prefix(mark).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
+        line.strip_prefix(mark)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
     })
 }
 
@@ -66,12 +70,12 @@ fn blank_document(document: &str) -> Cow<'_, str> {
             _ => text,
         };
     }
-    if !mention::may_have_anchors(document) {
-        if let Some(text) = items_in_place(document, &root, &blanked) {
-            // An item with manifests in its texts makes this fail, and the whole document is written anew.
-            if parse_within(body(&text), MAX_NODES).is_ok_and(|new| new.says(&blanked)) {
-                return Cow::Owned(text);
-            }
+    if !mention::may_have_anchors(document)
+        && let Some(text) = items_in_place(document, &root, &blanked)
+    {
+        // An item with manifests in its texts makes this fail, and the whole document is written anew.
+        if parse_within(body(&text), MAX_NODES).is_ok_and(|new| new.says(&blanked)) {
+            return Cow::Owned(text);
         }
     }
     // With anchors, a value may stand anywhere in the document: where it does, it goes too.
@@ -169,7 +173,11 @@ fn replaced(document: &str, content: &str) -> String {
         if is_marker(line) {
             let mark: String = line.trim_start_matches('\u{feff}').chars().take(3).collect();
             out.push_str(&mark);
-            let rest = bare.trim_start_matches('\u{feff}').get(3..).unwrap_or_default().trim_start();
+            let rest = bare
+                .trim_start_matches('\u{feff}')
+                .get(3..)
+                .unwrap_or_default()
+                .trim_start();
             if mark == "---" && !rest.is_empty() && !rest.starts_with('#') && !written {
                 out.push(' ');
                 out.push_str(content);

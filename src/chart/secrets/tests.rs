@@ -1,5 +1,6 @@
 //! Secrets in every dress: no byte of a value may survive, every line keeps its number.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+#![allow(clippy::format_collect, reason = "clearest for a few lines of test data")]
 
 use super::super::yaml::{Node, parse};
 use super::*;
@@ -10,7 +11,11 @@ fn check(text: &str) -> String {
     let out = blank_secrets(text);
     assert!(!out.contains("hunter2"), "a value survived in\n{out}\nof\n{text}");
     assert!(!out.contains("aHVudGVy"), "a value survived in\n{out}\nof\n{text}");
-    assert_eq!(out.matches('\n').count(), text.matches('\n').count(), "lines moved in\n{out}\nof\n{text}");
+    assert_eq!(
+        out.matches('\n').count(),
+        text.matches('\n').count(),
+        "lines moved in\n{out}\nof\n{text}"
+    );
     out
 }
 
@@ -49,7 +54,11 @@ fn values_go_whatever_style_they_are_written_in() {
         let first = documents(&out).into_iter().find(|d| d.contains("Source")).unwrap();
         match parse(&format!("{head}{body}")) {
             Ok(_) => {
-                assert_eq!(parse(first).unwrap().get("kind").unwrap().node, Node::Text("Secret".into()), "{out}");
+                assert_eq!(
+                    parse(first).unwrap().get("kind").unwrap().node,
+                    Node::Text("Secret".into()),
+                    "{out}"
+                );
             }
             Err(_) => assert!(parse(first).is_err(), "{out}"),
         }
@@ -70,12 +79,18 @@ fn a_secret_is_known_however_its_kind_is_spelled() {
         "kind: \"Sec\\\n  ret\"",
         "k: &k Secret\nkind: *k",
         "? kind\n: Secret",
+        "x: &key kind\ny: 1\n*key : Secret",
         "kind: >-\n  Secret",
         "kind: !!str Secret",
         "kind: !!binary U2VjcmV0",
+        "kind: !!str\n  Secret",
+        "kind:\n  !!str\n  # so\n  &k\n  'Secret'",
+        "kind: |-\n\n  Secret",
         "b: &b\n  kind: Secret\n<<: *b",
     ] {
-        check(&format!("---\nmetadata: {{name: s}}\nstringData: {{p: {WORD}}}\n{kind}\n"));
+        check(&format!(
+            "---\nmetadata: {{name: s}}\nstringData: {{p: {WORD}}}\n{kind}\n"
+        ));
         check(&format!("{kind}\nstringData:\n  p: {WORD}\n"));
     }
 }
@@ -86,6 +101,7 @@ fn json_and_documents_on_the_marker_line_are_blanked() {
         "{\"kind\":\"Secret\",\"stringData\":{\"p\":\"hunter2XYZ\"}}\n",
         "{\n  \"stringData\": {\n    \"p\": \"hunter2XYZ\"\n  },\n  \"kind\": \"Secret\"\n}\n",
         "--- {kind: Secret, data: {p: hunter2XYZ}}\n",
+        "{ \"kind\"\n:\n\"Secret\", \"data\": {p: hunter2XYZ} }\n",
         "--- # a comment\nkind: Secret\ndata: {p: hunter2XYZ}\n",
         "kind: A\n...\nkind: Secret\ndata: {p: hunter2XYZ}\n...\n",
         "\u{feff}kind: Secret\ndata: {p: hunter2XYZ}\n",
@@ -106,7 +122,9 @@ fn only_the_secrets_of_a_list_are_replaced_and_the_others_keep_their_lines() {
         assert_eq!(line(&out, word), line(text, word), "{out}");
     }
     let root = parse(&out).unwrap();
-    let Node::List(items) = &root.get("items").unwrap().node else { panic!("{out}") };
+    let Node::List(items) = &root.get("items").unwrap().node else {
+        panic!("{out}")
+    };
     assert_eq!(items.len(), 4);
 }
 
@@ -178,7 +196,12 @@ fn documents_without_secrets_stay_byte_for_byte() {
 #[test]
 fn every_indentation_and_neighbour_is_safe() {
     // Products of styles, so that combinations nobody wrote down are met.
-    let values = ["hunter2XYZ", "\"hunter2XYZ\"", "|\n{i}    hunter2XYZ", ">\n{i}      hunter2XYZ\n\n{i}      hunter2XYZ"];
+    let values = [
+        "hunter2XYZ",
+        "\"hunter2XYZ\"",
+        "|\n{i}    hunter2XYZ",
+        ">\n{i}      hunter2XYZ\n\n{i}      hunter2XYZ",
+    ];
     for indent in 0..6_usize {
         for (before, after) in [("", ""), ("immutable: true", "type: Opaque"), ("# note", "# note")] {
             for value in values {

@@ -102,7 +102,10 @@ fn gather(at: &At, values: &mut BTreeSet<String>) {
 pub(super) fn blank_equal(at: &mut At, values: &BTreeSet<String>) {
     match &mut at.node {
         Node::Map(entries) => {
-            for (key, value) in entries.iter_mut().filter(|(key, _)| key != "kind" && key != "apiVersion") {
+            for (key, value) in entries
+                .iter_mut()
+                .filter(|(key, _)| key != "kind" && key != "apiVersion")
+            {
                 if values.contains(key.as_str()) {
                     key.clear();
                 }

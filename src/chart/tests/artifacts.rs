@@ -21,20 +21,38 @@ fn helm_pulls_it_back_and_renders_the_same() {
         answers.insert("/v2/".into(), ("application/json".into(), b"{}".to_vec()));
         let base = "/v2/charts/contoso";
         for name in [artifact.tag.clone(), artifact.digest().to_string()] {
-            answers.insert(format!("{base}/manifests/{name}"), (MANIFEST_TYPE.into(), artifact.manifest.to_vec()));
+            answers.insert(
+                format!("{base}/manifests/{name}"),
+                (MANIFEST_TYPE.into(), artifact.manifest.to_vec()),
+            );
         }
         let config = ("application/octet-stream".into(), artifact.config.to_vec());
         answers.insert(format!("{base}/blobs/{}", Digest::of(&artifact.config)), config);
         for (descriptor, bytes) in &artifact.layers {
-            answers.insert(format!("{base}/blobs/{}", descriptor.digest), ("application/octet-stream".into(), bytes.to_vec()));
+            answers.insert(
+                format!("{base}/blobs/{}", descriptor.digest),
+                ("application/octet-stream".into(), bytes.to_vec()),
+            );
         }
         answers
     });
     let reference = format!("oci://{}/charts/contoso", server.address);
-    plain_helm(&["pull", &reference, "--version", "1.0.0+build.5", "--plain-http", "-d", folder.path.as_str()]).unwrap();
+    plain_helm(&[
+        "pull",
+        &reference,
+        "--version",
+        "1.0.0+build.5",
+        "--plain-http",
+        "-d",
+        folder.path.as_str(),
+    ])
+    .unwrap();
     let pulled = folder.join("contoso-1.0.0+build.5.tgz");
     assert_eq!(std::fs::read(&pulled).unwrap(), packed.archive);
-    assert_eq!(rendered(&package(&pulled)).unwrap(), rendered(&package(&folder.join("c"))).unwrap());
+    assert_eq!(
+        rendered(&package(&pulled)).unwrap(),
+        rendered(&package(&folder.join("c"))).unwrap()
+    );
 }
 
 #[test]
@@ -47,8 +65,14 @@ fn the_same_chart_is_the_same_artifact_and_its_time_is_only_what_is_given() {
     assert!(String::from_utf8_lossy(&timed.manifest).contains("1970-01-02T00:00:00Z"));
     assert!(!String::from_utf8_lossy(&artifact_of(&tree).1.manifest).contains("created"));
     // Pinned: when these change, every chart in every store is pushed again.
-    assert_eq!(packed.digest().hex(), "0451c20ce97165eaf03df77f3b316d7f9aa12d1d977a0522338d419dbd6ff55d");
-    assert_eq!(artifact_of(&tree).1.digest().hex(), "9751d634b5b3845f6d63ace35c436bf90b29daf4db08aacd3108706bf579ce94");
+    assert_eq!(
+        packed.digest().hex(),
+        "0451c20ce97165eaf03df77f3b316d7f9aa12d1d977a0522338d419dbd6ff55d"
+    );
+    assert_eq!(
+        artifact_of(&tree).1.digest().hex(),
+        "9751d634b5b3845f6d63ace35c436bf90b29daf4db08aacd3108706bf579ce94"
+    );
 }
 
 #[test]
@@ -89,10 +113,20 @@ fn a_ready_archive_goes_as_it_is_with_its_signature() {
     let (packed, artifact) = artifact_of(&tree_of(&folder.join("contoso-1.0.0.tgz")));
     assert_eq!(packed.archive, bytes);
     let kinds: Vec<&str> = artifact.layers.iter().map(|(d, _)| d.media_type.as_str()).collect();
-    assert!(kinds.contains(&CHART_TYPE) && kinds.contains(&PROVENANCE_TYPE), "{kinds:?}");
+    assert!(
+        kinds.contains(&CHART_TYPE) && kinds.contains(&PROVENANCE_TYPE),
+        "{kinds:?}"
+    );
     let mut sorted: Vec<_> = artifact.layers.iter().map(|(d, _)| d.digest.clone()).collect();
     sorted.sort();
-    assert_eq!(sorted, artifact.layers.iter().map(|(d, _)| d.digest.clone()).collect::<Vec<_>>());
+    assert_eq!(
+        sorted,
+        artifact
+            .layers
+            .iter()
+            .map(|(d, _)| d.digest.clone())
+            .collect::<Vec<_>>()
+    );
 }
 
 #[test]

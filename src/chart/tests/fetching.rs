@@ -23,7 +23,10 @@ fn repository() -> Server {
             index.push_str(&format!(
                 "  - {{apiVersion: v2, name: redis, version: {version}, urls: [\"http://{address}/redis-{version}.tgz\"]}}\n"
             ));
-            answers.insert(format!("/redis-{version}.tgz"), ("application/gzip".into(), redis(version)));
+            answers.insert(
+                format!("/redis-{version}.tgz"),
+                ("application/gzip".into(), redis(version)),
+            );
         }
         answers.insert("/index.yaml".into(), ("text/yaml".into(), index.into_bytes()));
         answers
@@ -38,8 +41,14 @@ struct Project {
 impl Project {
     fn new(dependencies: &str) -> Self {
         let chart = small_chart();
-        chart.write("c/Chart.yaml", format!("{CHART_YAML}dependencies:\n{dependencies}").as_bytes());
-        Self { chart, cache: Folder::new(&[]) }
+        chart.write(
+            "c/Chart.yaml",
+            format!("{CHART_YAML}dependencies:\n{dependencies}").as_bytes(),
+        );
+        Self {
+            chart,
+            cache: Folder::new(&[]),
+        }
     }
 
     fn package(&self) -> ChartPackage {
@@ -66,12 +75,23 @@ impl Project {
             cancel: &CancellationToken::new(),
         };
         let result = runtime().block_on(build_dependencies(tree, &context));
-        assert_eq!(std::fs::read_dir(&scratch.path).unwrap().count(), 0, "the scratch folder is left empty");
+        assert_eq!(
+            std::fs::read_dir(&scratch.path).unwrap().count(),
+            0,
+            "the scratch folder is left empty"
+        );
         result
     }
 
     fn render(&self, tree: &ChartTree) -> String {
-        render_with(&helm(), &self.package(), tree, &RenderLimits::default(), &CancellationToken::new()).unwrap()
+        render_with(
+            &helm(),
+            &self.package(),
+            tree,
+            &RenderLimits::default(),
+            &CancellationToken::new(),
+        )
+        .unwrap()
     }
 
     fn files(&self) -> Vec<String> {
@@ -110,8 +130,15 @@ fn what_is_fetched_goes_into_the_cache_and_never_into_the_chart() {
     let (tree, records) = project.build(&helm(), &[], false).unwrap_or_else(|f| panic!("{f:?}"));
     assert_eq!(project.files(), before);
     assert_eq!(records.len(), 1);
-    assert_eq!((records[0].name.as_str(), records[0].version.as_str()), ("redis", "1.3.0"));
-    assert_eq!(records[0].digest, Digest::of(&redis("1.3.0")), "byte for byte what the repository holds");
+    assert_eq!(
+        (records[0].name.as_str(), records[0].version.as_str()),
+        ("redis", "1.3.0")
+    );
+    assert_eq!(
+        records[0].digest,
+        Digest::of(&redis("1.3.0")),
+        "byte for byte what the repository holds"
+    );
     assert!(tree.missing().is_empty());
     let text = project.render(&tree);
     assert_eq!(text.matches("redis:1.3.0").count(), 2, "both aliases render:\n{text}");
@@ -125,14 +152,23 @@ fn what_is_fetched_goes_into_the_cache_and_never_into_the_chart() {
 
     // An empty cache is filled with what the records say.
     std::fs::remove_dir_all(&project.cache.path).unwrap();
-    assert!(project.build(&no_helm(), &records, true).unwrap_err().iter().all(|f| f.message().contains("not in the cache")));
+    assert!(
+        project
+            .build(&no_helm(), &records, true)
+            .unwrap_err()
+            .iter()
+            .all(|f| f.message().contains("not in the cache"))
+    );
     assert_eq!(project.build(&helm(), &records, false).unwrap(), (tree, records));
 }
 
 #[test]
 fn records_decide_the_version_and_a_changed_archive_is_noticed() {
     let server = repository();
-    let project = Project::new(&format!("- {{name: redis, version: 1.x, repository: \"http://{}\"}}\n", server.address));
+    let project = Project::new(&format!(
+        "- {{name: redis, version: 1.x, repository: \"http://{}\"}}\n",
+        server.address
+    ));
     let record = |digest: Digest| FetchedDependency {
         name: "redis".into(),
         version: "1.2.0".into(),
@@ -140,19 +176,50 @@ fn records_decide_the_version_and_a_changed_archive_is_noticed() {
         digest,
     };
     let good = record(Digest::of(&redis("1.2.0")));
-    assert_eq!(project.build(&helm(), &[good.clone()], false).unwrap().1, [good.clone()]);
-    let fault = project.build(&helm(), &[record(Digest::of(b"other"))], false).unwrap_err().into_iter().next().unwrap();
+    assert_eq!(
+        project.build(&helm(), &[good.clone()], false).unwrap().1,
+        [good.clone()]
+    );
+    let fault = project
+        .build(&helm(), &[record(Digest::of(b"other"))], false)
+        .unwrap_err()
+        .into_iter()
+        .next()
+        .unwrap();
     assert_eq!(fault.kind(), Kind::Stale);
     assert!(fault.message().contains("the lock says"), "{fault}");
     // A damaged cache entry is fetched again.
     project.cache.write(&format!("{}.tgz", good.digest.hex()), b"torn");
     assert_eq!(project.build(&helm(), &[good.clone()], false).unwrap().1, [good]);
     // A record that no longer fits the range does not count; neither does one of another repository.
-    project.chart.write("c/Chart.yaml", format!("{CHART_YAML}dependencies:\n- {{name: redis, version: ^2, repository: \"http://{}\"}}\n", server.address).as_bytes());
-    assert_eq!(project.build(&helm(), &[record(Digest::of(&redis("1.2.0")))], false).unwrap().1[0].version, "2.0.0");
+    project.chart.write(
+        "c/Chart.yaml",
+        format!(
+            "{CHART_YAML}dependencies:\n- {{name: redis, version: ^2, repository: \"http://{}\"}}\n",
+            server.address
+        )
+        .as_bytes(),
+    );
+    assert_eq!(
+        project
+            .build(&helm(), &[record(Digest::of(&redis("1.2.0")))], false)
+            .unwrap()
+            .1[0]
+            .version,
+        "2.0.0"
+    );
     // A Chart.lock settles what the range leaves open.
-    project.chart.write("c/Chart.yaml", format!("{CHART_YAML}dependencies:\n- {{name: redis, version: 1.x, repository: \"http://{}\"}}\n", server.address).as_bytes());
-    project.chart.write("c/Chart.lock", b"dependencies:\n- name: redis\n  version: 1.2.0\n");
+    project.chart.write(
+        "c/Chart.yaml",
+        format!(
+            "{CHART_YAML}dependencies:\n- {{name: redis, version: 1.x, repository: \"http://{}\"}}\n",
+            server.address
+        )
+        .as_bytes(),
+    );
+    project
+        .chart
+        .write("c/Chart.lock", b"dependencies:\n- name: redis\n  version: 1.2.0\n");
     assert_eq!(project.build(&helm(), &[], false).unwrap().1[0].version, "1.2.0");
 }
 
@@ -160,10 +227,25 @@ fn records_decide_the_version_and_a_changed_archive_is_noticed() {
 fn what_cannot_be_fetched_says_why() {
     let server = repository();
     for (dependency, word) in [
-        (format!("- {{name: redis, version: 9.x, repository: \"http://{}\"}}\n", server.address), "redis"),
-        (format!("- {{name: absent, version: 1.x, repository: \"http://{}\"}}\n", server.address), "absent"),
+        (
+            format!(
+                "- {{name: redis, version: 9.x, repository: \"http://{}\"}}\n",
+                server.address
+            ),
+            "redis",
+        ),
+        (
+            format!(
+                "- {{name: absent, version: 1.x, repository: \"http://{}\"}}\n",
+                server.address
+            ),
+            "absent",
+        ),
         ("- {name: redis, version: 1.x}\n".into(), "names no repository"),
-        ("- {name: redis, version: 1.x, repository: \"http://127.0.0.1:1\"}\n".into(), "cannot be fetched"),
+        (
+            "- {name: redis, version: 1.x, repository: \"http://127.0.0.1:1\"}\n".into(),
+            "cannot be fetched",
+        ),
     ] {
         let faults = Project::new(&dependency).build(&helm(), &[], false).unwrap_err();
         let fault = faults.iter().next().unwrap();
@@ -180,7 +262,9 @@ fn local_dependencies_are_read_where_they_lie() {
     project.chart.write("libs/common/templates/c.yaml", b"kind: C\n");
     project.chart.write("libs/common/.helmignore", b"*.md\n");
     project.chart.write("libs/common/big.md", b"ignored\n");
-    project.chart.write("libs/base/Chart.yaml", b"apiVersion: v2\nname: base\nversion: 1.0.0\n");
+    project
+        .chart
+        .write("libs/base/Chart.yaml", b"apiVersion: v2\nname: base\nversion: 1.0.0\n");
     project.chart.write("libs/base/templates/b.yaml", b"kind: B\n");
     let (tree, records) = project.build(&no_helm(), &[], true).unwrap();
     assert!(records.is_empty(), "nothing was fetched, nothing is recorded");
@@ -192,16 +276,49 @@ fn local_dependencies_are_read_where_they_lie() {
     assert_ne!(changed.digest(), tree.digest(), "an edit next door is seen");
     assert_ne!(pack(&changed).unwrap(), packed);
 
-    project.chart.write("libs/common/Chart.yaml", b"apiVersion: v2\nname: common\nversion: 2.0.0\n");
-    assert!(project.build(&no_helm(), &[], true).unwrap_err().iter().next().unwrap().message().contains("holds common 2.0.0"));
+    project.chart.write(
+        "libs/common/Chart.yaml",
+        b"apiVersion: v2\nname: common\nversion: 2.0.0\n",
+    );
+    assert!(
+        project
+            .build(&no_helm(), &[], true)
+            .unwrap_err()
+            .iter()
+            .next()
+            .unwrap()
+            .message()
+            .contains("holds common 2.0.0")
+    );
     std::fs::remove_dir_all(project.chart.join("libs")).unwrap();
-    assert!(project.build(&no_helm(), &[], true).unwrap_err().iter().next().unwrap().message().contains("no chart folder there"));
+    assert!(
+        project
+            .build(&no_helm(), &[], true)
+            .unwrap_err()
+            .iter()
+            .next()
+            .unwrap()
+            .message()
+            .contains("no chart folder there")
+    );
 }
 
 #[test]
 fn charts_that_need_each_other_are_an_error() {
     let project = Project::new("- {name: a, repository: \"file://../a\"}\n");
-    project.chart.write("a/Chart.yaml", b"name: a\nversion: 1.0.0\ndependencies:\n- {name: b, repository: \"file://../b\"}\n");
-    project.chart.write("b/Chart.yaml", b"name: b\nversion: 1.0.0\ndependencies:\n- {name: a, repository: \"file://../a\"}\n");
-    assert!(project.build(&no_helm(), &[], true).unwrap_err().iter().any(|f| f.message().contains("circle")));
+    project.chart.write(
+        "a/Chart.yaml",
+        b"name: a\nversion: 1.0.0\ndependencies:\n- {name: b, repository: \"file://../b\"}\n",
+    );
+    project.chart.write(
+        "b/Chart.yaml",
+        b"name: b\nversion: 1.0.0\ndependencies:\n- {name: a, repository: \"file://../a\"}\n",
+    );
+    assert!(
+        project
+            .build(&no_helm(), &[], true)
+            .unwrap_err()
+            .iter()
+            .any(|f| f.message().contains("circle"))
+    );
 }

@@ -23,16 +23,26 @@ fn plain_tar(files: &[(&str, &[u8])]) -> Vec<u8> {
 
 fn all_text(fault: &Fault) -> String {
     let places: Vec<String> = fault.labels().iter().map(|label| label.place.to_string()).collect();
-    format!("{fault} [{}] {}", places.join(" "), fault.hint_text().unwrap_or_default())
+    format!(
+        "{fault} [{}] {}",
+        places.join(" "),
+        fault.hint_text().unwrap_or_default()
+    )
 }
 
 #[test]
 fn a_folder_tells_what_it_is() {
     let folder = small_chart();
     let tree = tree_of(&folder.join("c"));
-    assert_eq!((tree.name(), tree.version(), tree.metadata().app_version.as_str()), ("contoso", "1.0.0", "2.0"));
+    assert_eq!(
+        (tree.name(), tree.version(), tree.metadata().app_version.as_str()),
+        ("contoso", "1.0.0", "2.0")
+    );
     let names: Vec<&str> = tree.files().iter().map(|f| f.name.as_str()).collect();
-    assert_eq!(names, ["Chart.yaml", "templates/NOTES.txt", "templates/pod.yaml", "values.yaml"]);
+    assert_eq!(
+        names,
+        ["Chart.yaml", "templates/NOTES.txt", "templates/pod.yaml", "values.yaml"]
+    );
     assert!(tree.is_chart() && tree.missing().is_empty() && tree.form() == Form::Folder);
 }
 
@@ -40,13 +50,24 @@ fn a_folder_tells_what_it_is() {
 fn the_digest_covers_names_and_contents_and_nothing_else() {
     let base = tree_of(&small_chart().join("c")).digest().clone();
     let elsewhere = small_chart();
-    assert_eq!(*tree_of(&elsewhere.join("c")).digest(), base, "another folder, other times");
+    assert_eq!(
+        *tree_of(&elsewhere.join("c")).digest(),
+        base,
+        "another folder, other times"
+    );
 
     let crlf = small_chart();
     crlf.write("c/templates/pod.yaml", POD.replace('\n', "\r\n").as_bytes());
     crlf.write("c/Chart.yaml", CHART_YAML.replace('\n', "\r\n").as_bytes());
-    assert_eq!(*tree_of(&crlf.join("c")).digest(), base, "a checkout with other line endings");
-    assert_eq!(pack(&tree_of(&crlf.join("c"))).unwrap(), pack(&tree_of(&elsewhere.join("c"))).unwrap());
+    assert_eq!(
+        *tree_of(&crlf.join("c")).digest(),
+        base,
+        "a checkout with other line endings"
+    );
+    assert_eq!(
+        pack(&tree_of(&crlf.join("c"))).unwrap(),
+        pack(&tree_of(&elsewhere.join("c"))).unwrap()
+    );
 
     elsewhere.write("c/.helmignore", b"*.md\n");
     let ignoring = tree_of(&elsewhere.join("c")).digest().clone();
@@ -54,9 +75,17 @@ fn the_digest_covers_names_and_contents_and_nothing_else() {
     elsewhere.write("c/README.md", b"ignored\n");
     elsewhere.write("c/templates/.swp", b"ignored\n");
     elsewhere.write("c/charts/.gitkeep", b"");
-    assert_eq!(*tree_of(&elsewhere.join("c")).digest(), ignoring, "what Helm does not see does not count");
+    assert_eq!(
+        *tree_of(&elsewhere.join("c")).digest(),
+        ignoring,
+        "what Helm does not see does not count"
+    );
 
-    for (name, text) in [("c/templates/pod.yaml", "kind: Job\n"), ("c/new.txt", ""), ("c/Chart.yaml", "name: a\nversion: 1.0.0\n")] {
+    for (name, text) in [
+        ("c/templates/pod.yaml", "kind: Job\n"),
+        ("c/new.txt", ""),
+        ("c/Chart.yaml", "name: a\nversion: 1.0.0\n"),
+    ] {
         let changed = small_chart();
         changed.write(name, text.as_bytes());
         assert_ne!(*tree_of(&changed.join("c")).digest(), base, "{name}");
@@ -65,7 +94,11 @@ fn the_digest_covers_names_and_contents_and_nothing_else() {
     binary.write("c/files/run.bat", b"a\r\n");
     let with_crlf = tree_of(&binary.join("c")).digest().clone();
     binary.write("c/files/run.bat", b"a\n");
-    assert_ne!(*tree_of(&binary.join("c")).digest(), with_crlf, "line endings of scripts are content");
+    assert_ne!(
+        *tree_of(&binary.join("c")).digest(),
+        with_crlf,
+        "line endings of scripts are content"
+    );
 }
 
 #[cfg(unix)]
@@ -86,8 +119,15 @@ fn links_are_followed_and_circles_are_found() {
     folder.write("shared/extra.yaml", b"a: 1\n");
     symlink("../../shared", folder.join("c/templates/shared")).unwrap();
     symlink("../shared/extra.yaml", folder.join("c/one.yaml")).unwrap();
-    let names: Vec<String> = tree_of(&folder.join("c")).files().iter().map(|f| f.name.clone()).collect();
-    assert!(names.contains(&"templates/shared/extra.yaml".into()) && names.contains(&"one.yaml".into()), "{names:?}");
+    let names: Vec<String> = tree_of(&folder.join("c"))
+        .files()
+        .iter()
+        .map(|f| f.name.clone())
+        .collect();
+    assert!(
+        names.contains(&"templates/shared/extra.yaml".into()) && names.contains(&"one.yaml".into()),
+        "{names:?}"
+    );
 
     symlink(".", folder.join("c/loop")).unwrap();
     assert!(all_text(&faults_of(&folder.join("c"))[0]).contains("contains itself"));
@@ -107,16 +147,31 @@ fn missing_dependencies_are_one_error_with_all_names_and_places() {
     let faults = faults_of(&folder.join("c"));
     assert_eq!(faults.len(), 1);
     let text = all_text(&faults[0]);
-    for part in ["redis, common", "Chart.yaml:6:9", "Chart.yaml:9:9", "helm dependency build", "dependencies = \"build\""] {
+    for part in [
+        "redis, common",
+        "Chart.yaml:6:9",
+        "Chart.yaml:9:9",
+        "helm dependency build",
+        "dependencies = \"build\"",
+    ] {
         assert!(text.contains(part), "{part} in {text}");
     }
     // Helm compares names only, and takes folders (of any name) and archives.
-    folder.write("c/charts/whatever/Chart.yaml", b"apiVersion: v2\nname: redis\nversion: 9.0.0\n");
+    folder.write(
+        "c/charts/whatever/Chart.yaml",
+        b"apiVersion: v2\nname: redis\nversion: 9.0.0\n",
+    );
     assert!(all_text(&faults_of(&folder.join("c"))[0]).contains("charts/: common"));
-    folder.write("c/charts/common-1.tgz", &tgz(&[("common/Chart.yaml", b"name: common\nversion: 1.0.0\n")]));
+    folder.write(
+        "c/charts/common-1.tgz",
+        &tgz(&[("common/Chart.yaml", b"name: common\nversion: 1.0.0\n")]),
+    );
     assert!(tree_of(&folder.join("c")).missing().is_empty());
     std::fs::rename(folder.join("c/charts/whatever"), folder.join("c/charts/_redis")).unwrap();
-    assert!(all_text(&faults_of(&folder.join("c"))[0]).contains("charts/: redis"), "Helm does not look at `_` names");
+    assert!(
+        all_text(&faults_of(&folder.join("c"))[0]).contains("charts/: redis"),
+        "Helm does not look at `_` names"
+    );
 }
 
 #[test]
@@ -149,14 +204,20 @@ fn what_is_wrong_with_a_folder_is_said_at_its_place() {
 
 #[test]
 fn archives_are_read_whatever_they_are_called() {
-    let files: &[(&str, &[u8])] = &[("contoso/Chart.yaml", CHART_YAML.as_bytes()), ("contoso/templates/a.yaml", b"a: 1\n")];
+    let files: &[(&str, &[u8])] = &[
+        ("contoso/Chart.yaml", CHART_YAML.as_bytes()),
+        ("contoso/templates/a.yaml", b"a: 1\n"),
+    ];
     let folder = Folder::new(&[]);
     folder.write("c.tar", &tgz(files));
     folder.write("c.tgz", &plain_tar(files));
     assert_eq!(tree_of(&folder.join("c.tar")).form(), Form::Compressed);
     assert_eq!(tree_of(&folder.join("c.tgz")).form(), Form::Plain);
     folder.write("copy.tgz", &tgz(files));
-    assert_eq!(tree_of(&folder.join("copy.tgz")).digest(), tree_of(&folder.join("c.tar")).digest());
+    assert_eq!(
+        tree_of(&folder.join("copy.tgz")).digest(),
+        tree_of(&folder.join("c.tar")).digest()
+    );
 }
 
 #[test]
@@ -171,16 +232,30 @@ fn archives_that_are_not_one_chart_are_refused() {
         (&[], "neither a tar"),
         (&[("c/Chart.yaml", b"name: [\n")], "not YAML"),
         (&[("c/Chart.yaml", b"name: c\nversion: x\n")], "version"),
-        (&[("c/Chart.yaml", b"name: c\nversion: 1.0.0\ndependencies:\n- name: redis\n")], "missing in charts/: redis"),
+        (
+            &[(
+                "c/Chart.yaml",
+                b"name: c\nversion: 1.0.0\ndependencies:\n- name: redis\n",
+            )],
+            "missing in charts/: redis",
+        ),
     ] {
-        let bytes = if files.is_empty() { b"nothing".to_vec() } else { tgz(files) };
+        let bytes = if files.is_empty() {
+            b"nothing".to_vec()
+        } else {
+            tgz(files)
+        };
         folder.write("c.tgz", &bytes);
         let text = all_text(&faults_of(&folder.join("c.tgz"))[0]);
         assert!(text.contains(word), "{word} in {text}");
     }
     let dotted: &[(&str, &[u8])] = &[("./c/Chart.yaml", CHART_YAML.as_bytes())];
     folder.write("dotted.tar", &plain_tar(dotted));
-    assert_eq!(tree_of(&folder.join("dotted.tar")).name(), "contoso", "a plain tar is packed again, so `./` does no harm");
+    assert_eq!(
+        tree_of(&folder.join("dotted.tar")).name(),
+        "contoso",
+        "a plain tar is packed again, so `./` does no harm"
+    );
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut gzip, &plain_tar(dotted)).unwrap();
     folder.write("dotted.tgz", &gzip.finish().unwrap());
@@ -191,7 +266,10 @@ fn archives_that_are_not_one_chart_are_refused() {
 fn a_warm_run_does_not_unpack_again() {
     let folder = Folder::new(&[]);
     folder.write("c.tgz", &tgz(&[("contoso/Chart.yaml", CHART_YAML.as_bytes())]));
-    folder.write("d/Chart.yaml", format!("{CHART_YAML}dependencies:\n- name: contoso\n").as_bytes());
+    folder.write(
+        "d/Chart.yaml",
+        format!("{CHART_YAML}dependencies:\n- name: contoso\n").as_bytes(),
+    );
     folder.write("d/charts/x.tgz", &tgz(&[("contoso/Chart.yaml", CHART_YAML.as_bytes())]));
     let memory = Remembering::default();
     let cold = load(&package(&folder.join("c.tgz")), &memory).unwrap().0;
@@ -201,7 +279,10 @@ fn a_warm_run_does_not_unpack_again() {
     folder.write("d/charts/x.tgz", b"not an archive any more");
     assert_eq!(load(&package(&folder.join("c.tgz")), &memory).unwrap().0, cold);
     assert_eq!(load(&package(&folder.join("d")), &memory).unwrap().0, cold_folder);
-    assert!(pack(&cold).unwrap_err().message().contains("changed while"), "but never packed unseen");
+    assert!(
+        pack(&cold).unwrap_err().message().contains("changed while"),
+        "but never packed unseen"
+    );
 }
 
 #[test]
@@ -227,8 +308,14 @@ fn render_inputs_hold_no_path_and_no_value() {
     };
     let first = inputs(&package);
     let text = format!("{first:?}");
-    assert!(!text.contains(folder.path.as_str()) && !text.contains("hunter2") && !text.contains("my-values"), "{text}");
-    assert!(text.contains("chart templates/pod.yaml") && text.contains("values 1"), "{text}");
+    assert!(
+        !text.contains(folder.path.as_str()) && !text.contains("hunter2") && !text.contains("my-values"),
+        "{text}"
+    );
+    assert!(
+        text.contains("chart templates/pod.yaml") && text.contains("values 1"),
+        "{text}"
+    );
     set(&mut package, &[("password", "hunter3")]);
     assert_ne!(inputs(&package), first);
     set(&mut package, &[("password", "hunter2")]);
@@ -245,13 +332,26 @@ fn manifests_stand_in_for_a_chart() {
     let folder = Folder::new(&[("m/a.yaml", "kind: A\n"), ("m/sub/b.yaml", "kind: B\r\n")]);
     let mut package = package(&folder.path);
     package.input = ChartInput::Manifests(
-        ["m/a.yaml", "m/sub/b.yaml"].iter().map(|name| Spanned::default_value(folder.join(name))).collect(),
+        ["m/a.yaml", "m/sub/b.yaml"]
+            .iter()
+            .map(|name| Spanned::default_value(folder.join(name)))
+            .collect(),
     );
     let tree = load(&package, &ReadFiles).unwrap().0;
     assert!(!tree.is_chart());
     assert!(pack(&tree).is_err());
-    let text = render_with(&helm(), &package, &tree, &RenderLimits::default(), &CancellationToken::new()).unwrap();
-    assert_eq!(text, "---\n# Source: m/a.yaml\nkind: A\n---\n# Source: m/sub/b.yaml\nkind: B\n");
+    let text = render_with(
+        &helm(),
+        &package,
+        &tree,
+        &RenderLimits::default(),
+        &CancellationToken::new(),
+    )
+    .unwrap();
+    assert_eq!(
+        text,
+        "---\n# Source: m/a.yaml\nkind: A\n---\n# Source: m/sub/b.yaml\nkind: B\n"
+    );
     package.input = ChartInput::Manifests(vec![Spanned::default_value(folder.join("absent.yaml"))]);
     assert!(load(&package, &ReadFiles).is_err());
 }

@@ -1,5 +1,10 @@
 //! The room as a whole, on real files and against a real Helm (`AOSM_HELM`, else PATH).
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+#![allow(
+    clippy::format_push_string,
+    clippy::cloned_ref_to_slice_refs,
+    reason = "clearest for a few lines of test data"
+)]
 
 mod artifacts;
 mod fetching;
@@ -78,26 +83,43 @@ fn package(path: &Utf8Path) -> ChartPackage {
 }
 
 fn set(package: &mut ChartPackage, pairs: &[(&str, &str)]) {
-    package.set =
-        pairs.iter().map(|(key, value)| (Spanned::default_value((*key).to_owned()), (*value).to_owned())).collect();
+    package.set = pairs
+        .iter()
+        .map(|(key, value)| (Spanned::default_value((*key).to_owned()), (*value).to_owned()))
+        .collect();
 }
 
 fn tree_of(path: &Utf8Path) -> ChartTree {
-    load(&package(path), &ReadFiles).unwrap_or_else(|faults| panic!("{faults:?}")).0
+    load(&package(path), &ReadFiles)
+        .unwrap_or_else(|faults| panic!("{faults:?}"))
+        .0
 }
 
 fn faults_of(path: &Utf8Path) -> Vec<Fault> {
-    load(&package(path), &ReadFiles).map(|_| ()).unwrap_err().into_iter().collect()
+    load(&package(path), &ReadFiles)
+        .map(|_| ())
+        .unwrap_err()
+        .into_iter()
+        .collect()
 }
 
 fn helm() -> Helm {
-    Helm::find(None).unwrap_or_else(|fault| panic!("these tests need Helm: {fault}; {}", fault.hint_text().unwrap_or("")))
+    Helm::find(None)
+        .unwrap_or_else(|fault| panic!("these tests need Helm: {fault}; {}", fault.hint_text().unwrap_or("")))
 }
 
 /// Renders with a real Helm.
 fn rendered(package: &ChartPackage) -> Result<String, Fault> {
-    let tree = load(package, &ReadFiles).map_err(|faults| faults.into_iter().next().unwrap())?.0;
-    render_with(&helm(), package, &tree, &RenderLimits::default(), &CancellationToken::new())
+    let tree = load(package, &ReadFiles)
+        .map_err(|faults| faults.into_iter().next().unwrap())?
+        .0;
+    render_with(
+        &helm(),
+        package,
+        &tree,
+        &RenderLimits::default(),
+        &CancellationToken::new(),
+    )
 }
 
 fn render_with(
@@ -115,7 +137,11 @@ fn render_with(
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 /// A plain run of a real Helm: standard output, or the error text.
@@ -154,11 +180,18 @@ impl FileDigests for Remembering {
     }
 
     fn remembered(&self, path: &Utf8Path, purpose: &str) -> Option<String> {
-        self.texts.lock().unwrap().get(&(path.to_owned(), purpose.to_owned())).cloned()
+        self.texts
+            .lock()
+            .unwrap()
+            .get(&(path.to_owned(), purpose.to_owned()))
+            .cloned()
     }
 
     fn remember(&self, path: &Utf8Path, purpose: &str, value: &str) {
-        self.texts.lock().unwrap().insert((path.to_owned(), purpose.to_owned()), value.to_owned());
+        self.texts
+            .lock()
+            .unwrap()
+            .insert((path.to_owned(), purpose.to_owned()), value.to_owned());
     }
 }
 
@@ -172,14 +205,24 @@ fn fake_helm(folder: &Folder, script: &str) -> Helm {
     Helm::find_in(Some(&path), None, None).unwrap()
 }
 
-const QUICK: RenderLimits = RenderLimits { timeout: Duration::from_millis(300), output: 1024 };
-const ROOMY: RenderLimits = RenderLimits { timeout: Duration::from_secs(60), output: 1024 };
+const QUICK: RenderLimits = RenderLimits {
+    timeout: Duration::from_millis(300),
+    output: 1024,
+};
+const ROOMY: RenderLimits = RenderLimits {
+    timeout: Duration::from_secs(60),
+    output: 1024,
+};
 
 #[test]
 fn futures_can_move_between_threads() {
     fn send<T: Send>(_: &T) {}
     let folder = small_chart();
-    let (tree, package, cancel) = (tree_of(&folder.join("c")), package(&folder.join("c")), CancellationToken::new());
+    let (tree, package, cancel) = (
+        tree_of(&folder.join("c")),
+        package(&folder.join("c")),
+        CancellationToken::new(),
+    );
     let helm = helm();
     send(&render(&helm, &package, &tree, &ROOMY, &folder.path, &cancel));
     send(&helm.version(&ReadFiles, &cancel));

@@ -8,7 +8,10 @@ fn a_chart_renders_the_same_in_every_form() {
     let folder = small_chart();
     let package_of = |name: &str| package(&folder.join(name));
     let text = rendered(&package_of("c")).unwrap();
-    assert!(text.contains("# Source: contoso/templates/pod.yaml") && text.contains("image: a:1"), "{text}");
+    assert!(
+        text.contains("# Source: contoso/templates/pod.yaml") && text.contains("image: a:1"),
+        "{text}"
+    );
 
     let packed = pack(&tree_of(&folder.join("c"))).unwrap();
     folder.write("c.tgz", &packed.archive);
@@ -20,7 +23,11 @@ fn a_chart_renders_the_same_in_every_form() {
         assert_eq!(rendered(&package_of(form)).unwrap(), text, "{form}");
     }
     folder.write("c/templates/pod.yaml", POD.replace('\n', "\r\n").as_bytes());
-    assert_eq!(rendered(&package_of("c")).unwrap(), text, "line endings of the checkout do not reach Helm");
+    assert_eq!(
+        rendered(&package_of("c")).unwrap(),
+        text,
+        "line endings of the checkout do not reach Helm"
+    );
 }
 
 #[test]
@@ -34,7 +41,10 @@ fn every_setting_reaches_helm() {
     folder.write("one,two.yaml", b"image: from-file\n");
     let mut package = package(&folder.join("c"));
     package.kube_version = Some(Spanned::default_value("1.27.3".into()));
-    package.api_versions = vec![Spanned::default_value("y.io/v1".into()), Spanned::default_value("x.io/v1".into())];
+    package.api_versions = vec![
+        Spanned::default_value("y.io/v1".into()),
+        Spanned::default_value("x.io/v1".into()),
+    ];
     package.values = vec![Spanned::default_value(folder.join("one,two.yaml"))];
     let text = rendered(&package).unwrap();
     assert!(text.contains("rel/ns/v1.27.3/true/from-file"), "{text}");
@@ -42,13 +52,19 @@ fn every_setting_reaches_helm() {
     package.include_crds = true;
     assert!(rendered(&package).unwrap().contains("kind: Thing"));
     set(&mut package, &[("image", "from-set")]);
-    assert!(rendered(&package).unwrap().contains("/from-set"), "set goes over values files");
+    assert!(
+        rendered(&package).unwrap().contains("/from-set"),
+        "set goes over values files"
+    );
 }
 
 #[test]
 fn a_failing_template_is_shown_at_its_line_with_all_of_helms_words() {
     let folder = small_chart();
-    folder.write("c/templates/pod.yaml", b"a: 1\nb: {{ required \"image is needed\" .Values.nothing }}\n");
+    folder.write(
+        "c/templates/pod.yaml",
+        b"a: 1\nb: {{ required \"image is needed\" .Values.nothing }}\n",
+    );
     let fault = rendered(&package(&folder.join("c"))).unwrap_err();
     assert_eq!(fault.kind(), Kind::Invalid);
     assert!(fault.causes()[0].contains("image is needed"), "{fault}");
@@ -64,7 +80,12 @@ fn a_values_file_that_is_not_there_is_an_error_before_helm_runs() {
     let folder = small_chart();
     let mut package = package(&folder.join("c"));
     package.values = vec![Spanned::default_value(folder.join("absent.yaml"))];
-    assert!(rendered(&package).unwrap_err().message().contains("no values file there"));
+    assert!(
+        rendered(&package)
+            .unwrap_err()
+            .message()
+            .contains("no values file there")
+    );
 }
 
 #[test]
@@ -88,11 +109,19 @@ fn set_values_stand_neither_in_arguments_nor_in_the_environment() {
     );
     let mut package = package(&folder.join("c"));
     package.values = vec![Spanned::default_value(folder.join("v.yaml"))];
-    set(&mut package, &[("password", "hunter2"), ("list[0]", "hunter2-list"), ("port", "8080")]);
+    set(
+        &mut package,
+        &[("password", "hunter2"), ("list[0]", "hunter2-list"), ("port", "8080")],
+    );
     let tree = tree_of(&folder.join("c"));
     render_with(&helm, &package, &tree, &ROOMY, &CancellationToken::new()).unwrap();
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
-    assert!(!read("args").contains("hunter2") && !read("env").contains("hunter2"), "{}{}", read("args"), read("env"));
+    assert!(
+        !read("args").contains("hunter2") && !read("env").contains("hunter2"),
+        "{}{}",
+        read("args"),
+        read("env")
+    );
     assert_eq!(read("stdin"), "{\"password\":\"hunter2\",\"port\":8080}");
     assert_eq!(read("file"), "hunter2-list");
     assert!(read("mode").starts_with("-rw-------"), "{}", read("mode"));
@@ -106,12 +135,36 @@ fn set_values_stand_neither_in_arguments_nor_in_the_environment() {
 
 #[cfg(unix)]
 #[test]
+fn a_chart_that_changes_under_helms_hands_is_not_taken_for_what_was_read() {
+    for (edit, word) in [
+        ("echo b >> values.yaml", "changed while"),
+        ("echo b > new.txt", "appeared while"),
+        ("rm values.yaml", "cannot be read"),
+    ] {
+        let folder = small_chart();
+        let helm = fake_helm(&folder, &format!("cd {}/c; {edit}; echo 'kind: Pod'", folder.path));
+        let package = package(&folder.join("c"));
+        let tree = tree_of(&folder.join("c"));
+        let fault = render_with(&helm, &package, &tree, &ROOMY, &CancellationToken::new()).unwrap_err();
+        assert!(fault.message().contains(word), "{edit}: {fault}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn values_that_helm_repeats_are_hidden_in_the_error() {
     let folder = small_chart();
     let helm = fake_helm(&folder, "echo \"cannot use hunter2 in $*\" >&2; exit 1");
     let mut package = package(&folder.join("c"));
     set(&mut package, &[("password", "hunter2")]);
-    let fault = render_with(&helm, &package, &tree_of(&folder.join("c")), &ROOMY, &CancellationToken::new()).unwrap_err();
+    let fault = render_with(
+        &helm,
+        &package,
+        &tree_of(&folder.join("c")),
+        &ROOMY,
+        &CancellationToken::new(),
+    )
+    .unwrap_err();
     assert!(fault.to_string().contains("cannot use ***"), "{fault}");
     assert!(!fault.to_string().contains("hunter2"), "{fault}");
 }
@@ -123,12 +176,25 @@ fn limits_stop_helm_and_name_the_setting() {
     let tree = tree_of(&folder.join("c"));
     let package = package(&folder.join("c"));
     let run = |script: &str, limits: &RenderLimits| {
-        render_with(&fake_helm(&folder, script), &package, &tree, limits, &CancellationToken::new()).unwrap_err()
+        render_with(
+            &fake_helm(&folder, script),
+            &package,
+            &tree,
+            limits,
+            &CancellationToken::new(),
+        )
+        .unwrap_err()
     };
     let fault = run("sleep 100", &QUICK);
-    assert!(fault.message().contains("0.3 s") && fault.hint_text().unwrap().contains("`render-timeout`"), "{fault:?}");
+    assert!(
+        fault.message().contains("0.3 s") && fault.hint_text().unwrap().contains("`render-timeout`"),
+        "{fault:?}"
+    );
     let fault = run("while :; do echo yes; done", &ROOMY);
-    assert!(fault.message().contains("1024 bytes") && fault.hint_text().unwrap().contains("`render-output-limit`"), "{fault:?}");
+    assert!(
+        fault.message().contains("1024 bytes") && fault.hint_text().unwrap().contains("`render-output-limit`"),
+        "{fault:?}"
+    );
     let fault = run("exit 3", &ROOMY);
     assert!(fault.causes()[0].contains("said nothing"), "{fault:?}");
     let fault = run("head -c 3000000 /dev/zero | tr '\\0' x >&2; exit 1", &ROOMY);
@@ -141,7 +207,10 @@ fn a_stopped_run_takes_everything_down_that_helm_started() {
     let folder = small_chart();
     let started = folder.join("started");
     // The grandchild keeps the pipe open and would outlive a kill of its parent alone.
-    let helm = fake_helm(&folder, &format!("sleep 1000 & echo $! > {started}.part; mv {started}.part {started}; wait"));
+    let helm = fake_helm(
+        &folder,
+        &format!("sleep 1000 & echo $! > {started}.part; mv {started}.part {started}; wait"),
+    );
     let package = package(&folder.join("c"));
     let tree = tree_of(&folder.join("c"));
     let cancel = CancellationToken::new();
@@ -177,8 +246,18 @@ fn helm_is_looked_for_in_order_and_named_ones_must_exist() {
     let real = helm();
     let absent = Utf8Path::new("no/such/helm");
     let folder = real.path().parent().unwrap().as_os_str();
-    assert!(Helm::find_in(Some(absent), Some(real.path()), Some(folder)).unwrap_err().message().contains("--helm"));
-    assert!(Helm::find_in(None, Some(absent), Some(folder)).unwrap_err().message().contains("AOSM_HELM"));
+    assert!(
+        Helm::find_in(Some(absent), Some(real.path()), Some(folder))
+            .unwrap_err()
+            .message()
+            .contains("--helm")
+    );
+    assert!(
+        Helm::find_in(None, Some(absent), Some(folder))
+            .unwrap_err()
+            .message()
+            .contains("AOSM_HELM")
+    );
     assert_eq!(Helm::find_in(Some(real.path()), Some(absent), None).unwrap(), real);
     let none = Helm::find_in(None, None, Some("".as_ref())).unwrap_err();
     assert_eq!(none.kind(), Kind::Infrastructure);
@@ -202,7 +281,9 @@ fn old_and_strange_helms_are_refused() {
     let folder = Folder::new(&[]);
     let version = |script: &str| {
         let helm = fake_helm(&folder, script);
-        runtime().block_on(helm.version(&ReadFiles, &CancellationToken::new())).map_err(|f| f.to_string())
+        runtime()
+            .block_on(helm.version(&ReadFiles, &CancellationToken::new()))
+            .map_err(|f| f.to_string())
     };
     for (script, word) in [
         ("echo v3.7.2", "3.8 or newer"),

@@ -15,6 +15,8 @@ use crate::oci::{ByteStream, ErrorKind};
 const BODY_LIMIT: usize = 8 * 1024;
 /// At most this many characters of it are shown.
 const QUOTE_LIMIT: usize = 240;
+/// A small body must be there by then.
+const SMALL_TIME: Duration = Duration::from_secs(60);
 /// Nobody waits longer for the words of an error.
 const BODY_TIME: Duration = Duration::from_secs(5);
 
@@ -29,16 +31,19 @@ struct Entry {
     message: Option<String>,
 }
 
-/// Reads a small body whole; `None` when it is longer than `limit` or breaks off.
+/// Reads a small body whole; `None` when it is longer than `limit`, breaks off or trickles in.
 pub async fn read_small(mut body: ByteStream, limit: usize) -> Option<bytes::Bytes> {
-    let mut read = BytesMut::new();
-    while let Some(piece) = body.next().await {
-        read.extend_from_slice(&piece.ok()?);
-        if read.len() > limit {
-            return None;
+    let reading = async {
+        let mut read = BytesMut::new();
+        while let Some(piece) = body.next().await {
+            read.extend_from_slice(&piece.ok()?);
+            if read.len() > limit {
+                return None;
+            }
         }
-    }
-    Some(read.freeze())
+        Some(read.freeze())
+    };
+    tokio::time::timeout(SMALL_TIME, reading).await.ok().flatten()
 }
 
 /// The words of an error's body, in one line; empty when it has none.

@@ -102,6 +102,7 @@ mod tests {
         challenge_of(&values.iter().map(|v| (WWW_AUTHENTICATE, v.parse().unwrap())).collect())
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "compared with what is optional")]
     fn bearer(realm: &str, service: &str, scope: &str) -> Option<Challenge> {
         Some(Challenge::Bearer {
             realm: realm.into(),
@@ -147,7 +148,7 @@ mod tests {
             vec!["Bearer"],
             vec!["Negotiate"],
             vec!["=,=,\""],
-            vec![r#"Bearer realm"#],
+            vec!["Bearer realm"],
         ] {
             assert_eq!(of(&values), None, "{values:?}");
         }

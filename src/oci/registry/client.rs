@@ -38,11 +38,13 @@ pub struct Ask {
     pub body: Bytes,
     /// Scopes that it needs.
     pub scopes: Scopes,
+    /// A refusal that is an answer to the caller rather than an error.
+    pub also_good: Option<StatusCode>,
 }
 
 /// A good answer.
 pub struct Answer {
-    /// Status, 2xx.
+    /// Status: 2xx, or what the asker calls good.
     pub status: StatusCode,
     /// Headers.
     pub headers: HeaderMap,
@@ -110,7 +112,7 @@ impl Client {
             self.gate.pause().await;
             let sent = self.follow(&ask, login.as_ref(), caller).await;
             let trouble = match sent {
-                Ok((response, url)) if response.status.is_success() => {
+                Ok((response, url)) if response.status.is_success() || ask.also_good == Some(response.status) => {
                     self.auth.accepted();
                     self.gate.answered();
                     let Response { status, headers, body } = response;

@@ -230,6 +230,23 @@ mod tests {
     }
 
     #[test]
+    fn only_an_unlisted_host_of_this_machine_may_turn_out_to_have_tls() {
+        let plain = PlainHttp::new(["localhost:5000".to_owned(), "a.test".to_owned()]);
+        for (text, new, learns) in [
+            ("localhost:5001", true, true),
+            ("localhost:5001", false, false),
+            ("localhost:5000", true, false),
+            ("a.test", true, false),
+            ("b.test", true, false),
+        ] {
+            let host = Host::parse(text, &plain).unwrap();
+            let mut url = host.url("a", "x").unwrap();
+            assert_eq!(host.learn_tls(new, &mut url), learns, "{text}");
+            assert_eq!(host.clone().url("a", "x").unwrap(), url, "{text}: clones know it, too");
+        }
+    }
+
+    #[test]
     fn what_is_no_host_is_refused() {
         for text in [
             "",

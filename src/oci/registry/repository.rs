@@ -1,11 +1,12 @@
 //! One repository of one registry: the endpoints, each one request (distribution-spec, "Endpoints").
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Url};
+use reqwest::{Method, StatusCode, Url};
 
 use super::client::{Answer, Ask, Client};
 use super::host::{check_repository, check_tag};
@@ -16,6 +17,8 @@ use crate::digest::Digest;
 use crate::oci::manifest::{MANIFEST_LIMIT, MANIFEST_TYPES, own_media_type};
 use crate::oci::{Descriptor, ErrorKind, OciError, Selector};
 
+/// A manifest that trickles in for longer counts as broken off.
+const MANIFEST_TIME: Duration = Duration::from_secs(300);
 /// Names the content in an answer.
 pub const DIGEST_HEADER: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -63,30 +66,28 @@ impl Repository {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             scopes: self.scopes.clone(),
+            also_good: None,
         })
     }
 
     /// What a tag or digest names: HEAD, and GET where the answer does not say enough.
     pub async fn resolve(&self, selector: &Selector, caller: &Caller) -> Result<Descriptor, OciError> {
-        let ask = self.manifest_ask("find manifest", selector, Method::HEAD, None)?;
+        let mut ask = self.manifest_ask("find manifest", selector, Method::HEAD, None)?;
+        // Some servers know only GET.
+        ask.also_good = Some(StatusCode::METHOD_NOT_ALLOWED);
         let subject = ask.subject.clone();
-        match self.client.ask(ask, caller).await {
-            Ok(answer) => {
-                let digest = digest_header(&answer.headers, &subject)?;
-                let media_type = media_type(&answer.headers);
-                if let (Some(digest), Some(media_type)) = (digest, media_type) {
-                    check_named(selector, &digest, &subject)?;
-                    return Ok(Descriptor::new(
-                        media_type,
-                        digest,
-                        length(&answer.headers).unwrap_or(0),
-                    ));
-                }
+        let answer = self.client.ask(ask, caller).await?;
+        if answer.status.is_success() {
+            let digest = digest_header(&answer.headers, &subject)?;
+            let media_type = media_type(&answer.headers);
+            if let (Some(digest), Some(media_type)) = (digest, media_type) {
+                check_named(selector, &digest, &subject)?;
+                let size = length(&answer.headers).unwrap_or(0);
+                return Ok(Descriptor::new(media_type, digest, size));
             }
-            // Some servers know only GET.
-            Err(error) if error.kind == ErrorKind::Protocol && error.detail.starts_with("405") => {}
-            Err(error) => return Err(error),
         }
+        // Its place at the host is needed for the next request.
+        drop(answer);
         self.manifest(selector, None, caller)
             .await
             .map(|(descriptor, _)| descriptor)
@@ -132,7 +133,17 @@ impl Repository {
         loop {
             let answer = self.client.ask(ask.clone(), caller).await?;
             let headers = answer.headers.clone();
-            let error = match read_manifest(answer, &ask.subject).await {
+            let read = tokio::time::timeout(MANIFEST_TIME, read_manifest(answer, &ask.subject)).await;
+            let read = read.unwrap_or_else(|_| {
+                let detail = format!("did not arrive within {} s", MANIFEST_TIME.as_secs());
+                Err(OciError::new(
+                    ErrorKind::Unreachable,
+                    ask.operation,
+                    &ask.subject,
+                    detail,
+                ))
+            });
+            let error = match read {
                 Ok(bytes) => return Ok((headers, bytes)),
                 Err(error) if error.kind == ErrorKind::Unreachable => error,
                 Err(error) => return Err(error),
@@ -244,7 +255,7 @@ impl Repository {
         }
         let subject = ask.subject.clone();
         let answer = self.client.ask(ask, caller).await?;
-        if answer.status == reqwest::StatusCode::CREATED && mount.is_some() {
+        if answer.status == StatusCode::CREATED && mount.is_some() {
             return match digest_header(&answer.headers, &subject)? {
                 Some(mounted) if mounted != blob.digest => {
                     let detail = format!("the registry mounted {mounted} instead of {}", blob.digest);

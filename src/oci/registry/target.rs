@@ -344,15 +344,14 @@ impl Target for RegistryTarget {
             Err(error) if error.kind == ErrorKind::Absent => {}
             Err(error) => return Err(error),
         }
-        let bytes = match bytes {
-            Some(bytes) => bytes,
-            None => {
-                let by_digest = Selector::Digest(root.digest.clone());
-                self.repository
-                    .manifest(&by_digest, Some(&root.media_type), &caller)
-                    .await?
-                    .1
-            }
+        let bytes = if let Some(bytes) = bytes {
+            bytes
+        } else {
+            let by_digest = Selector::Digest(root.digest.clone());
+            self.repository
+                .manifest(&by_digest, Some(&root.media_type), &caller)
+                .await?
+                .1
         };
         let length = bytes.len() as u64;
         self.repository.put_manifest(&selector, root, bytes, &caller).await?;

@@ -1,5 +1,5 @@
 //! Fetching one bearer token: GET with or without a password, or the refresh-token grant for identity tokens
-//! (distribution, "Token Authentication Specification" and "OAuth2 Token Authentication").
+//! (distribution, "Token Authentication Specification" and "`OAuth2` Token Authentication").
 
 use std::time::Duration;
 

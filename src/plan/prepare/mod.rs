@@ -7,5 +7,5 @@ mod problems;
 mod run;
 
 pub use chart_output::{CacheContent, ChartOutput};
-pub use package::{Keys, Package, pack_now};
+pub use package::{Package, pack_now};
 pub use run::{Prepared, prepare};

@@ -70,7 +70,7 @@ pub(super) async fn prepare(
     let (tree, fetched) = if tree.missing().is_empty() {
         (tree, Vec::new())
     } else {
-        dependencies::fetch(session, package, tree, tools).await?
+        dependencies::fetch(session, tree, tools).await?
     };
     let tree = Arc::new(tree);
     session.stopped()?;

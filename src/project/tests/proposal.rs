@@ -75,7 +75,7 @@ fn a_broken_input_file_is_noted() {
     let proposal = propose(&jsonc("{").path).unwrap();
     assert_eq!(
         proposal.notes,
-        ["cnf-input.jsonc has 1 errors: `aosm-build check` shows them"]
+        ["cnf-input.jsonc has an error: `aosm-build check` shows more"]
     );
 }
 

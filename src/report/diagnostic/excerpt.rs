@@ -5,11 +5,8 @@ use crate::fault::Span;
 /// Lines shown before and after a marked one.
 const CONTEXT: usize = 1;
 
-/// Characters of a line that are shown; longer ones are cropped around the first mark.
-const MAX_COLUMNS: usize = 160;
-
-/// Characters kept before a mark in a cropped line.
-const LEAD: usize = 40;
+/// Characters of a line that are shown, whatever the screen.
+const COLUMNS: std::ops::RangeInclusive<usize> = 40..=160;
 
 /// A text with as many lines as its source, of which only those near a mark are filled in, and the marks in it.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,8 +17,10 @@ pub(crate) struct Excerpt {
     pub(crate) marks: Vec<Span>,
 }
 
-/// Cuts an excerpt. Marks that reach over several lines end with their first.
-pub(crate) fn cut(source: &str, marks: &[Span]) -> Excerpt {
+/// Cuts an excerpt whose lines are `columns` wide at most: longer ones are cropped around their first mark. Marks that
+/// reach over several lines end with their first.
+pub(crate) fn cut(source: &str, marks: &[Span], columns: usize) -> Excerpt {
+    let columns = columns.clamp(*COLUMNS.start(), *COLUMNS.end());
     let lines = lines(source);
     let at: Vec<usize> = marks.iter().map(|mark| line_of(&lines, mark.start)).collect();
     let mut out = Excerpt {
@@ -35,7 +34,7 @@ pub(crate) fn cut(source: &str, marks: &[Span]) -> Excerpt {
                 .enumerate()
                 .filter(|(index, _)| at.get(*index) == Some(&number));
             let here: Vec<(usize, &Span)> = here.collect();
-            fill(source, line, &here, &mut out);
+            fill(source, line, &here, columns, &mut out);
         }
         out.text.push('\n');
     }
@@ -61,7 +60,7 @@ fn line_of(lines: &[Span], offset: usize) -> usize {
     lines.partition_point(|line| line.start <= offset).saturating_sub(1)
 }
 
-fn fill(source: &str, line: &Span, marks: &[(usize, &Span)], out: &mut Excerpt) {
+fn fill(source: &str, line: &Span, marks: &[(usize, &Span)], columns: usize, out: &mut Excerpt) {
     let text = source.get(line.clone()).unwrap_or_default();
     let first = marks
         .iter()
@@ -69,19 +68,19 @@ fn fill(source: &str, line: &Span, marks: &[(usize, &Span)], out: &mut Excerpt) 
         .min()
         .unwrap_or(0);
     let column = text.char_indices().take_while(|(at, _)| *at < first).count();
-    let long = text.chars().nth(MAX_COLUMNS).is_some();
-    let skip = if long { column.saturating_sub(LEAD) } else { 0 };
+    let long = text.chars().nth(columns).is_some();
+    let skip = if long { column.saturating_sub(columns / 4) } else { 0 };
     if skip > 0 {
         out.text.push('…');
     }
     // Where each byte of the line that starts a shown character went.
     let mut shown: Vec<(usize, usize)> = Vec::new();
-    for (at, c) in text.char_indices().skip(skip).take(MAX_COLUMNS) {
+    for (at, c) in text.char_indices().skip(skip).take(columns) {
         shown.push((at, out.text.len()));
         out.text.push(visible(c));
     }
     let end = out.text.len();
-    if long && text.chars().nth(skip + MAX_COLUMNS).is_some() {
+    if long && text.chars().nth(skip + columns).is_some() {
         out.text.push('…');
     }
     let place = |offset: usize| {
@@ -152,7 +151,7 @@ mod tests {
     #[test]
     fn line_numbers_stay_and_far_lines_are_empty() {
         let source = "one\ntwo\nthree\nfour\nfive\n";
-        let excerpt = cut(source, std::slice::from_ref(&(14..18)));
+        let excerpt = cut(source, std::slice::from_ref(&(14..18)), 80);
         assert_eq!(excerpt.text, "\n\nthree\nfour\nfive\n");
         assert_eq!(marked(&excerpt), ["four"]);
     }
@@ -161,14 +160,14 @@ mod tests {
     fn long_lines_are_cropped_around_the_mark() {
         let source = format!("{}X{}\n", "é".repeat(10_000), "b".repeat(10_000));
         let start = 20_000;
-        let excerpt = cut(&source, std::slice::from_ref(&(start..start + 1)));
+        let excerpt = cut(&source, std::slice::from_ref(&(start..start + 1)), 80);
         assert_eq!(marked(&excerpt), ["X"]);
-        assert!(excerpt.text.chars().count() < 200, "{}", excerpt.text.len());
+        assert!(excerpt.text.chars().count() <= 83, "{}", excerpt.text.len());
     }
 
     #[test]
     fn escape_sequences_do_not_reach_the_terminal() {
-        let excerpt = cut("a\u{1b}[31mb\u{202e}c", std::slice::from_ref(&(6..7)));
+        let excerpt = cut("a\u{1b}[31mb\u{202e}c", std::slice::from_ref(&(6..7)), 80);
         assert!(!excerpt.text.contains(['\u{1b}', '\u{202e}']));
         assert_eq!(marked(&excerpt), ["b"]);
         assert_eq!(printable("a\u{1b}[0m\r\nb\tc", true), "a\u{fffd}[0m\nb c");
@@ -184,7 +183,7 @@ mod tests {
             ("abc", 9..12),
             ("é", 1..1),
         ] {
-            let excerpt = cut(source, std::slice::from_ref(&mark));
+            let excerpt = cut(source, std::slice::from_ref(&mark), 80);
             let mark = excerpt.marks.first().cloned().unwrap_or(0..0);
             assert!(mark.start < mark.end, "{source:?} {mark:?}");
             assert!(excerpt.text.get(mark).is_some(), "{source:?}");
@@ -193,13 +192,13 @@ mod tests {
 
     #[test]
     fn marks_over_several_lines_end_with_the_first() {
-        let excerpt = cut("a = [\n1,\n2]\n", std::slice::from_ref(&(4..11)));
+        let excerpt = cut("a = [\n1,\n2]\n", std::slice::from_ref(&(4..11)), 80);
         assert_eq!(marked(&excerpt), ["["]);
     }
 
     #[test]
     fn crlf_ends_are_not_shown() {
-        let excerpt = cut("one\r\ntwo\r\n", std::slice::from_ref(&(5..8)));
+        let excerpt = cut("one\r\ntwo\r\n", std::slice::from_ref(&(5..8)), 80);
         assert_eq!(excerpt.text, "one\ntwo\n");
     }
 }

@@ -1,9 +1,10 @@
 //! Blobs of the store: whether one is whole, and writing one so that it is.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, Read as _};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use tempfile::NamedTempFile;
@@ -17,6 +18,9 @@ use crate::oci::{Descriptor, OciError};
 
 /// What the stat table remembers about a blob: the digest that its content was found to have.
 const PURPOSE: &str = "layout-blob/1";
+
+/// Longer than a tick of any file system's clock.
+const TICK: Duration = Duration::from_millis(25);
 
 /// How many files are synced at a time.
 const SYNCS: usize = 4;
@@ -37,6 +41,8 @@ pub(super) struct Blobs {
     root: Utf8PathBuf,
     digests: Arc<dyn FileDigests>,
     known: Mutex<HashMap<Digest, Known>>,
+    /// Blobs whose bytes were found wrong: their stat says nothing until they are written anew.
+    distrusted: Mutex<HashSet<Digest>>,
     /// Blobs that tags of this process rely on and that may not have reached the disk.
     unsynced: Mutex<BTreeSet<Digest>>,
     /// How many bytes of them this process wrote.
@@ -64,6 +70,7 @@ impl Blobs {
             root,
             digests,
             known: Mutex::default(),
+            distrusted: Mutex::default(),
             unsynced: Mutex::default(),
             unsynced_bytes: AtomicU64::new(0),
             writers: Mutex::default(),
@@ -77,6 +84,7 @@ impl Blobs {
     /// How a blob is; `thorough` reads its bytes even if its stat says that nothing changed.
     pub(super) fn state(&self, blob: &Descriptor, thorough: bool) -> io::Result<State> {
         let path = self.path(&blob.digest);
+        let thorough = thorough || self.distrusted().contains(&blob.digest);
         let metadata = match std::fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(State::Missing),
@@ -101,14 +109,15 @@ impl Blobs {
             return Ok(State::Whole);
         }
         let found = if blob.digest.algorithm() == "sha256" && !thorough {
+            // This remembers by itself.
             self.digests.file_digest(&path)?.0
         } else {
             hash(&path, &blob.digest)?
         };
         if found != blob.digest {
+            self.distrusted().insert(blob.digest.clone());
             return Ok(State::Damaged(format!("has content with the digest {}", found.short())));
         }
-        self.digests.remember(&path, PURPOSE, blob.digest.as_str());
         self.know(&blob.digest, stamp, true);
         Ok(State::Whole)
     }
@@ -124,7 +133,7 @@ impl Blobs {
             std::fs::metadata(&path)
         };
         let metadata = settle().map_err(|e| files.failed("write store", &e))?;
-        self.digests.remember(&path, PURPOSE, digest.as_str());
+        self.distrusted().remove(digest);
         self.know(digest, Stamp::of(&metadata), true);
         self.rely_on(digest);
         self.unsynced_bytes.fetch_add(metadata.len(), Ordering::Relaxed);
@@ -165,15 +174,31 @@ impl Blobs {
         if taken.is_empty() {
             return Ok(());
         }
+        let taken_at = Instant::now();
         let digests: Vec<&Digest> = taken.iter().collect();
         let result = self.sync_files(&digests).and_then(|()| self.sync_folders(&digests));
-        result.map_err(|e| {
+        if let Err(e) = result {
             self.unsynced
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .extend(taken);
-            files.failed("sync store", &e)
-        })
+            return Err(files.failed("sync store", &e));
+        }
+        // A stat that is still of the clock's current tick shows no later change: the table would not keep it.
+        std::thread::sleep(TICK.saturating_sub(taken_at.elapsed()));
+        for digest in digests {
+            self.remember(digest);
+        }
+        Ok(())
+    }
+
+    /// Tells the stat table of a blob that this process knows, so that the next run need not hash it.
+    fn remember(&self, digest: &Digest) {
+        let path = self.path(digest);
+        let Ok(metadata) = std::fs::metadata(&path) else { return };
+        if self.is_known(digest, &Stamp::of(&metadata), false) {
+            self.digests.remember(&path, PURPOSE, digest.as_str());
+        }
     }
 
     /// Several at a time: a file system then commits them together.
@@ -205,6 +230,10 @@ impl Blobs {
         }
         durable::sync_dir(&blobs)?;
         durable::sync_dir(&self.root)
+    }
+
+    fn distrusted(&self) -> MutexGuard<'_, HashSet<Digest>> {
+        self.distrusted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_known(&self, digest: &Digest, stamp: &Stamp, thorough: bool) -> bool {

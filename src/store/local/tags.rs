@@ -46,6 +46,13 @@ impl Tags {
         Ok(self.read(files)?.get(name).cloned())
     }
 
+    /// All names on disk, sorted.
+    pub(super) fn names(&self, files: &Files) -> Result<Vec<String>, OciError> {
+        let mut names: Vec<String> = self.read(files)?.keys().cloned().collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// May `name` be given to `root`? Looks at the disk and at what waits.
     pub(super) fn check(&self, files: &Files, name: &str, root: &Descriptor, guard: &Guard) -> Result<(), OciError> {
         let waiting = self

@@ -26,7 +26,7 @@ async fn a_whole_graph_arrives_untouched_with_its_tag_last() {
     assert_eq!(fake.verify(TARGET, "app", "1.0").unwrap(), root.digest);
     assert_eq!(filled.requests, registries.requests());
     let seen = fake.seen();
-    let last_put = seen.iter().filter(|s| s.method == "PUT").next_back().unwrap();
+    let last_put = seen.iter().rfind(|s| s.method == "PUT").unwrap();
     assert!(last_put.url.path().ends_with("/manifests/1.0"), "{}", last_put.url);
     // No blob is asked for or sent twice: 3 configs, 2 shared layers, 2 own layers of each image.
     assert_eq!(fake.count(SOURCE, "GET /v2/team/app/blobs/"), 3 + 2 + 6);
@@ -213,6 +213,18 @@ async fn a_registry_without_digest_headers_is_read_with_get() {
         (root.digest, root.size, root.media_type)
     );
     assert_eq!(fake.seen().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_does_not_know_head_is_read_with_get() {
+    let fake = two();
+    let root = plant(&fake, SOURCE, "app", "1", 1, 1, 7);
+    fake.order(|seen, _| (seen.method == "HEAD").then(|| Fault::Status(405, vec![], "")));
+    let source = registries(&fake).source(SOURCE, Auth::Auto, &job()).unwrap();
+    assert_eq!(
+        source.resolve("app", &Selector::Tag("1".into())).await.unwrap().digest,
+        root.digest
+    );
 }
 
 #[tokio::test(start_paused = true)]

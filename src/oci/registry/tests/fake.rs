@@ -368,10 +368,10 @@ impl Fake {
         if role == "auth" {
             return host.token(seen, &body, session);
         }
-        if role == "" {
-            if let Some(refusal) = host.refuse(&name, seen) {
-                return refusal;
-            }
+        if role.is_empty()
+            && let Some(refusal) = host.refuse(&name, seen)
+        {
+            return refusal;
         }
         host.serve(&name, role, seen, headers, body, session)
     }

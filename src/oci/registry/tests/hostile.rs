@@ -120,7 +120,7 @@ async fn a_location_with_the_registrys_own_name_keeps_tls() {
     fake.order(|seen, n| {
         let start = seen.method == "POST";
         let location = format!("http://target.test/v2/app/blobs/uploads/{n}?state=a%2Fb");
-        start.then(|| Fault::Header("location", Some(location)))
+        start.then_some(Fault::Header("location", Some(location)))
     });
     copy(&registries(&fake), (HOST, "app"), ("target.test", "app"), "1")
         .await
@@ -252,7 +252,7 @@ async fn nests_and_crowds_of_manifests_and_obsolete_ones_are_refused() {
         assert!(error.kind == kind && error.detail.contains(part), "{error}");
     }
     fake.with("target.test", |host| {
-        assert!(host.held.tags.is_empty() && host.held.manifests.is_empty())
+        assert!(host.held.tags.is_empty() && host.held.manifests.is_empty());
     });
 }
 

@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::pedantic,
     reason = "tests may fail loudly"
 )]
 

@@ -124,7 +124,7 @@ async fn a_storm_of_429_slows_a_copy_down_and_does_not_break_it() {
     plant(&fake, HOST, "big", "1", 4, 6, 9);
     let dice = std::sync::Mutex::new(crate::oci::backoff::Jitter::new(5));
     fake.order(move |_, _| {
-        let unlucky = dice.lock().unwrap().next_u64() % 3 == 0;
+        let unlucky = dice.lock().unwrap().next_u64().is_multiple_of(3);
         unlucky.then(|| Fault::Status(429, vec![("retry-after", "2".into())], ""))
     });
     copy(&registries(&fake), (HOST, "big"), ("target.test", "big"), "1")

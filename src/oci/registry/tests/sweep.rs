@@ -5,6 +5,8 @@ use super::*;
 use crate::oci::backoff::Jitter;
 
 const RUNS: u64 = 400;
+/// With `AOSM_SOAK` set.
+const MORE_RUNS: u64 = 10_000;
 
 fn fault(dice: &mut Jitter) -> Fault {
     let at = usize::try_from(dice.next_u64() % 6000).unwrap();
@@ -22,13 +24,13 @@ fn fault(dice: &mut Jitter) -> Fault {
         11 => Fault::Flip(at),
         12 => Fault::LongerUnannounced,
         13 => Fault::Header("docker-content-digest", None),
-        14 => Fault::Early(if dice.next_u64() % 2 == 0 { 201 } else { 413 }),
+        14 => Fault::Early(if dice.next_u64().is_multiple_of(2) { 201 } else { 413 }),
         _ => Fault::Status(401, vec![], ""),
     }
 }
 
 fn host(dice: &mut Jitter) -> FakeHost {
-    let mut coin = || dice.next_u64() % 2 == 0;
+    let mut coin = || dice.next_u64().is_multiple_of(2);
     let login = if coin() {
         Login::Open
     } else {
@@ -55,7 +57,12 @@ fn host(dice: &mut Jitter) -> FakeHost {
 #[tokio::test(start_paused = true)]
 async fn every_run_ends_with_all_there_and_verified_or_with_an_error() {
     let (mut good, mut failed) = (0, 0);
-    for seed in 0..RUNS {
+    let runs = if std::env::var_os("AOSM_SOAK").is_some() {
+        MORE_RUNS
+    } else {
+        RUNS
+    };
+    for seed in 0..runs {
         let mut dice = Jitter::new(seed);
         let fake = Fake::default()
             .host("source.test", host(&mut dice))
@@ -102,5 +109,5 @@ async fn every_run_ends_with_all_there_and_verified_or_with_an_error() {
         }
     }
     // Both ways of ending are exercised.
-    assert!(good > RUNS && failed > RUNS / 10, "{good} good, {failed} failed");
+    assert!(good > runs && failed > runs / 10, "{good} good, {failed} failed");
 }
