@@ -179,7 +179,12 @@ impl Sink for Screen {
                         self.say(&format!("{} {step}{}", self.paint(GREEN, "done"), self.paint(DIM, &moved)))
                     }
                     // The fault itself is drawn once, with everything else that failed, at the end.
-                    Outcome::Failed(fault) => self.say(&format!("{} {step}: {fault}", self.paint(RED, "failed"))),
+                    Outcome::Failed(fault) => {
+                        // It begins with the step already.
+                        let words = fault.to_string();
+                        let words = words.strip_prefix(&format!("{step}: ")).unwrap_or(&words);
+                        self.say(&format!("{} {step}: {words}", self.paint(RED, "failed")));
+                    }
                     Outcome::Blocked => self.say(&format!("{} {step}", self.paint(RED, "blocked"))),
                     Outcome::Cancelled => self.say(&format!("{} {step}", self.paint(DIM, "stopped"))),
                     Outcome::Fresh if verbose => self.say(&format!("{} {step}", self.paint(DIM, "fresh"))),

@@ -17,3 +17,6 @@ mod discovery;
 mod harness;
 mod harness_faults;
 mod registry_room;
+mod registry_to_registry;
+mod second_run;
+mod worked_example;
