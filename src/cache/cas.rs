@@ -33,7 +33,10 @@ pub(super) enum Read {
 
 impl Cas {
     pub(super) fn new(cache: &Utf8Path) -> Self {
-        Self { cache: cache.to_owned(), root: cache.join("cas") }
+        Self {
+            cache: cache.to_owned(),
+            root: cache.join("cas"),
+        }
     }
 
     /// Where a content would be.
@@ -100,7 +103,11 @@ pub(super) fn sweep(cache: &Utf8Path) {
 /// Removes a folder at `path`, and files where its parents within the cache should be. Was there anything?
 fn clear_the_way(cache: &Utf8Path, path: &Utf8Path) -> bool {
     let mut cleared = false;
-    for above in path.ancestors().skip(1).take_while(|above| above.starts_with(cache) && *above != cache) {
+    for above in path
+        .ancestors()
+        .skip(1)
+        .take_while(|above| above.starts_with(cache) && *above != cache)
+    {
         let in_the_way = fs::symlink_metadata(above).is_ok_and(|meta| !meta.is_dir() && !above.is_dir());
         cleared |= in_the_way && durable::remove_file(above).is_ok();
     }

@@ -37,7 +37,9 @@ pub async fn transfer_sizes(
         .map(|(index, (target, _))| {
             let session = Arc::clone(session);
             let job = session.job(target.id.as_str());
-            let content = target.image.and_then(|image| locations.content(image, world, &job)?.ok());
+            let content = target
+                .image
+                .and_then(|image| locations.content(image, world, &job)?.ok());
             let (target, id) = (target.clone(), target.id.clone());
             async move {
                 session.stopped()?;
@@ -46,7 +48,9 @@ pub async fn transfer_sizes(
                     (None, Some(content)) => parts(&session, content, &target).await,
                     (None, None) => Vec::new(),
                 };
-                session.events.emit(Event::Detail(format!("{id}: {} parts", parts.len())));
+                session
+                    .events
+                    .emit(Event::Detail(format!("{id}: {} parts", parts.len())));
                 Ok::<_, Fault>((index, parts))
             }
             .boxed()
@@ -61,7 +65,9 @@ pub async fn transfer_sizes(
     drop(reads);
     let mut counted: BTreeSet<(String, Digest)> = BTreeSet::new();
     for (index, parts) in parts_of {
-        let (Some(target), Some(step)) = (targets.get(index), steps.get_mut(index)) else { continue };
+        let (Some(target), Some(step)) = (targets.get(index), steps.get_mut(index)) else {
+            continue;
+        };
         let place = world.place(target.store);
         step.bytes = parts
             .iter()
@@ -70,14 +76,20 @@ pub async fn transfer_sizes(
             .sum();
         let host = target.image.and_then(|image| locations.host(image));
         let same_registry = host.is_some_and(|host| world.mounts(host, target.store));
-        step.transfer = Some(if same_registry { Transfer::Mount } else { Transfer::Stream });
+        step.transfer = Some(if same_registry {
+            Transfer::Mount
+        } else {
+            Transfer::Stream
+        });
     }
     Ok(())
 }
 
 /// Blobs and manifests of an image. A graph that cannot be read now gives no estimate: copying will say why.
 async fn parts(session: &Arc<Session>, content: Arc<dyn Content>, target: &Target) -> Vec<Descriptor> {
-    let super::Desired::Known(root) = &target.desired else { return Vec::new() };
+    let super::Desired::Known(root) = &target.desired else {
+        return Vec::new();
+    };
     let cached: Arc<dyn Content> = Arc::new(CachedManifests::new(Arc::clone(&session.cache), content));
     let never = |_: Descriptor| async { Ok(false) }.boxed();
     match read_graph(&cached, root, &never).await {
@@ -90,7 +102,9 @@ async fn parts(session: &Arc<Session>, content: Arc<dyn Content>, target: &Targe
             graph.blobs.iter().cloned().chain(manifests).collect()
         }
         Err(e) => {
-            session.events.emit(Event::Detail(format!("{}: size not known: {e}", target.id)));
+            session
+                .events
+                .emit(Event::Detail(format!("{}: size not known: {e}", target.id)));
             Vec::new()
         }
     }

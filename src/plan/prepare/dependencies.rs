@@ -33,9 +33,19 @@ pub(super) async fn fetch(
 }
 
 fn fetched(locked: LockedChart) -> FetchedDependency {
-    FetchedDependency { name: locked.name, version: locked.version, url: locked.url, digest: locked.digest }
+    FetchedDependency {
+        name: locked.name,
+        version: locked.version,
+        url: locked.url,
+        digest: locked.digest,
+    }
 }
 
 fn locked(fetched: FetchedDependency) -> LockedChart {
-    LockedChart { name: fetched.name, version: fetched.version, url: fetched.url, digest: fetched.digest }
+    LockedChart {
+        name: fetched.name,
+        version: fetched.version,
+        url: fetched.url,
+        digest: fetched.digest,
+    }
 }

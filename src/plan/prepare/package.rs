@@ -90,9 +90,24 @@ pub(super) async fn prepare(
     } else {
         (None, None)
     };
-    let keys = Keys { render, discover, package: package_key };
+    let keys = Keys {
+        render,
+        discover,
+        package: package_key,
+    };
     let name = package.name.value.clone();
-    Ok((Package { index, name, tree, discovered: Arc::new(discovered), chart, keys, fetched }, warnings))
+    Ok((
+        Package {
+            index,
+            name,
+            tree,
+            discovered: Arc::new(discovered),
+            chart,
+            keys,
+            fetched,
+        },
+        warnings,
+    ))
 }
 
 async fn render_key(
@@ -126,15 +141,25 @@ async fn rendered(
     tools: &Tools,
     key: &KeyDocument,
 ) -> Result<(Digest, Option<Arc<str>>), Fault> {
-    let advanced = |cached| Event::PhaseAdvanced { phase: Phase::Local, what: format!("render:{}", package.name.value), cached };
-    if let Some(digest) = session.cache.lookup(&key.key()).and_then(|r| r.output(RENDERED).map(|o| o.digest.clone())) {
+    let advanced = |cached| Event::PhaseAdvanced {
+        phase: Phase::Local,
+        what: format!("render:{}", package.name.value),
+        cached,
+    };
+    if let Some(digest) = session
+        .cache
+        .lookup(&key.key())
+        .and_then(|r| r.output(RENDERED).map(|o| o.digest.clone()))
+    {
         session.events.emit(advanced(true));
         return Ok((digest, None));
     }
     let text = render_now(session, package, tree, tools).await?;
     let result = session.cache.store(key, &[(RENDERED, text.as_bytes())])?;
     session.events.emit(advanced(false));
-    let digest = result.output(RENDERED).map_or_else(|| Digest::of(text.as_bytes()), |o| o.digest.clone());
+    let digest = result
+        .output(RENDERED)
+        .map_or_else(|| Digest::of(text.as_bytes()), |o| o.digest.clone());
     Ok((digest, Some(text)))
 }
 
@@ -156,7 +181,10 @@ async fn render_now(
     cpu(move || Arc::from(chart::blank_secrets(&text))).await
 }
 
-#[allow(clippy::too_many_arguments, reason = "one step of one pipeline; a struct would only rename its locals")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "one step of one pipeline; a struct would only rename its locals"
+)]
 async fn discovered(
     session: &Arc<Session>,
     package: &ChartPackage,
@@ -166,7 +194,11 @@ async fn discovered(
     key: &KeyDocument,
     text: Option<Arc<str>>,
 ) -> Result<Discovered, Fault> {
-    let advanced = |cached| Event::PhaseAdvanced { phase: Phase::Local, what: format!("discover:{}", package.name.value), cached };
+    let advanced = |cached| Event::PhaseAdvanced {
+        phase: Phase::Local,
+        what: format!("discover:{}", package.name.value),
+        cached,
+    };
     let cached = session.cache.lookup(&key.key()).and_then(|result| {
         let bytes = session.cache.output(result.output(DISCOVERED)?)?;
         serde_json::from_slice::<Discovered>(&bytes).ok()
@@ -211,7 +243,11 @@ async fn packed(
     if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
         key = key.field("source-date-epoch", epoch);
     }
-    let advanced = |cached| Event::PhaseAdvanced { phase: Phase::Local, what: format!("package:{}", package.name.value), cached };
+    let advanced = |cached| Event::PhaseAdvanced {
+        phase: Phase::Local,
+        what: format!("package:{}", package.name.value),
+        cached,
+    };
     let cached = session.cache.lookup(&key.key()).and_then(|result| {
         let bytes = session.cache.output(result.output(CHART)?)?;
         serde_json::from_slice::<ChartOutput>(&bytes).ok()
@@ -226,11 +262,7 @@ async fn packed(
 }
 
 /// Packs a chart and keeps manifest, config and layers in the cache.
-pub async fn pack_now(
-    session: &Arc<Session>,
-    tree: &Arc<ChartTree>,
-    key: &KeyDocument,
-) -> Result<ChartOutput, Fault> {
+pub async fn pack_now(session: &Arc<Session>, tree: &Arc<ChartTree>, key: &KeyDocument) -> Result<ChartOutput, Fault> {
     let artifact = {
         let tree = Arc::clone(tree);
         cpu(move || chart::pack(&tree).and_then(|packed| chart::artifact(&tree, &packed))).await??
@@ -242,15 +274,26 @@ pub async fn pack_now(
         name: tree.name().to_owned(),
         version: tree.version().to_owned(),
         tag: artifact.tag.clone(),
-        archive: artifact.layers.first().map_or_else(|| manifest.digest.clone(), |layer| layer.0.digest.clone()),
+        archive: artifact
+            .layers
+            .first()
+            .map_or_else(|| manifest.digest.clone(), |layer| layer.0.digest.clone()),
         manifest,
         blobs,
     };
     let described = serde_json::to_vec(&output).unwrap_or_default();
     let names: Vec<String> = (0..artifact.layers.len()).map(|n| format!("layer-{n}")).collect();
-    let mut outputs: Vec<(&str, &[u8])> =
-        vec![(CHART, &described), ("manifest.json", &artifact.manifest), ("config.json", &artifact.config)];
-    outputs.extend(names.iter().zip(&artifact.layers).map(|(name, (_, bytes))| (name.as_str(), &bytes[..])));
+    let mut outputs: Vec<(&str, &[u8])> = vec![
+        (CHART, &described),
+        ("manifest.json", &artifact.manifest),
+        ("config.json", &artifact.config),
+    ];
+    outputs.extend(
+        names
+            .iter()
+            .zip(&artifact.layers)
+            .map(|(name, (_, bytes))| (name.as_str(), &bytes[..])),
+    );
     session.cache.store(key, &outputs)?;
     Ok(output)
 }

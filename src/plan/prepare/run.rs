@@ -28,7 +28,12 @@ impl Prepared {
     pub fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         for package in &self.packages {
-            let local = |kind, needs| Step { id: StepId::local(kind, &package.name), kind, store: None, needs };
+            let local = |kind, needs| Step {
+                id: StepId::local(kind, &package.name),
+                kind,
+                store: None,
+                needs,
+            };
             let render = StepId::local(StepKind::Render, &package.name);
             steps.push(local(StepKind::Render, Vec::new()));
             steps.push(local(StepKind::Discover, vec![render]));
@@ -49,7 +54,10 @@ pub(super) struct Tools {
 impl Tools {
     fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { helm: OnceCell::new(), children: Semaphore::new(cores) }
+        Self {
+            helm: OnceCell::new(),
+            children: Semaphore::new(cores),
+        }
     }
 
     /// Helm and its version.
@@ -73,7 +81,10 @@ impl Tools {
 /// Runs the local steps of all packages. All faults of all packages come back together.
 pub async fn prepare(session: &Arc<Session>) -> Result<Prepared, Faults> {
     let packages = &session.project.charts;
-    session.events.emit(Event::PhaseStarted { phase: Phase::Local, total: Some(packages.len() as u64 * 3) });
+    session.events.emit(Event::PhaseStarted {
+        phase: Phase::Local,
+        total: Some(packages.len() as u64 * 3),
+    });
     let tools = Arc::new(Tools::new());
     let mut tasks = JoinSet::new();
     for (index, chart) in packages.iter().enumerate() {
@@ -107,7 +118,11 @@ pub async fn prepare(session: &Arc<Session>) -> Result<Prepared, Faults> {
     let helm = tools.helm.get().map(|(_, version)| version.clone());
     // One Helm for all: when it is missing, each package says the same.
     let ((), warnings) = dedup(faults).into_result(())?;
-    Ok(Prepared { packages: prepared, helm, warnings })
+    Ok(Prepared {
+        packages: prepared,
+        helm,
+        warnings,
+    })
 }
 
 fn dedup(faults: Faults) -> Faults {
