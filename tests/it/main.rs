@@ -19,4 +19,5 @@ mod harness_faults;
 mod registry_room;
 mod registry_to_registry;
 mod second_run;
+mod sources;
 mod worked_example;
