@@ -17,6 +17,7 @@ mod discovery;
 mod harness;
 mod harness_faults;
 mod registry_room;
+mod locking;
 mod registry_to_registry;
 mod second_run;
 mod sources;
