@@ -4,7 +4,7 @@ use super::Ended;
 use super::context::Context;
 use crate::fault::{Fault, Kind, Place};
 use crate::lock::{ChangeKind, LockChange};
-use crate::plan::{Asking, World, locate_images, prepare, wanted};
+use crate::plan::{Asking, Steps, World, locate_images, prepare, wanted};
 use crate::report::count;
 
 pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> Ended {
@@ -12,7 +12,7 @@ pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> E
     if session.mode.offline {
         return Err(Fault::new(Kind::Usage, "`lock` asks the sources, which --offline forbids").into());
     }
-    let prepared = prepare(&session).await?;
+    let prepared = prepare(&session, Steps::Images).await?;
     context.screen.faults(&prepared.warnings);
     let wanted = wanted(&session.project, &prepared)?;
     let asking = match update {

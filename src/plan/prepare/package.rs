@@ -13,7 +13,7 @@ use crate::oci::Descriptor;
 use crate::plan::Session;
 use crate::project::ChartPackage;
 
-use super::run::Tools;
+use super::run::{Steps, Tools};
 use super::{ChartOutput, dependencies};
 
 /// Bumped when rendering itself changes what it gives for the same inputs.
@@ -48,7 +48,7 @@ pub struct Package {
     pub tree: Arc<ChartTree>,
     /// Its images.
     pub discovered: Arc<Discovered>,
-    /// Its packed chart; `None` for ready-made manifests.
+    /// Its packed chart; `None` for ready-made manifests, and where only images are wanted.
     pub chart: Option<ChartOutput>,
     /// What the steps were made of.
     pub keys: Keys,
@@ -62,6 +62,7 @@ pub(super) async fn prepare(
     index: usize,
     package: &ChartPackage,
     tools: &Tools,
+    steps: Steps,
 ) -> Result<(Package, Faults), Faults> {
     let (tree, warnings) = {
         let (session, package) = (Arc::clone(session), package.clone());
@@ -84,7 +85,7 @@ pub(super) async fn prepare(
         .input("rendered", rendered);
     let discovered = discovered(session, package, &tree, tools, &render, &discover, fresh_text).await?;
     session.stopped()?;
-    let (chart, package_key) = if tree.is_chart() {
+    let (chart, package_key) = if tree.is_chart() && steps == Steps::All {
         let (output, key) = packed(session, package, &tree).await?;
         (Some(output), Some(key))
     } else {

@@ -78,18 +78,27 @@ impl Tools {
     }
 }
 
+/// Which local steps are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steps {
+    /// Only those that tell which images there are.
+    Images,
+    /// All, charts packed too.
+    All,
+}
+
 /// Runs the local steps of all packages. All faults of all packages come back together.
-pub async fn prepare(session: &Arc<Session>) -> Result<Prepared, Faults> {
+pub async fn prepare(session: &Arc<Session>, steps: Steps) -> Result<Prepared, Faults> {
     let packages = &session.project.charts;
     session.events.emit(Event::PhaseStarted {
         phase: Phase::Local,
-        total: Some(packages.len() as u64 * 3),
+        total: Some(packages.len() as u64 * if steps == Steps::All { 3 } else { 2 }),
     });
     let tools = Arc::new(Tools::new());
     let mut tasks = JoinSet::new();
     for (index, chart) in packages.iter().enumerate() {
         let (session, chart, tools) = (Arc::clone(session), chart.clone(), Arc::clone(&tools));
-        tasks.spawn(async move { (index, package::prepare(&session, index, &chart, &tools).await) });
+        tasks.spawn(async move { (index, package::prepare(&session, index, &chart, &tools, steps).await) });
     }
     let mut results = Vec::new();
     while let Some(joined) = tasks.join_next().await {
