@@ -90,7 +90,11 @@ pub(super) fn write(cache: &Utf8Path, path: &Utf8Path, bytes: &[u8]) -> io::Resu
     let staging = cache.join(STAGING);
     durable::write_staged(&staging, path, bytes, Sync::No).or_else(|e| {
         let cleared = [path, &staging.join("any")].map(|path| durable::clear_the_way(cache, path));
-        if cleared.contains(&true) { durable::write_staged(&staging, path, bytes, Sync::No) } else { Err(e) }
+        if cleared.contains(&true) {
+            durable::write_staged(&staging, path, bytes, Sync::No)
+        } else {
+            Err(e)
+        }
     })
 }
 
