@@ -93,6 +93,10 @@ impl ApplyDocument {
             summary.bytes_mounted += step.bytes_mounted;
             summary.requests += step.requests;
         }
-        Self { format: "aosm-apply/1", steps, summary }
+        Self {
+            format: "aosm-apply/1",
+            steps,
+            summary,
+        }
     }
 }

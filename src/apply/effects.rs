@@ -18,28 +18,37 @@ pub(super) struct Running {
 impl Running {
     /// Runs the step.
     pub async fn run(self) -> Result<(), Fault> {
-        let (Some(target), Some(step)) = (self.planned.targets.get(self.index), self.planned.plan.steps.get(self.index))
-        else {
+        let (Some(target), Some(step)) = (
+            self.planned.targets.get(self.index),
+            self.planned.plan.steps.get(self.index),
+        ) else {
             return Err(Fault::bug("a step without a target"));
         };
         let Some(store) = self.planned.world.stores.get(target.store) else {
             return Err(Fault::bug(format!("{}: its store is not open", target.id)));
         };
-        self.fill(target, step, store).await.map_err(|fault| fault.context(&target.id))
+        self.fill(target, step, store)
+            .await
+            .map_err(|fault| fault.context(&target.id))
     }
 
     async fn fill(&self, target: &Target, step: &PlanStep, store: &Arc<dyn ArtifactStore>) -> Result<(), Fault> {
         if self.session.mode.offline && store.is_remote() {
-            return Err(Fault::infrastructure(format!("--offline forbids writing to the store {}", store.name())));
+            return Err(Fault::infrastructure(format!(
+                "--offline forbids writing to the store {}",
+                store.name()
+            )));
         }
         let Desired::Known(root) = &target.desired else {
             return Err(Fault::bug("it has no known digest"));
         };
         let content = match (&target.chart, target.image) {
             (Some(chart), _) => self.chart(chart.package).await?,
-            (None, Some(image)) => {
-                self.planned.locations.content(image, &self.planned.world, &self.job).ok_or_else(|| Fault::bug("its image has no place"))??
-            }
+            (None, Some(image)) => self
+                .planned
+                .locations
+                .content(image, &self.planned.world, &self.job)
+                .ok_or_else(|| Fault::bug("its image has no place"))??,
             (None, None) => return Err(Fault::bug("it has neither image nor chart")),
         };
         let guard = match (step.effect, &step.observed) {
@@ -57,10 +66,16 @@ impl Running {
             return Err(Fault::bug("its package has no chart"));
         };
         if !output.is_whole(&self.session.cache) {
-            let key = prepared.keys.package.as_ref().ok_or_else(|| Fault::bug("its package has no key"))?;
+            let key = prepared
+                .keys
+                .package
+                .as_ref()
+                .ok_or_else(|| Fault::bug("its package has no key"))?;
             let again = pack_now(&self.session, &prepared.tree, key).await?;
             if again.manifest.digest != output.manifest.digest {
-                return Err(Fault::new(Kind::Stale, "its files changed since the plan was made").hint("run `apply` again"));
+                return Err(
+                    Fault::new(Kind::Stale, "its files changed since the plan was made").hint("run `apply` again")
+                );
             }
         }
         let label = format!("packed chart {}", prepared.name);

@@ -14,8 +14,12 @@ pub(super) fn remember(session: &Session, planned: &Planned, done: &[usize]) {
     let folder = session.state.path("receipts");
     let mut history = History::load(&session.state.path("history"));
     for index in done {
-        let (Some(target), Some(step)) = (planned.targets.get(*index), planned.plan.steps.get(*index)) else { continue };
-        let Some(store) = planned.world.stores.get(target.store) else { continue };
+        let (Some(target), Some(step)) = (planned.targets.get(*index), planned.plan.steps.get(*index)) else {
+            continue;
+        };
+        let Some(store) = planned.world.stores.get(target.store) else {
+            continue;
+        };
         // A chart with the same content under another digest stays what it is.
         let held = match step.action {
             crate::plan::Action::Fresh => step.observed.clone(),
@@ -26,12 +30,26 @@ pub(super) fn remember(session: &Session, planned: &Planned, done: &[usize]) {
             .or_insert_with(|| Receipts::load(&folder, &store.identity().to_string()))
             .set(target.name.to_string(), held);
         let archive = target.chart.as_ref().map(|chart| chart.output.archive.clone());
-        history.set(target.id.as_str(), Remembered { key: None, desired: step.desired.clone(), archive });
+        history.set(
+            target.id.as_str(),
+            Remembered {
+                key: None,
+                desired: step.desired.clone(),
+                archive,
+            },
+        );
     }
     for package in &planned.prepared.packages {
         let mut keep = |kind, key: crate::digest::Digest, archive| {
             let id = StepId::local(kind, &package.name);
-            history.set(id.as_str(), Remembered { key: Some(key), desired: None, archive });
+            history.set(
+                id.as_str(),
+                Remembered {
+                    key: Some(key),
+                    desired: None,
+                    archive,
+                },
+            );
         };
         keep(StepKind::Render, package.keys.render.key(), None);
         keep(StepKind::Discover, package.keys.discover.key(), None);
@@ -42,6 +60,8 @@ pub(super) fn remember(session: &Session, planned: &Planned, done: &[usize]) {
     let mut results: Vec<Result<(), Fault>> = receipts.values().map(|receipts| receipts.save(&folder)).collect();
     results.push(history.save(&session.state.path("history")));
     for fault in results.into_iter().filter_map(Result::err) {
-        session.events.emit(Event::Fault(Fault::warning("this run could not be remembered").because(fault)));
+        session.events.emit(Event::Fault(
+            Fault::warning("this run could not be remembered").because(fault),
+        ));
     }
 }

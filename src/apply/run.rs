@@ -40,10 +40,15 @@ pub async fn apply(session: &Arc<Session>, planned: Planned, jobs: usize) -> Res
     let planned = Arc::new(planned);
     let run: Vec<usize> = positions(&planned, |action| action == Action::Run);
     let dependencies = dependencies(&planned, &run);
-    let moved: BTreeMap<usize, Job> =
-        run.iter().filter_map(|index| Some((*index, session.job(planned.plan.steps.get(*index)?.id.as_str())))).collect();
+    let moved: BTreeMap<usize, Job> = run
+        .iter()
+        .filter_map(|index| Some((*index, session.job(planned.plan.steps.get(*index)?.id.as_str()))))
+        .collect();
     if !run.is_empty() {
-        session.events.emit(Event::PhaseStarted { phase: Phase::Apply, total: Some(run.len() as u64) });
+        session.events.emit(Event::PhaseStarted {
+            phase: Phase::Apply,
+            total: Some(run.len() as u64),
+        });
     }
     let ends = engine::run(
         &dependencies,
@@ -62,7 +67,10 @@ pub async fn apply(session: &Arc<Session>, planned: Planned, jobs: usize) -> Res
     let mut done = Vec::new();
     for (index, step) in planned.plan.steps.iter().enumerate() {
         let filled = moved.get(&index).map(Job::filled).unwrap_or_default();
-        let ended = run.iter().position(|r| *r == index).and_then(|position| ends.get(position));
+        let ended = run
+            .iter()
+            .position(|r| *r == index)
+            .and_then(|position| ends.get(position));
         let store = planned.targets.get(index).map(|target| target.store);
         let unflushed = store.is_some_and(|store| flushed.contains(&store));
         let (outcome, error) = match (step.action, ended) {
@@ -70,9 +78,10 @@ pub async fn apply(session: &Arc<Session>, planned: Planned, jobs: usize) -> Res
                 done.push(index);
                 (StepOutcome::Fresh, None)
             }
-            (Action::Run, Some(Ended::Done)) if unflushed => {
-                (StepOutcome::Failed, Some("the store could not be made durable".to_owned()))
-            }
+            (Action::Run, Some(Ended::Done)) if unflushed => (
+                StepOutcome::Failed,
+                Some("the store could not be made durable".to_owned()),
+            ),
             (Action::Run, Some(Ended::Done)) => {
                 done.push(index);
                 (StepOutcome::Done, None)
@@ -89,11 +98,25 @@ pub async fn apply(session: &Arc<Session>, planned: Planned, jobs: usize) -> Res
     let mut all = Faults::new();
     all.extend(planned.faults.iter().cloned());
     all.extend(unasked(&planned));
-    all.extend(ends.iter().filter_map(|end| if let Ended::Failed(fault) = end { Some(fault.clone()) } else { None }).map(as_step_fault));
+    all.extend(
+        ends.iter()
+            .filter_map(|end| {
+                if let Ended::Failed(fault) = end {
+                    Some(fault.clone())
+                } else {
+                    None
+                }
+            })
+            .map(as_step_fault),
+    );
     all.extend(faults.drain(..).map(|(_, fault)| fault));
     remember::remember(session, &planned, &done);
     session.remember();
-    Ok(Applied { document: ApplyDocument::new(reports), faults: all, interrupted: session.cancel.is_cancelled() })
+    Ok(Applied {
+        document: ApplyDocument::new(reports),
+        faults: all,
+        interrupted: session.cancel.is_cancelled(),
+    })
 }
 
 /// Steps nobody can tell about because the run is offline: what `plan` may leave open, `apply` may not.
@@ -113,7 +136,14 @@ fn unasked(planned: &Planned) -> Option<Fault> {
 }
 
 fn positions(planned: &Planned, wanted: impl Fn(Action) -> bool) -> Vec<usize> {
-    planned.plan.steps.iter().enumerate().filter(|(_, step)| wanted(step.action)).map(|(index, _)| index).collect()
+    planned
+        .plan
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| wanted(step.action))
+        .map(|(index, _)| index)
+        .collect()
 }
 
 /// For each running step, the positions of the running steps that it needs.
@@ -125,8 +155,15 @@ fn dependencies(planned: &Planned, run: &[usize]) -> Vec<Vec<usize>> {
         .collect();
     run.iter()
         .map(|index| {
-            let deps = planned.plan.steps.get(*index).map(|step| step.deps.as_slice()).unwrap_or_default();
-            deps.iter().filter_map(|dep| position.get(dep.as_str()).copied()).collect()
+            let deps = planned
+                .plan
+                .steps
+                .get(*index)
+                .map(|step| step.deps.as_slice())
+                .unwrap_or_default();
+            deps.iter()
+                .filter_map(|dep| position.get(dep.as_str()).copied())
+                .collect()
         })
         .collect()
 }
@@ -139,11 +176,23 @@ fn start(
     position: usize,
 ) -> impl Future<Output = Result<(), Fault>> + Send + 'static {
     let index = run.get(position).copied().unwrap_or(usize::MAX);
-    let job = moved.get(&index).cloned().unwrap_or_else(|| session.job("unknown step"));
+    let job = moved
+        .get(&index)
+        .cloned()
+        .unwrap_or_else(|| session.job("unknown step"));
     if let Some(step) = planned.plan.steps.get(index) {
-        session.events.emit(Event::StepStarted { step: step.id.shared(), bytes: Some(step.bytes) });
+        session.events.emit(Event::StepStarted {
+            step: step.id.shared(),
+            bytes: Some(step.bytes),
+        });
     }
-    Running { session: Arc::clone(session), planned: Arc::clone(planned), index, job }.run()
+    Running {
+        session: Arc::clone(session),
+        planned: Arc::clone(planned),
+        index,
+        job,
+    }
+    .run()
 }
 
 fn announce(
@@ -155,7 +204,9 @@ fn announce(
     ended: &Ended,
 ) {
     let Some(index) = run.get(position) else { return };
-    let Some(step) = planned.plan.steps.get(*index) else { return };
+    let Some(step) = planned.plan.steps.get(*index) else {
+        return;
+    };
     let filled = moved.get(index).map(Job::filled).unwrap_or_default();
     session.events.emit(Event::StepFinished {
         step: step.id.shared(),
@@ -185,7 +236,11 @@ async fn flush(planned: &Planned) -> Vec<(usize, Fault)> {
 /// A step that failed for reasons of its own (corrupt content, a lost race) makes the run fail with 1; network, disk and
 /// the like keep their code, so that whoever called knows that trying again may help.
 fn as_step_fault(fault: Fault) -> Fault {
-    if fault.kind() == Kind::Invalid { fault.of_kind(Kind::StepsFailed) } else { fault }
+    if fault.kind() == Kind::Invalid {
+        fault.of_kind(Kind::StepsFailed)
+    } else {
+        fault
+    }
 }
 
 fn report(step: &crate::plan::PlanStep, outcome: StepOutcome, error: Option<String>, filled: Filled) -> StepReport {

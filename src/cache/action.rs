@@ -58,7 +58,10 @@ impl ActionResult {
                 .iter()
                 .map(|o| WireFile {
                     path: o.path.clone(),
-                    digest: WireDigest { hash: o.digest.hex().to_owned(), size_bytes: o.size.to_string() },
+                    digest: WireDigest {
+                        hash: o.digest.hex().to_owned(),
+                        size_bytes: o.size.to_string(),
+                    },
                 })
                 .collect(),
         };
@@ -89,8 +92,13 @@ mod tests {
 
     #[test]
     fn a_result_is_the_remote_execution_apis_json() {
-        let result =
-            ActionResult { outputs: vec![Output { path: "rendered.yaml".into(), digest: Digest::of(b""), size: 0 }] };
+        let result = ActionResult {
+            outputs: vec![Output {
+                path: "rendered.yaml".into(),
+                digest: Digest::of(b""),
+                size: 0,
+            }],
+        };
         let text = String::from_utf8_lossy(&result.bytes()).into_owned();
         assert_eq!(
             text,
@@ -104,10 +112,20 @@ mod tests {
 
     #[test]
     fn every_cut_of_a_result_is_unreadable_rather_than_wrong() {
-        let result = ActionResult { outputs: vec![Output { path: "a".into(), digest: Digest::of(b"x"), size: 1 }] };
+        let result = ActionResult {
+            outputs: vec![Output {
+                path: "a".into(),
+                digest: Digest::of(b"x"),
+                size: 1,
+            }],
+        };
         let bytes = result.bytes();
         for cut in 0..bytes.len() {
-            assert_eq!(ActionResult::parse(bytes.get(..cut).unwrap_or_default()), None, "cut at {cut}");
+            assert_eq!(
+                ActionResult::parse(bytes.get(..cut).unwrap_or_default()),
+                None,
+                "cut at {cut}"
+            );
         }
     }
 }

@@ -33,7 +33,10 @@ pub(super) enum Read {
 
 impl Cas {
     pub(super) fn new(cache: &Utf8Path) -> Self {
-        Self { cache: cache.to_owned(), root: cache.join("cas") }
+        Self {
+            cache: cache.to_owned(),
+            root: cache.join("cas"),
+        }
     }
 
     /// Where a content would be.
@@ -88,7 +91,11 @@ pub(super) fn write(cache: &Utf8Path, path: &Utf8Path, bytes: &[u8]) -> io::Resu
     let staging = cache.join(STAGING);
     durable::write_staged(&staging, path, bytes, Sync::No).or_else(|e| {
         let cleared = [path, &staging.join("any")].map(|path| durable::clear_the_way(cache, path));
-        if cleared.contains(&true) { durable::write_staged(&staging, path, bytes, Sync::No) } else { Err(e) }
+        if cleared.contains(&true) {
+            durable::write_staged(&staging, path, bytes, Sync::No)
+        } else {
+            Err(e)
+        }
     })
 }
 

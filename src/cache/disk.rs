@@ -36,7 +36,11 @@ impl Cache {
                 .because(e)
                 .hint("make it writable, or name another folder in the environment variable AOSM_CACHE_DIR")
         };
-        for (name, text) in [("CACHEDIR.TAG", CACHEDIR_TAG), (".gitignore", "*\n"), ("version", "1\n")] {
+        for (name, text) in [
+            ("CACHEDIR.TAG", CACHEDIR_TAG),
+            (".gitignore", "*\n"),
+            ("version", "1\n"),
+        ] {
             let path = root.join(name);
             // Longer ones, and folders, are somebody else's: AOSM_CACHE_DIR may name any folder. Damage is not longer.
             let ours = match fs::metadata(&path) {
@@ -48,7 +52,12 @@ impl Cache {
             }
         }
         cas::sweep(root);
-        Ok(Arc::new(Self { root: root.to_owned(), cas: Cas::new(root), events, _lock: shared_lock(root) }))
+        Ok(Arc::new(Self {
+            root: root.to_owned(),
+            cas: Cas::new(root),
+            events,
+            _lock: shared_lock(root),
+        }))
     }
 
     /// The folder.
@@ -61,17 +70,30 @@ impl Cache {
         &self.cas
     }
 
+    /// Has no step ever been kept here?
+    pub fn is_cold(&self) -> bool {
+        fs::read_dir(self.root.join("ac")).map_or(true, |mut entries| entries.next().is_none())
+    }
+
     /// The result of a step, if its entry is whole and all its outputs are there.
     pub fn lookup(&self, key: &Digest) -> Option<ActionResult> {
         let path = self.entry_path(key);
         let meta = fs::metadata(&path).ok()?;
-        let bytes = if meta.len() <= MAX_ENTRY { fs::read(&path).ok()? } else { Vec::new() };
+        let bytes = if meta.len() <= MAX_ENTRY {
+            fs::read(&path).ok()?
+        } else {
+            Vec::new()
+        };
         let Some(result) = ActionResult::parse(&bytes) else {
             let _ = durable::remove_file(&path);
             self.warn_damaged(&path);
             return None;
         };
-        result.outputs.iter().all(|o| self.cas.has(&o.digest, o.size)).then_some(result)
+        result
+            .outputs
+            .iter()
+            .all(|o| self.cas.has(&o.digest, o.size))
+            .then_some(result)
     }
 
     /// One output's bytes, verified; `None` (with a warning if it was damaged) when the step must run again.
@@ -97,7 +119,11 @@ impl Cache {
         };
         let mut result = ActionResult::default();
         for (path, bytes) in outputs {
-            result.outputs.push(Output { path: (*path).to_owned(), digest: put(bytes)?, size: bytes.len() as u64 });
+            result.outputs.push(Output {
+                path: (*path).to_owned(),
+                digest: put(bytes)?,
+                size: bytes.len() as u64,
+            });
         }
         result.outputs.sort_by(|a, b| a.path.cmp(&b.path));
         let key = put(&document.bytes())?;
@@ -126,7 +152,12 @@ impl Cache {
 
 /// The cache's own lock: shared by users, exclusive for pruning. Where locks are not supported, none is held.
 fn shared_lock(root: &Utf8Path) -> Option<File> {
-    let file = File::options().create(true).read(true).append(true).open(root.join("lock")).ok()?;
+    let file = File::options()
+        .create(true)
+        .read(true)
+        .append(true)
+        .open(root.join("lock"))
+        .ok()?;
     file.lock_shared().ok()?;
     Some(file)
 }

@@ -124,7 +124,11 @@ fn compare<V: PartialEq + ToString>(
     }
     for (name, value) in old {
         if !new.contains_key(name) {
-            changes.push(KeyChange { name: name.clone(), old: Some(value.to_string()), new: None });
+            changes.push(KeyChange {
+                name: name.clone(),
+                old: Some(value.to_string()),
+                new: None,
+            });
         }
     }
 }
@@ -135,27 +139,45 @@ mod tests {
 
     #[test]
     fn the_order_in_which_parts_are_added_does_not_change_the_key() {
-        let a = KeyDocument::new("render", 1).field("release", "x").input("chart/a", Digest::of(b"1"));
-        let b = KeyDocument::new("render", 1).input("chart/a", Digest::of(b"1")).field("release", "x");
+        let a = KeyDocument::new("render", 1)
+            .field("release", "x")
+            .input("chart/a", Digest::of(b"1"));
+        let b = KeyDocument::new("render", 1)
+            .input("chart/a", Digest::of(b"1"))
+            .field("release", "x");
         assert_eq!(a.key(), b.key());
     }
 
     #[test]
     fn a_parameter_given_twice_keeps_both_values() {
         let one = KeyDocument::new("render", 1).field("api-version", "b");
-        let two = KeyDocument::new("render", 1).field("api-version", "a").field("api-version", "b");
+        let two = KeyDocument::new("render", 1)
+            .field("api-version", "a")
+            .field("api-version", "b");
         assert_ne!(one.key(), two.key());
     }
 
     #[test]
     fn every_part_of_a_document_changes_the_key() {
-        let base = KeyDocument::new("render", 1).field("release", "x").input("chart/a", Digest::of(b"1"));
+        let base = KeyDocument::new("render", 1)
+            .field("release", "x")
+            .input("chart/a", Digest::of(b"1"));
         let others = [
-            KeyDocument::new("package", 1).field("release", "x").input("chart/a", Digest::of(b"1")),
-            KeyDocument::new("render", 2).field("release", "x").input("chart/a", Digest::of(b"1")),
-            KeyDocument::new("render", 1).field("release", "y").input("chart/a", Digest::of(b"1")),
-            KeyDocument::new("render", 1).field("release", "x").input("chart/a", Digest::of(b"2")),
-            KeyDocument::new("render", 1).field("release", "x").input("chart/b", Digest::of(b"1")),
+            KeyDocument::new("package", 1)
+                .field("release", "x")
+                .input("chart/a", Digest::of(b"1")),
+            KeyDocument::new("render", 2)
+                .field("release", "x")
+                .input("chart/a", Digest::of(b"1")),
+            KeyDocument::new("render", 1)
+                .field("release", "y")
+                .input("chart/a", Digest::of(b"1")),
+            KeyDocument::new("render", 1)
+                .field("release", "x")
+                .input("chart/a", Digest::of(b"2")),
+            KeyDocument::new("render", 1)
+                .field("release", "x")
+                .input("chart/b", Digest::of(b"1")),
             KeyDocument::new("render", 1).field("release", "x"),
         ];
         for other in others {
@@ -173,10 +195,24 @@ mod tests {
 
     #[test]
     fn changes_name_what_was_added_removed_and_altered() {
-        let old = KeyDocument::new("render", 1).input("a", Digest::of(b"1")).input("b", Digest::of(b"1"));
-        let new = KeyDocument::new("render", 1).input("a", Digest::of(b"2")).input("c", Digest::of(b"1"));
-        let names: Vec<_> =
-            new.changes_since(&old).into_iter().map(|c| (c.name, c.old.is_some(), c.new.is_some())).collect();
-        assert_eq!(names, [("a".to_owned(), true, true), ("b".to_owned(), true, false), ("c".to_owned(), false, true)]);
+        let old = KeyDocument::new("render", 1)
+            .input("a", Digest::of(b"1"))
+            .input("b", Digest::of(b"1"));
+        let new = KeyDocument::new("render", 1)
+            .input("a", Digest::of(b"2"))
+            .input("c", Digest::of(b"1"));
+        let names: Vec<_> = new
+            .changes_since(&old)
+            .into_iter()
+            .map(|c| (c.name, c.old.is_some(), c.new.is_some()))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("a".to_owned(), true, true),
+                ("b".to_owned(), true, false),
+                ("c".to_owned(), false, true)
+            ]
+        );
     }
 }

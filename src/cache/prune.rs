@@ -43,7 +43,12 @@ pub fn prune(root: &Utf8Path, limits: PruneLimits) -> Result<PruneReport, Fault>
         return Ok(report);
     }
     let fail = |e: std::io::Error| Fault::infrastructure(format!("cannot prune the cache {root}")).because(e);
-    let lock = File::options().create(true).read(true).append(true).open(root.join("lock")).map_err(fail)?;
+    let lock = File::options()
+        .create(true)
+        .read(true)
+        .append(true)
+        .open(root.join("lock"))
+        .map_err(fail)?;
     if lock.try_lock().is_err() {
         return Err(Fault::new(Kind::LockHeld, format!("the cache is in use: {root}"))
             .hint("wait for the other run to end, then prune again"));
@@ -56,10 +61,18 @@ pub fn prune(root: &Utf8Path, limits: PruneLimits) -> Result<PruneReport, Fault>
     for (modified, path) in entries {
         let age = now.duration_since(modified).unwrap_or_default();
         let result = fs::read(&path).ok().and_then(|bytes| ActionResult::parse(&bytes));
-        let named = path.file_name().and_then(|hex| Digest::from_sha256_hex(hex).ok()).zip(result);
+        let named = path
+            .file_name()
+            .and_then(|hex| Digest::from_sha256_hex(hex).ok())
+            .zip(result);
         let fits = named.and_then(|(key, result)| {
             let mut names: BTreeSet<String> = result.outputs.iter().map(|o| o.digest.hex().to_owned()).collect();
-            let size: u64 = result.outputs.iter().filter(|o| !keep.contains(o.digest.hex())).map(|o| o.size).sum();
+            let size: u64 = result
+                .outputs
+                .iter()
+                .filter(|o| !keep.contains(o.digest.hex()))
+                .map(|o| o.size)
+                .sum();
             names.insert(key.hex().to_owned());
             let young = limits.max_age.is_none_or(|max| age <= max);
             (young && report.bytes_kept.saturating_add(size) <= limits.max_size).then_some((names, size))
@@ -86,7 +99,10 @@ pub fn prune(root: &Utf8Path, limits: PruneLimits) -> Result<PruneReport, Fault>
 /// All files two levels down.
 fn files(folder: &Utf8Path) -> Vec<(SystemTime, Utf8PathBuf)> {
     let list = |folder: &Utf8Path| -> Vec<Utf8PathBuf> {
-        folder.read_dir_utf8().map(|dir| dir.flatten().map(|e| e.path().to_owned()).collect()).unwrap_or_default()
+        folder
+            .read_dir_utf8()
+            .map(|dir| dir.flatten().map(|e| e.path().to_owned()).collect())
+            .unwrap_or_default()
     };
     list(folder)
         .iter()
@@ -111,10 +127,24 @@ mod tests {
         {
             let cache = Cache::open(&root, Arc::new(Silent)).unwrap();
             cache.store(&document, &[("a", b"12345")]).unwrap();
-            let held = prune(&root, PruneLimits { max_size: 0, max_age: None }).unwrap_err();
+            let held = prune(
+                &root,
+                PruneLimits {
+                    max_size: 0,
+                    max_age: None,
+                },
+            )
+            .unwrap_err();
             assert_eq!(held.kind(), Kind::LockHeld);
         }
-        let report = prune(&root, PruneLimits { max_size: 0, max_age: None }).unwrap();
+        let report = prune(
+            &root,
+            PruneLimits {
+                max_size: 0,
+                max_age: None,
+            },
+        )
+        .unwrap();
         assert_eq!((report.kept, report.removed), (0, 1));
         let cache = Cache::open(&root, Arc::new(Silent)).unwrap();
         assert_eq!(cache.lookup(&document.key()), None);
@@ -127,9 +157,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(folder.path().join("cache")).unwrap();
         let document = KeyDocument::new("render", 1);
-        Cache::open(&root, Arc::new(Silent)).unwrap().store(&document, &[("a", b"12345")]).unwrap();
-        let report = prune(&root, PruneLimits { max_size: 1 << 20, max_age: None }).unwrap();
+        Cache::open(&root, Arc::new(Silent))
+            .unwrap()
+            .store(&document, &[("a", b"12345")])
+            .unwrap();
+        let report = prune(
+            &root,
+            PruneLimits {
+                max_size: 1 << 20,
+                max_age: None,
+            },
+        )
+        .unwrap();
         assert_eq!((report.kept, report.removed, report.bytes_kept), (1, 0, 5));
-        assert!(Cache::open(&root, Arc::new(Silent)).unwrap().lookup(&document.key()).is_some());
+        assert!(
+            Cache::open(&root, Arc::new(Silent))
+                .unwrap()
+                .lookup(&document.key())
+                .is_some()
+        );
     }
 }

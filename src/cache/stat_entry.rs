@@ -25,12 +25,20 @@ impl Stat {
         #[cfg(unix)]
         let (ctime, inode) = {
             use std::os::unix::fs::MetadataExt as _;
-            (i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec()), meta.ino())
+            (
+                i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec()),
+                meta.ino(),
+            )
         };
         // Elsewhere the modification time alone must do.
         #[cfg(not(unix))]
         let (ctime, inode) = (0, 0);
-        Self { size: meta.len(), mtime, ctime, inode }
+        Self {
+            size: meta.len(),
+            mtime,
+            ctime,
+            inode,
+        }
     }
 
     /// The younger of the two times, nanoseconds since the epoch.
@@ -63,9 +71,22 @@ impl Entry {
     }
 
     pub fn parse(line: &str) -> Option<(String, Self)> {
-        type Row = (String, u64, String, String, u64, Option<Digest>, BTreeMap<String, String>);
+        type Row = (
+            String,
+            u64,
+            String,
+            String,
+            u64,
+            Option<Digest>,
+            BTreeMap<String, String>,
+        );
         let (path, size, mtime, ctime, inode, digest, derived): Row = serde_json::from_str(line).ok()?;
-        let stat = Stat { size, mtime: mtime.parse().ok()?, ctime: ctime.parse().ok()?, inode };
+        let stat = Stat {
+            size,
+            mtime: mtime.parse().ok()?,
+            ctime: ctime.parse().ok()?,
+            inode,
+        };
         Some((path, Self { stat, digest, derived }))
     }
 }

@@ -40,8 +40,16 @@ pub struct StatTable {
 impl StatTable {
     /// Loads the table; an absent, damaged or foreign one is empty.
     pub fn load(path: &Utf8Path) -> Self {
-        let by_path = durable::read_sealed(path).and_then(|text| parse(&text)).unwrap_or_default();
-        Self { path: path.to_owned(), rows: Mutex::new(Rows { by_path, ..Rows::default() }) }
+        let by_path = durable::read_sealed(path)
+            .and_then(|text| parse(&text))
+            .unwrap_or_default();
+        Self {
+            path: path.to_owned(),
+            rows: Mutex::new(Rows {
+                by_path,
+                ..Rows::default()
+            }),
+        }
     }
 
     /// Writes the table if a row changed; drops rows of files that are gone.
@@ -79,7 +87,11 @@ impl FileDigests for StatTable {
         }
         let (stat, digest, size) = hash(path)?;
         let mut rows = self.lock();
-        let entry = Entry { stat, digest: Some(digest.clone()), derived: BTreeMap::new() };
+        let entry = Entry {
+            stat,
+            digest: Some(digest.clone()),
+            derived: BTreeMap::new(),
+        };
         rows.by_path.insert(path.to_string(), entry);
         rows.hashed.insert(path.to_string(), now());
         rows.dirty = true;
@@ -90,7 +102,9 @@ impl FileDigests for StatTable {
         let stat = Stat::of(&fs::metadata(path).ok()?);
         let rows = self.lock();
         let entry = rows.by_path.get(path.as_str())?;
-        (entry.stat == stat).then(|| entry.derived.get(purpose).cloned()).flatten()
+        (entry.stat == stat)
+            .then(|| entry.derived.get(purpose).cloned())
+            .flatten()
     }
 
     fn remember(&self, path: &Utf8Path, purpose: &str, value: &str) {
@@ -105,7 +119,14 @@ impl FileDigests for StatTable {
             }
             _ => {
                 let derived = BTreeMap::from([(purpose.to_owned(), value.to_owned())]);
-                rows.by_path.insert(path.to_string(), Entry { stat, digest: None, derived });
+                rows.by_path.insert(
+                    path.to_string(),
+                    Entry {
+                        stat,
+                        digest: None,
+                        derived,
+                    },
+                );
                 rows.hashed.insert(path.to_string(), now());
             }
         }
@@ -130,7 +151,11 @@ fn hash(path: &Utf8Path) -> io::Result<(Stat, Digest, u64)> {
 fn settle(rows: &mut Rows) {
     let tick = i128::try_from(TICK.as_nanos()).unwrap_or(0);
     let Rows { by_path, hashed, .. } = rows;
-    let newest = hashed.keys().filter_map(|path| by_path.get(path)).map(|entry| entry.stat.newest()).max();
+    let newest = hashed
+        .keys()
+        .filter_map(|path| by_path.get(path))
+        .map(|entry| entry.stat.newest())
+        .max();
     let Some(newest) = newest else { return };
     let wait = newest + tick - now();
     // A time stamp in the far future is no reason to sleep; such a row is hashed again below and simply kept.
@@ -153,7 +178,9 @@ fn settle(rows: &mut Rows) {
 }
 
 fn now() -> i128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| i128::try_from(elapsed.as_nanos()).unwrap_or(0))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |elapsed| i128::try_from(elapsed.as_nanos()).unwrap_or(0))
 }
 
 fn parse(text: &str) -> Option<BTreeMap<String, Entry>> {

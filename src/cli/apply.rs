@@ -17,7 +17,9 @@ pub async fn run(context: &Context, looking: &Looking, jobs: Option<NonZeroUsize
     let planned = plan(&session, &options).await?;
     if !context.screen.json() && planned.plan.has_changes() {
         let all = context.screen.verbosity() >= Verbosity::Verbose;
-        context.screen.say(plan_tree(&planned.plan, context.screen.err_color(), all).trim_end());
+        context
+            .screen
+            .say(plan_tree(&planned.plan, context.screen.err_color(), all).trim_end());
     }
     let jobs = jobs.map_or(session.project.copy.concurrency, NonZeroUsize::get);
     let idle = idle(&planned.plan);
@@ -46,7 +48,11 @@ fn words(summary: &ApplySummary, idle: bool) -> String {
         return format!("nothing to do: {} up to date", count(summary.fresh, "artifact"));
     }
     let mut parts = vec![format!("{} done", summary.done)];
-    for (number, word) in [(summary.fresh, "fresh"), (summary.failed, "failed"), (summary.blocked, "blocked")] {
+    for (number, word) in [
+        (summary.fresh, "fresh"),
+        (summary.failed, "failed"),
+        (summary.blocked, "blocked"),
+    ] {
         if number > 0 {
             parts.push(format!("{number} {word}"));
         }

@@ -57,7 +57,13 @@ pub struct Global {
     #[arg(long, value_name = "FILE", global = true, help_heading = "Global options")]
     pub project: Option<Utf8PathBuf>,
     /// Use the overrides of [environments.NAME]
-    #[arg(long, value_name = "NAME", env = "AOSM_ENVIRONMENT", global = true, help_heading = "Global options")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "AOSM_ENVIRONMENT",
+        global = true,
+        help_heading = "Global options"
+    )]
     pub environment: Option<String>,
     /// The helm executable to use (3.8 or newer)
     #[arg(long, value_name = "PATH", global = true, help_heading = "Global options")]
@@ -66,10 +72,22 @@ pub struct Global {
     #[arg(long, global = true, help_heading = "Global options")]
     pub json: bool,
     /// When to use colour
-    #[arg(long, value_name = "WHEN", default_value = "auto", global = true, help_heading = "Global options")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        global = true,
+        help_heading = "Global options"
+    )]
     pub color: Color,
     /// Print errors and results only
-    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        help_heading = "Global options"
+    )]
     pub quiet: bool,
     /// Say more: fresh steps, cache hits, requests that were tried again
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Global options")]

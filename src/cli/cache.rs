@@ -12,7 +12,13 @@ pub fn run(context: &Context, action: &CacheAction) -> Ended {
     match action {
         CacheAction::Dir => context.screen.result(folder.as_str()),
         CacheAction::Prune { max_size, max_age } => {
-            let report = prune(&folder, PruneLimits { max_size: *max_size, max_age: *max_age })?;
+            let report = prune(
+                &folder,
+                PruneLimits {
+                    max_size: *max_size,
+                    max_age: *max_age,
+                },
+            )?;
             if context.screen.json() {
                 context.screen.json_result(&serde_json::json!({
                     "format": "aosm-cache-prune/1",

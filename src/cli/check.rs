@@ -2,12 +2,12 @@
 
 use super::Ended;
 use super::context::Context;
-use crate::plan::{prepare, wanted};
+use crate::plan::{Steps, prepare, wanted};
 use crate::report::count;
 
 pub async fn run(context: &Context) -> Ended {
     let session = context.session()?;
-    let prepared = prepare(&session).await?;
+    let prepared = prepare(&session, Steps::All).await?;
     context.screen.faults(&prepared.warnings);
     let wanted = wanted(&session.project, &prepared)?;
     if context.screen.json() {

@@ -29,13 +29,17 @@ impl Context {
     /// The folder to work in, absolute.
     pub fn folder(&self) -> Result<Utf8PathBuf, Fault> {
         let current = current_folder()?;
-        let Some(directory) = &self.global.directory else { return Ok(current) };
+        let Some(directory) = &self.global.directory else {
+            return Ok(current);
+        };
         let folder = current.join(directory);
         if folder.is_dir() {
             Ok(folder)
         } else {
-            Err(Fault::new(Kind::Usage, format!("-C {directory}: there is no such folder"))
-                .at(Place::file_only(directory)))
+            Err(
+                Fault::new(Kind::Usage, format!("-C {directory}: there is no such folder"))
+                    .at(Place::file_only(directory)),
+            )
         }
     }
 
@@ -55,10 +59,19 @@ impl Context {
     /// Loads the project and opens its cache and state.
     pub fn session(&self) -> Result<Arc<Session>, Faults> {
         let project = self.project()?;
-        let mode =
-            Mode { offline: self.global.offline, locked: self.global.locked, frozen: self.global.frozen };
+        let mode = Mode {
+            offline: self.global.offline,
+            locked: self.global.locked,
+            frozen: self.global.frozen,
+        };
         let helm = self.global.helm.clone();
-        Ok(Session::open(project, helm, mode, self.screen.events(), self.cancel.clone())?)
+        Ok(Session::open(
+            project,
+            helm,
+            mode,
+            self.screen.events(),
+            self.cancel.clone(),
+        )?)
     }
 }
 

@@ -8,7 +8,12 @@ use crate::plan::{Asking, PlanOptions, plan};
 
 pub async fn run(context: &Context, format: GraphFormat) -> Ended {
     let session = context.session()?;
-    let options = PlanOptions { replace: Vec::new(), force_check: false, only: Vec::new(), asking: Asking::Missing };
+    let options = PlanOptions {
+        replace: Vec::new(),
+        force_check: false,
+        only: Vec::new(),
+        asking: Asking::Missing,
+    };
     let planned = plan(&session, &options).await?;
     context.screen.finish();
     match format {

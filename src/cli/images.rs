@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use super::Ended;
 use super::context::Context;
 use crate::fault::{Fault, Kind};
-use crate::plan::{Asking, ImagesDocument, Locations, World, images_from_lock, locate_images, prepare, wanted};
+use crate::plan::{Asking, ImagesDocument, Locations, Steps, World, images_from_lock, locate_images, prepare, wanted};
 use crate::plan::{FoundAt, ImageEntry};
 use crate::report::count;
 
 pub async fn run(context: &Context, locate: bool, why: Option<&str>) -> Ended {
     let session = context.session()?;
-    let prepared = prepare(&session).await?;
+    let prepared = prepare(&session, Steps::Images).await?;
     context.screen.faults(&prepared.warnings);
     let wanted = wanted(&session.project, &prepared)?;
     let world = World::open(&session)?;
@@ -22,7 +22,10 @@ pub async fn run(context: &Context, locate: bool, why: Option<&str>) -> Ended {
         let code = locations.faults.worst().map_or(0, Kind::exit_code);
         (ImagesDocument::new(&wanted, &locations.described()), code)
     } else {
-        (ImagesDocument::new(&wanted, &images_from_lock(&session, &wanted, &world).await?), 0)
+        (
+            ImagesDocument::new(&wanted, &images_from_lock(&session, &wanted, &world).await?),
+            0,
+        )
     };
     if let Some(text) = why {
         let chosen = chosen(&document, text)?;
@@ -48,7 +51,13 @@ fn list(document: &ImagesDocument) -> String {
         }
         let _ = writeln!(text, "  ({})", count(image.found.len() as u64, "place"));
         if let Some(located) = &image.located {
-            let _ = writeln!(text, "    at {} {} ({})", located.source, located.repository, located.digest.short());
+            let _ = writeln!(
+                text,
+                "    at {} {} ({})",
+                located.source,
+                located.repository,
+                located.digest.short()
+            );
         }
     }
     for candidate in &document.candidates {
@@ -63,7 +72,11 @@ fn list(document: &ImagesDocument) -> String {
         let _ = writeln!(text, "missing: {}", missing.reference);
     }
     let candidates = document.candidates.len() as u64;
-    let more = if candidates > 0 { format!(", {}", count(candidates, "candidate")) } else { String::new() };
+    let more = if candidates > 0 {
+        format!(", {}", count(candidates, "candidate"))
+    } else {
+        String::new()
+    };
     let _ = writeln!(text, "{}{more}", count(document.images.len() as u64, "image"));
     text
 }
@@ -73,15 +86,25 @@ fn chosen<'d>(document: &'d ImagesDocument, text: &str) -> Result<&'d ImageEntry
     if let Some(exact) = document.images.iter().find(|image| image.reference == text) {
         return Ok(exact);
     }
-    let matching: Vec<&ImageEntry> = document.images.iter().filter(|image| image.reference.contains(text)).collect();
+    let matching: Vec<&ImageEntry> = document
+        .images
+        .iter()
+        .filter(|image| image.reference.contains(text))
+        .collect();
     match matching.as_slice() {
         [one] => Ok(one),
-        [] => Err(Fault::new(Kind::Usage, format!("no chart of this project uses an image like {text:?}"))
-            .hint("`aosm-build images` lists them all")),
+        [] => Err(Fault::new(
+            Kind::Usage,
+            format!("no chart of this project uses an image like {text:?}"),
+        )
+        .hint("`aosm-build images` lists them all")),
         several => {
             let names: Vec<&str> = several.iter().map(|image| image.reference.as_str()).collect();
-            Err(Fault::new(Kind::Usage, format!("{text:?} fits several images: {}", names.join(", ")))
-                .hint("give more of the reference"))
+            Err(Fault::new(
+                Kind::Usage,
+                format!("{text:?} fits several images: {}", names.join(", ")),
+            )
+            .hint("give more of the reference"))
         }
     }
 }
@@ -95,10 +118,16 @@ fn chain(image: &ImageEntry) -> String {
         Some(name) => {
             let _ = writeln!(text, "  in the store: {name}:{}", image.tag);
         }
-        None => text.push_str("  in the store: not decided yet (its first segment may be a registry or a namespace; `--locate` asks)\n"),
+        None => text.push_str(
+            "  in the store: not decided yet (its first segment may be a registry or a namespace; `--locate` asks)\n",
+        ),
     }
     if let Some(located) = &image.located {
-        let _ = writeln!(text, "  located: {} {} ({})", located.source, located.repository, located.digest);
+        let _ = writeln!(
+            text,
+            "  located: {} {} ({})",
+            located.source, located.repository, located.digest
+        );
         for answer in &located.answers {
             let _ = writeln!(text, "    asked {}: {}", answer.place, answer.answer);
         }
@@ -107,7 +136,10 @@ fn chain(image: &ImageEntry) -> String {
 }
 
 fn place(found: &FoundAt) -> String {
-    let hook = found.hook.as_ref().map_or_else(String::new, |hook| format!(", hook {hook}"));
+    let hook = found
+        .hook
+        .as_ref()
+        .map_or_else(String::new, |hook| format!(", hook {hook}"));
     if found.package.is_empty() {
         return format!("named in {} line {}", found.template, found.line);
     }

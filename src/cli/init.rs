@@ -13,16 +13,20 @@ pub fn run(context: &Context, stdout: bool) -> Ended {
         return Ok(0);
     }
     if proposal.file.exists() {
-        return Err(Fault::invalid(format!("{} is there already and is never overwritten", proposal.file))
-            .at(Place::file_only(&proposal.file))
-            .hint("`aosm-build init --stdout` shows what would be written")
-            .into());
+        return Err(
+            Fault::invalid(format!("{} is there already and is never overwritten", proposal.file))
+                .at(Place::file_only(&proposal.file))
+                .hint("`aosm-build init --stdout` shows what would be written")
+                .into(),
+        );
     }
     durable::write(&proposal.file, proposal.text.as_bytes(), Sync::No)
         .map_err(|e| Fault::infrastructure(format!("cannot write {}", proposal.file)).because(e))?;
     for note in &proposal.notes {
         context.screen.say(note);
     }
-    context.screen.result(&format!("wrote {}; next: aosm-build check", proposal.file));
+    context
+        .screen
+        .result(&format!("wrote {}; next: aosm-build check", proposal.file));
     Ok(0)
 }

@@ -4,7 +4,7 @@ use super::Ended;
 use super::context::Context;
 use crate::fault::{Fault, Kind, Place};
 use crate::lock::{ChangeKind, LockChange};
-use crate::plan::{Asking, World, locate_images, prepare, wanted};
+use crate::plan::{Asking, Steps, World, locate_images, prepare, wanted};
 use crate::report::count;
 
 pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> Ended {
@@ -12,7 +12,7 @@ pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> E
     if session.mode.offline {
         return Err(Fault::new(Kind::Usage, "`lock` asks the sources, which --offline forbids").into());
     }
-    let prepared = prepare(&session).await?;
+    let prepared = prepare(&session, Steps::Images).await?;
     context.screen.faults(&prepared.warnings);
     let wanted = wanted(&session.project, &prepared)?;
     let asking = match update {
@@ -34,11 +34,16 @@ pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> E
         locations.lock.save(&session.lock_path())?;
     }
     if context.screen.json() {
-        context.screen.json_result(&serde_json::json!({ "format": "aosm-lock-changes/1", "changes": changes }));
+        context
+            .screen
+            .json_result(&serde_json::json!({ "format": "aosm-lock-changes/1", "changes": changes }));
     } else {
         let mut text: String = changes.iter().map(|change| format!("{}\n", change.words())).collect();
         text.push_str(&match changes.len() {
-            0 => format!("aosm.lock is up to date: {}", count(locations.lock.images.len() as u64, "image")),
+            0 => format!(
+                "aosm.lock is up to date: {}",
+                count(locations.lock.images.len() as u64, "image")
+            ),
             n => format!("wrote aosm.lock: {}", count(n as u64, "change")),
         });
         context.screen.result(&text);
@@ -48,11 +53,15 @@ pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> E
 
 fn checked(context: &Context, path: &camino::Utf8Path, changes: &[LockChange]) -> Ended {
     if context.screen.json() {
-        context.screen.json_result(&serde_json::json!({ "format": "aosm-lock-changes/1", "changes": changes }));
+        context
+            .screen
+            .json_result(&serde_json::json!({ "format": "aosm-lock-changes/1", "changes": changes }));
     }
     if changes.is_empty() {
         if !context.screen.json() {
-            context.screen.result("aosm.lock is up to date, and no source tag has moved");
+            context
+                .screen
+                .result("aosm.lock is up to date, and no source tag has moved");
         }
         return Ok(0);
     }
@@ -75,11 +84,18 @@ fn full_references(wanted: &crate::plan::Wanted, texts: &[String]) -> Result<Vec
     for text in texts {
         let before = full.len();
         full.extend(
-            wanted.images.iter().map(|image| image.reference.as_str().to_owned()).filter(|known| known.contains(text)),
+            wanted
+                .images
+                .iter()
+                .map(|image| image.reference.as_str().to_owned())
+                .filter(|known| known.contains(text)),
         );
         if full.len() == before {
-            return Err(Fault::new(Kind::Usage, format!("no chart of this project uses an image like {text:?}"))
-                .hint("`aosm-build images` lists them all"));
+            return Err(Fault::new(
+                Kind::Usage,
+                format!("no chart of this project uses an image like {text:?}"),
+            )
+            .hint("`aosm-build images` lists them all"));
         }
     }
     Ok(full)

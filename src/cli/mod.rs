@@ -1,7 +1,7 @@
 //! The command line: one file a command. Resolves flags, calls the library, hands results to `report`.
 
-pub mod args;
 mod apply;
+pub mod args;
 mod cache;
 mod check;
 mod context;
@@ -76,7 +76,10 @@ async fn run(cli: Cli, screen: &Screen) -> u8 {
     let context = Context::new(cli.global, screen.clone(), cancel);
     let ended = match cli.command {
         Command::Init { stdout } => init::run(&context, stdout),
-        Command::Plan { looking, detailed_exitcode } => plan::run(&context, &looking, detailed_exitcode).await,
+        Command::Plan {
+            looking,
+            detailed_exitcode,
+        } => plan::run(&context, &looking, detailed_exitcode).await,
         Command::Apply { looking, jobs } => apply::run(&context, &looking, jobs).await,
         Command::Images { locate, why } => images::run(&context, locate, why.as_deref()).await,
         Command::Lock { update, check } => lock::run(&context, update.as_deref(), check).await,

@@ -21,7 +21,9 @@ pub fn man(screen: &Screen) -> Ended {
     let mut command = Cli::command();
     command.build();
     let fail = |e: std::io::Error| Fault::bug("the manual page cannot be written").because(e);
-    clap_mangen::Man::new(command.clone()).render(&mut bytes).map_err(fail)?;
+    clap_mangen::Man::new(command.clone())
+        .render(&mut bytes)
+        .map_err(fail)?;
     for sub in command.get_subcommands() {
         let man = clap_mangen::Man::new(sub.clone()).title(format!("aosm-build-{}", sub.get_name()));
         man.render_synopsis_section(&mut bytes).map_err(fail)?;

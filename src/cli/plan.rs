@@ -19,12 +19,18 @@ pub async fn run(context: &Context, looking: &Looking, detailed_exitcode: bool) 
         context.screen.json_result(&planned.plan);
     } else {
         let all = context.screen.verbosity() >= Verbosity::Verbose;
-        context.screen.result(&plan_tree(&planned.plan, context.screen.out_color(), all));
+        context
+            .screen
+            .result(&plan_tree(&planned.plan, context.screen.out_color(), all));
     }
     if let Some(kind) = planned.faults.worst() {
         return Ok(kind.exit_code());
     }
-    Ok(if detailed_exitcode && planned.plan.has_changes() { 2 } else { 0 })
+    Ok(if detailed_exitcode && planned.plan.has_changes() {
+        2
+    } else {
+        0
+    })
 }
 
 /// The options of a plan, with the globs read.

@@ -14,8 +14,13 @@ pub fn size(text: &str) -> Result<u64, String> {
         "t" => 1 << 40,
         _ => return Err(format!("{text:?} has no known unit: write 500MiB or 5GiB")),
     };
-    let number: u64 = digits.trim().parse().map_err(|_| format!("{text:?} is no size: write 500MiB or 5GiB"))?;
-    number.checked_mul(factor).ok_or_else(|| format!("{text:?} is too large"))
+    let number: u64 = digits
+        .trim()
+        .parse()
+        .map_err(|_| format!("{text:?} is no size: write 500MiB or 5GiB"))?;
+    number
+        .checked_mul(factor)
+        .ok_or_else(|| format!("{text:?} is too large"))
 }
 
 /// `30d`, `12h`, `90m`, `10s`.
@@ -29,7 +34,10 @@ pub fn age(text: &str) -> Result<Duration, String> {
         's' => 1,
         _ => return Err(bad()),
     };
-    let number: u64 = text.strip_suffix(unit).and_then(|digits| digits.parse().ok()).ok_or_else(bad)?;
+    let number: u64 = text
+        .strip_suffix(unit)
+        .and_then(|digits| digits.parse().ok())
+        .ok_or_else(bad)?;
     number.checked_mul(factor).map(Duration::from_secs).ok_or_else(bad)
 }
 

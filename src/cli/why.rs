@@ -9,7 +9,12 @@ use crate::plan::{Asking, Explained, PlanOptions, explain, plan};
 
 pub async fn run(context: &Context, step: &str) -> Ended {
     let session = context.session()?;
-    let options = PlanOptions { replace: Vec::new(), force_check: false, only: Vec::new(), asking: Asking::Missing };
+    let options = PlanOptions {
+        replace: Vec::new(),
+        force_check: false,
+        only: Vec::new(),
+        asking: Asking::Missing,
+    };
     let planned = plan(&session, &options).await?;
     context.screen.finish();
     let id = chosen(planned.graph.steps().map(|step| step.id.as_str()), step)?;
@@ -30,14 +35,20 @@ fn chosen<'g>(ids: impl Iterator<Item = &'g str>, text: &str) -> Result<String, 
     }
     let matching: Vec<&str> = ids.iter().copied().filter(|id| id.contains(text)).collect();
     // An effect is what people mean when a part fits it and the steps before it.
-    let effects: Vec<&str> =
-        matching.iter().copied().filter(|id| id.starts_with("copy:") || id.starts_with("push:")).collect();
+    let effects: Vec<&str> = matching
+        .iter()
+        .copied()
+        .filter(|id| id.starts_with("copy:") || id.starts_with("push:"))
+        .collect();
     match (matching.as_slice(), effects.as_slice()) {
         ([one], _) | (_, [one]) => Ok((*one).to_owned()),
         ([], _) => Err(Fault::new(Kind::Usage, format!("no step is like {text:?}"))
             .hint("`aosm-build graph --format json` lists all steps")),
-        (several, _) => Err(Fault::new(Kind::Usage, format!("{text:?} fits several steps: {}", several.join(", ")))
-            .hint("give the whole id")),
+        (several, _) => Err(Fault::new(
+            Kind::Usage,
+            format!("{text:?} fits several steps: {}", several.join(", ")),
+        )
+        .hint("give the whole id")),
     }
 }
 
@@ -60,7 +71,11 @@ fn words(explained: &Explained) -> String {
         let _ = writeln!(text, "  comes from {place}");
     }
     if explained.changes.is_empty() {
-        let none = if explained.known { "nothing it depends on changed since it last ran" } else { "it has not run on this machine yet" };
+        let none = if explained.known {
+            "nothing it depends on changed since it last ran"
+        } else {
+            "it has not run on this machine yet"
+        };
         let _ = writeln!(text, "  {none}");
     } else {
         text.push_str("  changed since it last ran:\n");
@@ -78,8 +93,14 @@ mod tests {
     #[test]
     fn a_part_names_the_effect_before_the_steps_that_feed_it() {
         let ids = ["copy:local/release/a:1", "locate:r/release/a:1", "push:local/c:1"];
-        assert_eq!(chosen(ids.into_iter(), "release/a").ok().as_deref(), Some("copy:local/release/a:1"));
-        assert_eq!(chosen(ids.into_iter(), "push:local/c:1").ok().as_deref(), Some("push:local/c:1"));
+        assert_eq!(
+            chosen(ids.into_iter(), "release/a").ok().as_deref(),
+            Some("copy:local/release/a:1")
+        );
+        assert_eq!(
+            chosen(ids.into_iter(), "push:local/c:1").ok().as_deref(),
+            Some("push:local/c:1")
+        );
         assert!(chosen(ids.into_iter(), "nowhere").is_err());
         assert!(chosen(["copy:a", "copy:b"].into_iter(), "copy").is_err());
     }

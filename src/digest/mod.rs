@@ -17,7 +17,11 @@ pub struct BadDigest(String);
 
 impl fmt::Display for BadDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is not a digest: sha256: and 64, or sha512: and 128 lower-case hex digits, are needed", self.0)
+        write!(
+            f,
+            "{:?} is not a digest: sha256: and 64, or sha512: and 128 lower-case hex digits, are needed",
+            self.0
+        )
     }
 }
 
@@ -75,7 +79,11 @@ impl Digest {
 
     /// A hasher of the digest's own algorithm, to verify content against it.
     pub fn verifier(&self) -> Hasher {
-        if self.algorithm() == "sha512" { Hasher::sha512() } else { Hasher::new() }
+        if self.algorithm() == "sha512" {
+            Hasher::sha512()
+        } else {
+            Hasher::new()
+        }
     }
 }
 
@@ -90,7 +98,11 @@ impl FromStr for Digest {
             };
             hex.len() == length && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
         });
-        if good { Ok(Self(text.into())) } else { Err(BadDigest(text.chars().take(200).collect())) }
+        if good {
+            Ok(Self(text.into()))
+        } else {
+            Err(BadDigest(text.chars().take(200).collect()))
+        }
     }
 }
 

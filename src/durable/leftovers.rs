@@ -36,7 +36,11 @@ pub fn sweep(folder: &Utf8Path, prefix: &str) {
 /// folders that are this tool's own. Was there anything?
 pub fn clear_the_way(within: &Utf8Path, path: &Utf8Path) -> bool {
     let mut cleared = false;
-    for above in path.ancestors().skip(1).take_while(|above| above.starts_with(within) && *above != within) {
+    for above in path
+        .ancestors()
+        .skip(1)
+        .take_while(|above| above.starts_with(within) && *above != within)
+    {
         let in_the_way = fs::symlink_metadata(above).is_ok_and(|_| !above.is_dir());
         cleared |= in_the_way && remove_file(above).is_ok();
     }
@@ -58,15 +62,27 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         fs::create_dir(folder.join(".tmp-folder")).unwrap();
         let old = SystemTime::now() - AGE - Duration::from_secs(60);
-        for (name, modified) in
-            [(".tmp-old", old), (".tmp-young", SystemTime::now()), ("old", old), (".tmpold", old), (".tmp-later", SystemTime::now() + AGE)]
-        {
+        for (name, modified) in [
+            (".tmp-old", old),
+            (".tmp-young", SystemTime::now()),
+            ("old", old),
+            (".tmpold", old),
+            (".tmp-later", SystemTime::now() + AGE),
+        ] {
             fs::write(folder.join(name), "x").unwrap();
-            File::options().write(true).open(folder.join(name)).unwrap().set_modified(modified).unwrap();
+            File::options()
+                .write(true)
+                .open(folder.join(name))
+                .unwrap()
+                .set_modified(modified)
+                .unwrap();
         }
         sweep(&folder, ".tmp-");
-        let mut left: Vec<String> =
-            folder.read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned()).collect();
+        let mut left: Vec<String> = folder
+            .read_dir_utf8()
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_owned())
+            .collect();
         left.sort();
         assert_eq!(left, [".tmp-folder", ".tmp-later", ".tmp-young", ".tmpold", "old"]);
         sweep(&folder.join("absent"), ".tmp-");

@@ -36,7 +36,10 @@ impl Recording {
     }
 
     fn note(&self, line: &Value) -> io::Result<()> {
-        let mut log = fs::OpenOptions::new().create(true).append(true).open(self.folder.join("log"))?;
+        let mut log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.join("log"))?;
         log.write_all(format!("{line}\n").as_bytes())
     }
 }
@@ -58,7 +61,9 @@ fn recorded<T>(
     operation: impl FnOnce() -> io::Result<T>,
     paths: impl FnOnce(&T) -> Vec<String>,
 ) -> io::Result<T> {
-    let Some(recording) = recording() else { return operation() };
+    let Some(recording) = recording() else {
+        return operation();
+    };
     let mut recording = recording.lock().unwrap_or_else(PoisonError::into_inner);
     let content = content_of.map(|path| recording.keep(path)).transpose()?;
     let done = operation()?;
@@ -86,7 +91,9 @@ pub(super) fn sync(path: &Utf8Path, operation: impl FnOnce() -> io::Result<()>) 
 
 /// A file gets its name.
 pub(super) fn rename(from: &Utf8Path, to: &Utf8Path, operation: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    recorded("rename", Some(from), operation, |()| vec![from.to_string(), to.to_string()])
+    recorded("rename", Some(from), operation, |()| {
+        vec![from.to_string(), to.to_string()]
+    })
 }
 
 /// A folder's entries are synced.

@@ -133,8 +133,10 @@ pub fn create_dir_all(folder: &Utf8Path) -> io::Result<()> {
 
 /// The same; with [`Sync::Yes`] the new names are on the disk afterwards.
 fn make_folders(folder: &Utf8Path, sync: Sync) -> io::Result<()> {
-    let missing: Vec<&Utf8Path> =
-        folder.ancestors().take_while(|path| !path.as_str().is_empty() && !path.is_dir()).collect();
+    let missing: Vec<&Utf8Path> = folder
+        .ancestors()
+        .take_while(|path| !path.as_str().is_empty() && !path.is_dir())
+        .collect();
     for path in missing.into_iter().rev() {
         boundary_at("create folder", path);
         record::folder(path, || match fs::create_dir(path) {
@@ -178,11 +180,19 @@ mod tests {
         for name in [".aosm.lock.tmp-abc", ".other.tmp-abc", ".tmp-mine"] {
             fs::write(folder.join(name), "half").unwrap();
             let old = SystemTime::now() - Duration::from_secs(90_000);
-            File::options().write(true).open(folder.join(name)).unwrap().set_modified(old).unwrap();
+            File::options()
+                .write(true)
+                .open(folder.join(name))
+                .unwrap()
+                .set_modified(old)
+                .unwrap();
         }
         write(&folder.join("aosm.lock"), b"whole", Sync::Yes).unwrap();
-        let mut names: Vec<String> =
-            folder.read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned()).collect();
+        let mut names: Vec<String> = folder
+            .read_dir_utf8()
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_owned())
+            .collect();
         names.sort();
         assert_eq!(names, [".other.tmp-abc", ".tmp-mine", "aosm.lock"]);
     }

@@ -80,7 +80,11 @@ impl Queue {
             for dependent in self.dependents.get(from).cloned().unwrap_or_default() {
                 match self.state(dependent) {
                     Some(State::Waiting(left)) if well => {
-                        let next = if left <= 1 { State::Ready } else { State::Waiting(left - 1) };
+                        let next = if left <= 1 {
+                            State::Ready
+                        } else {
+                            State::Waiting(left - 1)
+                        };
                         self.set(dependent, next);
                     }
                     Some(State::Waiting(_)) => {

@@ -45,7 +45,9 @@ where
             let Some(step) = queue.start() else { break };
             let future = AssertUnwindSafe(work(step)).catch_unwind();
             tasks.spawn(async move {
-                let outcome = future.await.unwrap_or_else(|_| Err(Fault::bug("a step ended unexpectedly")));
+                let outcome = future
+                    .await
+                    .unwrap_or_else(|_| Err(Fault::bug("a step ended unexpectedly")));
                 (step, outcome)
             });
         }

@@ -95,7 +95,10 @@ impl Fault {
     /// Adds a place with a word on what is there.
     #[must_use]
     pub fn label(mut self, place: Place, text: impl Into<String>) -> Self {
-        self.0.labels.push(Label { place, text: text.into() });
+        self.0.labels.push(Label {
+            place,
+            text: text.into(),
+        });
         self
     }
 
@@ -217,12 +220,20 @@ impl Faults {
 
     /// The kind that decides the exit code: the gravest error present, `None` without errors.
     pub fn worst(&self) -> Option<Kind> {
-        self.0.iter().filter(|f| f.is_error()).map(Fault::kind).max_by_key(|k| k.gravity())
+        self.0
+            .iter()
+            .filter(|f| f.is_error())
+            .map(Fault::kind)
+            .max_by_key(|k| k.gravity())
     }
 
     /// `Ok` with the warnings when no error was collected, else everything as `Err`.
     pub fn into_result<T>(self, value: T) -> Result<(T, Self), Self> {
-        if self.has_errors() { Err(self) } else { Ok((value, self)) }
+        if self.has_errors() {
+            Err(self)
+        } else {
+            Ok((value, self))
+        }
     }
 }
 

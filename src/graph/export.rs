@@ -63,7 +63,12 @@ mod tests {
     fn graph() -> Graph {
         let render = StepId::local(StepKind::Render, "a");
         Graph::freeze([
-            Step { id: render.clone(), kind: StepKind::Render, store: None, needs: vec![] },
+            Step {
+                id: render.clone(),
+                kind: StepKind::Render,
+                store: None,
+                needs: vec![],
+            },
             Step {
                 id: StepId::effect(StepKind::Push, "images", &"a:1.0.0"),
                 kind: StepKind::Push,

@@ -48,7 +48,9 @@ impl Graph {
             }
         }
         if let Err(cycle) = toposort(&dag, None) {
-            let name = dag.node_weight(cycle.node_id()).map_or_else(String::new, |step| step.id.to_string());
+            let name = dag
+                .node_weight(cycle.node_id())
+                .map_or_else(String::new, |step| step.id.to_string());
             return Err(Fault::bug(format!("the step `{name}` needs itself")));
         }
         Ok(Self { dag, index })
@@ -69,8 +71,11 @@ impl Graph {
         let Some(node) = self.index.get(id) else {
             return Vec::new();
         };
-        let mut steps: Vec<&Step> =
-            self.dag.neighbors_directed(*node, Direction::Outgoing).filter_map(|n| self.dag.node_weight(n)).collect();
+        let mut steps: Vec<&Step> = self
+            .dag
+            .neighbors_directed(*node, Direction::Outgoing)
+            .filter_map(|n| self.dag.node_weight(n))
+            .collect();
         steps.sort_by(|a, b| a.id.cmp(&b.id));
         steps
     }

@@ -27,7 +27,13 @@ pub struct Descriptor {
 impl Descriptor {
     /// A plain descriptor.
     pub fn new(media_type: impl Into<String>, digest: Digest, size: u64) -> Self {
-        Self { media_type: media_type.into(), digest, size, annotations: BTreeMap::new(), other: BTreeMap::new() }
+        Self {
+            media_type: media_type.into(),
+            digest,
+            size,
+            annotations: BTreeMap::new(),
+            other: BTreeMap::new(),
+        }
     }
 
     /// The descriptor of some bytes.

@@ -54,7 +54,13 @@ impl OciError {
         subject: impl Into<String>,
         detail: impl Into<String>,
     ) -> Self {
-        Self { kind, operation: operation.into(), subject: subject.into(), detail: detail.into(), hint: None }
+        Self {
+            kind,
+            operation: operation.into(),
+            subject: subject.into(),
+            detail: detail.into(),
+            hint: None,
+        }
     }
 
     /// Adds a hint.

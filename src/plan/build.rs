@@ -8,7 +8,7 @@ use globset::GlobMatcher;
 use super::bytes::transfer_sizes;
 use super::locating::{Asking, Locations, locate_images};
 use super::observe::{Look, observe};
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, Steps, prepare};
 use super::target::{Target, targets};
 use super::wanted::{Wanted, wanted};
 use super::world::World;
@@ -54,7 +54,7 @@ pub struct Planned {
 /// Makes the plan. Errors that concern single steps make those steps invalid; errors that concern the project as a
 /// whole (broken charts, one name wanted with two contents) come back as such, before anything is looked at.
 pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Planned, Faults> {
-    let prepared = prepare(session).await?;
+    let prepared = prepare(session, Steps::All).await?;
     for warning in &prepared.warnings {
         session.events.emit(Event::Fault(warning.clone()));
     }
@@ -82,13 +82,26 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
     }
     blocked(&mut steps);
     transfer_sizes(session, &targets, &mut steps, &world, &locations).await?;
-    let unwanted = if options.only.is_empty() { unwanted(session, &targets, &world).await } else { Vec::new() };
+    let unwanted = if options.only.is_empty() {
+        unwanted(session, &targets, &world).await
+    } else {
+        Vec::new()
+    };
     let graph = Graph::freeze(nodes(&prepared, &wanted, &targets))?;
     session.remember();
     let changes = locations.lock_changes.clone();
     let plan = Plan::new(prepared.helm.clone(), steps, changes, locations.drift.clone(), unwanted);
     faults.extend(locations.faults.iter().cloned());
-    Ok(Planned { plan, graph, targets, prepared, wanted, locations, world, faults })
+    Ok(Planned {
+        plan,
+        graph,
+        targets,
+        prepared,
+        wanted,
+        locations,
+        world,
+        faults,
+    })
 }
 
 fn selected(only: &[GlobMatcher], target: &Target) -> bool {
@@ -100,13 +113,7 @@ fn selected(only: &[GlobMatcher], target: &Target) -> bool {
         })
 }
 
-fn decided(
-    session: &Session,
-    options: &PlanOptions,
-    target: &Target,
-    seen: &Seen,
-    faults: &mut Faults,
-) -> PlanStep {
+fn decided(session: &Session, options: &PlanOptions, target: &Target, seen: &Seen, faults: &mut Faults) -> PlanStep {
     let store = session.project.stores.get(target.store);
     let store_name = store.map_or_else(String::new, |store| store.name.value.clone());
     let name = target.name.to_string();
@@ -127,11 +134,15 @@ fn decided(
         faults.push(
             Fault::invalid(format!("{}: {}", target.id, words.join("; ")))
                 .at_opt(store.and_then(|store| store.name.place.clone()))
-                .hint(format!("`{hint}` replaces it once; `replace = true` in the store allows it always")),
+                .hint(format!(
+                    "`{hint}` replaces it once; `replace = true` in the store allows it always"
+                )),
         );
     }
     if let Seen::Unreadable(why) = seen {
-        faults.push(Fault::infrastructure(format!("{}: the store {store_name} could not be read", target.id)).because(why));
+        faults.push(
+            Fault::infrastructure(format!("{}: the store {store_name} could not be read", target.id)).because(why),
+        );
     }
     PlanStep {
         id: target.id.clone(),
@@ -173,13 +184,18 @@ async fn unwanted(session: &Arc<Session>, targets: &[Target], world: &World) -> 
     }
     let mut unwanted = Vec::new();
     for (index, store) in world.stores.iter().enumerate() {
-        let Ok(Some(held)) = store.names(&session.job("list")).await else { continue };
+        let Ok(Some(held)) = store.names(&session.job("list")).await else {
+            continue;
+        };
         let kept = names.remove(&index).unwrap_or_default();
         unwanted.extend(
             held.into_iter()
                 .map(|name| name.to_string())
                 .filter(|name| !kept.contains(name))
-                .map(|name| Unwanted { store: store.name().to_owned(), name }),
+                .map(|name| Unwanted {
+                    store: store.name().to_owned(),
+                    name,
+                }),
         );
     }
     unwanted
@@ -188,13 +204,20 @@ async fn unwanted(session: &Arc<Session>, targets: &[Target], world: &World) -> 
 fn nodes(prepared: &Prepared, wanted: &Wanted, targets: &[Target]) -> Vec<Step> {
     let mut steps = prepared.steps();
     for image in &wanted.images {
-        let packages: BTreeSet<&str> =
-            image.found.iter().map(|found| found.package.as_str()).filter(|name| !name.is_empty()).collect();
+        let packages: BTreeSet<&str> = image
+            .found
+            .iter()
+            .map(|found| found.package.as_str())
+            .filter(|name| !name.is_empty())
+            .collect();
         steps.push(Step {
             id: StepId::local(StepKind::Locate, image.reference.as_str()),
             kind: StepKind::Locate,
             store: None,
-            needs: packages.into_iter().map(|name| StepId::local(StepKind::Discover, name)).collect(),
+            needs: packages
+                .into_iter()
+                .map(|name| StepId::local(StepKind::Discover, name))
+                .collect(),
         });
     }
     steps.extend(targets.iter().map(|target| Step {

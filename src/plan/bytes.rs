@@ -37,16 +37,22 @@ pub async fn transfer_sizes(
         .map(|(index, (target, _))| {
             let session = Arc::clone(session);
             let job = session.job(target.id.as_str());
-            let content = target.image.and_then(|image| locations.content(image, world, &job)?.ok());
+            let content = target
+                .image
+                .and_then(|image| locations.content(image, world, &job)?.ok());
+            let whole = target.image.and_then(|image| locations.get(image)?.ok());
+            let whole = whole.map_or(0, |located| located.size);
             let (target, id) = (target.clone(), target.id.clone());
             async move {
                 session.stopped()?;
                 let parts = match (&target.chart, content) {
                     (Some(chart), _) => chart.output.parts(),
-                    (None, Some(content)) => parts(&session, content, &target).await,
+                    (None, Some(content)) => parts(&session, content, &target, whole).await,
                     (None, None) => Vec::new(),
                 };
-                session.events.emit(Event::Detail(format!("{id}: {} parts", parts.len())));
+                session
+                    .events
+                    .emit(Event::Detail(format!("{id}: {} parts", parts.len())));
                 Ok::<_, Fault>((index, parts))
             }
             .boxed()
@@ -61,7 +67,9 @@ pub async fn transfer_sizes(
     drop(reads);
     let mut counted: BTreeSet<(String, Digest)> = BTreeSet::new();
     for (index, parts) in parts_of {
-        let (Some(target), Some(step)) = (targets.get(index), steps.get_mut(index)) else { continue };
+        let (Some(target), Some(step)) = (targets.get(index), steps.get_mut(index)) else {
+            continue;
+        };
         let place = world.place(target.store);
         step.bytes = parts
             .iter()
@@ -70,14 +78,21 @@ pub async fn transfer_sizes(
             .sum();
         let host = target.image.and_then(|image| locations.host(image));
         let same_registry = host.is_some_and(|host| world.mounts(host, target.store));
-        step.transfer = Some(if same_registry { Transfer::Mount } else { Transfer::Stream });
+        step.transfer = Some(if same_registry {
+            Transfer::Mount
+        } else {
+            Transfer::Stream
+        });
     }
     Ok(())
 }
 
-/// Blobs and manifests of an image. A graph that cannot be read now gives no estimate: copying will say why.
-async fn parts(session: &Arc<Session>, content: Arc<dyn Content>, target: &Target) -> Vec<Descriptor> {
-    let super::Desired::Known(root) = &target.desired else { return Vec::new() };
+/// Blobs and manifests of an image. Of a graph that cannot be read now only the size of the `whole` is known, from the
+/// lock: shared blobs are then counted for each image, so it stays an upper bound. Copying will say why.
+async fn parts(session: &Arc<Session>, content: Arc<dyn Content>, target: &Target, whole: u64) -> Vec<Descriptor> {
+    let super::Desired::Known(root) = &target.desired else {
+        return Vec::new();
+    };
     let cached: Arc<dyn Content> = Arc::new(CachedManifests::new(Arc::clone(&session.cache), content));
     let never = |_: Descriptor| async { Ok(false) }.boxed();
     match read_graph(&cached, root, &never).await {
@@ -90,8 +105,11 @@ async fn parts(session: &Arc<Session>, content: Arc<dyn Content>, target: &Targe
             graph.blobs.iter().cloned().chain(manifests).collect()
         }
         Err(e) => {
-            session.events.emit(Event::Detail(format!("{}: size not known: {e}", target.id)));
-            Vec::new()
+            session.events.emit(Event::Detail(format!(
+                "{}: only the size of the whole is known: {e}",
+                target.id
+            )));
+            vec![Descriptor::new(root.media_type.clone(), root.digest.clone(), whole)]
         }
     }
 }

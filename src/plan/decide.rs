@@ -81,15 +81,25 @@ pub fn decide(desired: &Desired, seen: &Seen, replace_hint: Option<&str>) -> Dec
     };
     let new = root.digest.clone();
     match seen {
-        Seen::Unreadable(why) => decision(Action::Unknown, Effect::None, Reason::StoreUnreadable { why: why.clone() }),
+        Seen::Unreadable(why) => decision(
+            Action::Unknown,
+            Effect::None,
+            Reason::StoreUnreadable { why: why.clone() },
+        ),
         Seen::NotAsked => decision(Action::Unknown, Effect::None, Reason::NotAsked),
-        Seen::SameContent(old) => {
-            decision(Action::Fresh, Effect::None, Reason::SameContent { old: old.digest.clone() })
-        }
+        Seen::SameContent(old) => decision(
+            Action::Fresh,
+            Effect::None,
+            Reason::SameContent {
+                old: old.digest.clone(),
+            },
+        ),
         Seen::Store(Observed::Absent) => decision(Action::Run, Effect::Create, Reason::Absent { new }),
-        Seen::Store(Observed::Present(old)) if old.digest == new => {
-            Decision { action: Action::Fresh, effect: Effect::None, reasons: Vec::new() }
-        }
+        Seen::Store(Observed::Present(old)) if old.digest == new => Decision {
+            action: Action::Fresh,
+            effect: Effect::None,
+            reasons: Vec::new(),
+        },
         Seen::Store(Observed::Damaged { root: None, why }) => {
             decision(Action::Run, Effect::Create, Reason::Damaged { why: why.clone() })
         }
@@ -103,7 +113,11 @@ pub fn decide(desired: &Desired, seen: &Seen, replace_hint: Option<&str>) -> Dec
                 Some(hint) => decision(
                     Action::Invalid,
                     Effect::None,
-                    Reason::OverwriteRefused { old, new, hint: hint.to_owned() },
+                    Reason::OverwriteRefused {
+                        old,
+                        new,
+                        hint: hint.to_owned(),
+                    },
                 ),
             }
         }
@@ -111,7 +125,11 @@ pub fn decide(desired: &Desired, seen: &Seen, replace_hint: Option<&str>) -> Dec
 }
 
 fn decision(action: Action, effect: Effect, reason: Reason) -> Decision {
-    Decision { action, effect, reasons: vec![reason] }
+    Decision {
+        action,
+        effect,
+        reasons: vec![reason],
+    }
 }
 
 #[cfg(test)]
@@ -125,22 +143,61 @@ mod tests {
     #[test]
     fn every_combination_of_desired_and_observed_has_its_decision() {
         let new = Desired::Known(root("new"));
-        let damaged = |content| Observed::Damaged { root: Some(root(content)), why: "cut".into() };
+        let damaged = |content| Observed::Damaged {
+            root: Some(root(content)),
+            why: "cut".into(),
+        };
         let hint = Some("aosm-build apply --replace");
         let table = [
             (&new, Seen::Store(Observed::Absent), None, Action::Run, Effect::Create),
             (&new, Seen::Store(Observed::Absent), hint, Action::Run, Effect::Create),
-            (&new, Seen::Store(Observed::Present(root("new"))), None, Action::Fresh, Effect::None),
-            (&new, Seen::Store(Observed::Present(root("new"))), hint, Action::Fresh, Effect::None),
-            (&new, Seen::Store(Observed::Present(root("old"))), None, Action::Run, Effect::Replace),
-            (&new, Seen::Store(Observed::Present(root("old"))), hint, Action::Invalid, Effect::None),
+            (
+                &new,
+                Seen::Store(Observed::Present(root("new"))),
+                None,
+                Action::Fresh,
+                Effect::None,
+            ),
+            (
+                &new,
+                Seen::Store(Observed::Present(root("new"))),
+                hint,
+                Action::Fresh,
+                Effect::None,
+            ),
+            (
+                &new,
+                Seen::Store(Observed::Present(root("old"))),
+                None,
+                Action::Run,
+                Effect::Replace,
+            ),
+            (
+                &new,
+                Seen::Store(Observed::Present(root("old"))),
+                hint,
+                Action::Invalid,
+                Effect::None,
+            ),
             (&new, Seen::Store(damaged("new")), hint, Action::Run, Effect::Create),
             (&new, Seen::Store(damaged("old")), hint, Action::Invalid, Effect::None),
             (&new, Seen::Store(damaged("old")), None, Action::Run, Effect::Replace),
             (&new, Seen::SameContent(root("old")), hint, Action::Fresh, Effect::None),
-            (&new, Seen::Unreadable("503".into()), None, Action::Unknown, Effect::None),
+            (
+                &new,
+                Seen::Unreadable("503".into()),
+                None,
+                Action::Unknown,
+                Effect::None,
+            ),
             (&new, Seen::NotAsked, None, Action::Unknown, Effect::None),
-            (&Desired::NotAsked, Seen::Store(Observed::Absent), None, Action::Unknown, Effect::None),
+            (
+                &Desired::NotAsked,
+                Seen::Store(Observed::Absent),
+                None,
+                Action::Unknown,
+                Effect::None,
+            ),
             (
                 &Desired::NotLocated("nowhere".into()),
                 Seen::Store(Observed::Absent),
@@ -151,7 +208,11 @@ mod tests {
         ];
         for (desired, seen, hint, action, effect) in table {
             let decision = decide(desired, &seen, hint);
-            assert_eq!((decision.action, decision.effect), (action, effect), "{desired:?} / {seen:?} / {hint:?}");
+            assert_eq!(
+                (decision.action, decision.effect),
+                (action, effect),
+                "{desired:?} / {seen:?} / {hint:?}"
+            );
         }
     }
 

@@ -53,7 +53,9 @@ pub fn explain(session: &Session, planned: &Planned, id: &str) -> Explained {
         format: "aosm-why/1",
         id: id.to_owned(),
         action: step.and_then(|step| serde_json::to_value(step.action).ok()?.as_str().map(str::to_owned)),
-        reasons: step.map(|step| step.reasons.iter().map(super::Reason::words).collect()).unwrap_or_default(),
+        reasons: step
+            .map(|step| step.reasons.iter().map(super::Reason::words).collect())
+            .unwrap_or_default(),
         desired: step.and_then(|step| step.desired.clone()),
         observed: step.and_then(|step| step.observed.clone()),
         comes_from: comes_from(planned, id),
@@ -63,12 +65,24 @@ pub fn explain(session: &Session, planned: &Planned, id: &str) -> Explained {
     if let (Some(step), Some(old)) = (step, history.get(id).and_then(|known| known.desired.as_ref())) {
         if let Some(new) = step.desired.as_ref().filter(|new| *new != old) {
             let what = format!("what it wants changed: {} → {}", old.short(), new.short());
-            explained.changes.push(Change { step: id.to_owned(), what });
+            explained.changes.push(Change {
+                step: id.to_owned(),
+                what,
+            });
         }
     }
-    let mut local: Vec<String> =
-        planned.graph.steps().find(|step| step.id.as_str() == id).map(|step| step.id.clone()).map_or_else(Vec::new, |id| {
-            planned.graph.ancestors(&id).iter().map(|step| step.id.as_str().to_owned()).collect()
+    let mut local: Vec<String> = planned
+        .graph
+        .steps()
+        .find(|step| step.id.as_str() == id)
+        .map(|step| step.id.clone())
+        .map_or_else(Vec::new, |id| {
+            planned
+                .graph
+                .ancestors(&id)
+                .iter()
+                .map(|step| step.id.as_str().to_owned())
+                .collect()
         });
     local.push(id.to_owned());
     for package in &planned.prepared.packages {
@@ -78,8 +92,12 @@ pub fn explain(session: &Session, planned: &Planned, id: &str) -> Explained {
             (StepKind::Package, package.keys.package.as_ref()),
         ] {
             let step = StepId::local(kind, &package.name);
-            let Some(key) = key.filter(|_| local.iter().any(|id| id == step.as_str())) else { continue };
-            let Some(old) = history.get(step.as_str()).and_then(|known| known.key.clone()) else { continue };
+            let Some(key) = key.filter(|_| local.iter().any(|id| id == step.as_str())) else {
+                continue;
+            };
+            let Some(old) = history.get(step.as_str()).and_then(|known| known.key.clone()) else {
+                continue;
+            };
             if old == key.key() {
                 continue;
             }
@@ -91,7 +109,10 @@ pub fn explain(session: &Session, planned: &Planned, id: &str) -> Explained {
                     .collect(),
                 None => vec!["something changed; what it was is no longer in the cache".to_owned()],
             };
-            explained.changes.extend(changes.into_iter().map(|what| Change { step: step.to_string(), what }));
+            explained.changes.extend(changes.into_iter().map(|what| Change {
+                step: step.to_string(),
+                what,
+            }));
         }
     }
     explained
@@ -107,13 +128,20 @@ fn comes_from(planned: &Planned, id: &str) -> Vec<String> {
             .iter()
             .position(|image| StepId::local(StepKind::Locate, image.reference.as_str()).as_str() == id),
     };
-    let mut places: Vec<String> = target.filter(|target| !target.from.is_empty()).map(|t| t.from.clone()).into_iter().collect();
+    let mut places: Vec<String> = target
+        .filter(|target| !target.from.is_empty())
+        .map(|t| t.from.clone())
+        .into_iter()
+        .collect();
     if let Some(image) = image.and_then(|index| planned.wanted.images.get(index)) {
         places.extend(image.found.iter().map(|found| {
             if found.package.is_empty() {
                 format!("{} line {} ([[images]])", found.template, found.line)
             } else {
-                format!("{} {} {}, rendered line {}", found.template, found.object, found.pointer, found.line)
+                format!(
+                    "{} {} {}, rendered line {}",
+                    found.template, found.object, found.pointer, found.line
+                )
             }
         }));
     }
@@ -150,9 +178,21 @@ fn first_changed_line(session: &Session, history: &History, package: &Package, n
     let archive = history.get(step.as_str())?.archive.as_ref()?;
     let bytes = session.cache.cas().get(archive)?;
     let entries = read_all(bytes.as_slice(), Utf8Path::new("the chart as it was"), &Limits::CHART).ok()?;
-    let old = entries.into_iter().find(|(entry, _)| entry.split_first().1 == Some(name))?.1;
-    let new = package.tree.files().iter().find(|file| file.name == name)?.content().ok()?;
-    let (old, new) = (String::from_utf8_lossy(&old).into_owned(), String::from_utf8_lossy(&new).into_owned());
+    let old = entries
+        .into_iter()
+        .find(|(entry, _)| entry.split_first().1 == Some(name))?
+        .1;
+    let new = package
+        .tree
+        .files()
+        .iter()
+        .find(|file| file.name == name)?
+        .content()
+        .ok()?;
+    let (old, new) = (
+        String::from_utf8_lossy(&old).into_owned(),
+        String::from_utf8_lossy(&new).into_owned(),
+    );
     let same = old.lines().zip(new.lines()).take_while(|(a, b)| a == b).count();
     Some(same + 1)
 }

@@ -116,7 +116,10 @@ impl ImagesDocument {
             let located = match located.get(index) {
                 Some(Some(Ok(located))) => Some(located),
                 Some(Some(Err(error))) => {
-                    missing.push(MissingEntry { reference: image.reference.as_str().to_owned(), error: error.clone() });
+                    missing.push(MissingEntry {
+                        reference: image.reference.as_str().to_owned(),
+                        error: error.clone(),
+                    });
                     None
                 }
                 _ => None,
@@ -149,7 +152,12 @@ impl ImagesDocument {
                 found: found.into(),
             })
             .collect();
-        Self { format: "aosm-images/1", images, candidates, missing }
+        Self {
+            format: "aosm-images/1",
+            images,
+            candidates,
+            missing,
+        }
     }
 }
 
@@ -188,6 +196,13 @@ impl From<&Located> for LocatedAt {
 
 impl From<&Answer> for AnswerAt {
     fn from(answer: &Answer) -> Self {
-        Self { place: answer.place.to_string(), answer: if answer.detail.is_empty() { answer.verdict.as_str().to_owned() } else { format!("{} ({})", answer.verdict.as_str(), answer.detail) } }
+        Self {
+            place: answer.place.to_string(),
+            answer: if answer.detail.is_empty() {
+                answer.verdict.as_str().to_owned()
+            } else {
+                format!("{} ({})", answer.verdict.as_str(), answer.detail)
+            },
+        }
     }
 }

@@ -57,14 +57,22 @@ impl Locations {
     pub fn described(&self) -> Vec<Option<Result<Located, String>>> {
         self.places
             .iter()
-            .map(|place| place.as_ref().map(|place| place.clone().map_err(|fault| fault.to_string())))
+            .map(|place| {
+                place
+                    .as_ref()
+                    .map(|place| place.clone().map_err(|fault| fault.to_string()))
+            })
             .collect()
     }
 
     /// The content of an image, reached on behalf of a job.
     pub fn content(&self, image: usize, world: &World, job: &Job) -> Option<Result<Arc<dyn Content>, Fault>> {
         let located = self.get(image)?.ok()?;
-        Some(world.source(&located.source.host, job).map(|source| source.content(&located.repository)))
+        Some(
+            world
+                .source(&located.source.host, job)
+                .map(|source| source.content(&located.repository)),
+        )
     }
 
     /// The host of the source that has an image.
@@ -84,7 +92,12 @@ pub async fn locate_images(
     let old_lock = Lock::load(&session.lock_path())?;
     let job = session.job("locate");
     let sources = world.sources(&job)?;
-    let order: Vec<String> = session.project.image_sources.iter().map(|source| source.value.to_string()).collect();
+    let order: Vec<String> = session
+        .project
+        .image_sources
+        .iter()
+        .map(|source| source.value.to_string())
+        .collect();
     let mode = match &asking {
         _ if session.mode.offline => Mode::Locked,
         Asking::Anew(references) => Mode::Update(references.clone()),
@@ -93,8 +106,15 @@ pub async fn locate_images(
     };
     // Without the network only the lock can answer; what it lacks stays unknown instead of being an error.
     let counted = old_lock.as_ref().filter(|lock| lock.counts_for(&order));
-    let asked = if session.mode.offline { known(wanted, counted) } else { references(wanted) };
-    session.events.emit(Event::PhaseStarted { phase: Phase::Locate, total: Some(asked.len() as u64) });
+    let asked = if session.mode.offline {
+        known(wanted, counted)
+    } else {
+        references(wanted)
+    };
+    session.events.emit(Event::PhaseStarted {
+        phase: Phase::Locate,
+        total: Some(asked.len() as u64),
+    });
     let location = ask(session, asked, &sources, old_lock.as_ref(), mode, &job).await;
     session.events.emit(Event::PhaseFinished { phase: Phase::Locate });
     session.stopped()?;
@@ -107,22 +127,47 @@ pub async fn locate_images(
         }
     }
     if session.mode.locked || session.mode.frozen {
-        let stale: Faults = faults.iter().filter(|fault| fault.kind() == Kind::Stale).cloned().collect();
+        let stale: Faults = faults
+            .iter()
+            .filter(|fault| fault.kind() == Kind::Stale)
+            .cloned()
+            .collect();
         if stale.has_errors() {
             return Err(stale);
         }
     }
     let lock = new_lock(session, prepared, wanted, &order, &location.located, old_lock.as_ref());
-    let lock_changes = if session.mode.frozen { Vec::new() } else { changes(old_lock.as_ref(), &lock) };
+    let lock_changes = if session.mode.frozen {
+        Vec::new()
+    } else {
+        changes(old_lock.as_ref(), &lock)
+    };
     if session.mode.locked && !lock_changes.is_empty() {
         return Err(would_change(session, &lock_changes).into());
     }
     let drift = match asking {
-        Asking::Anew(_) => lock_changes.iter().filter(|c| c.kind == ChangeKind::Moved).cloned().collect(),
+        Asking::Anew(_) => lock_changes
+            .iter()
+            .filter(|c| c.kind == ChangeKind::Moved)
+            .cloned()
+            .collect(),
         Asking::Missing => Vec::new(),
     };
-    let places = places(wanted, location.located, &location.missing, &faults, session.mode.offline);
-    Ok(Locations { places, lock, old_lock, lock_changes, drift, faults })
+    let places = places(
+        wanted,
+        location.located,
+        &location.missing,
+        &faults,
+        session.mode.offline,
+    );
+    Ok(Locations {
+        places,
+        lock,
+        old_lock,
+        lock_changes,
+        drift,
+        faults,
+    })
 }
 
 fn places(
@@ -149,8 +194,13 @@ fn places(
                 return None;
             }
             // The fault that names the image says why; several sources may have said the same of all.
-            let why = faults.iter().find(|fault| fault.message().contains(text)).or_else(|| faults.iter().next());
-            Some(Err(why.cloned().unwrap_or_else(|| Fault::invalid(format!("image {text} was not located")))))
+            let why = faults
+                .iter()
+                .find(|fault| fault.message().contains(text))
+                .or_else(|| faults.iter().next());
+            Some(Err(why.cloned().unwrap_or_else(|| {
+                Fault::invalid(format!("image {text} was not located"))
+            })))
         })
         .collect()
 }
@@ -168,7 +218,10 @@ fn new_lock(
     let found: Vec<LockedImage> = located.iter().map(LockedImage::from).collect();
     if let Some(old) = old.filter(|old| old.counts_for(order)) {
         for kept in &old.images {
-            let still = wanted.images.iter().any(|image| image.reference.as_str() == kept.reference);
+            let still = wanted
+                .images
+                .iter()
+                .any(|image| image.reference.as_str() == kept.reference);
             if still && !found.iter().any(|new| new.reference == kept.reference) {
                 lock.put(kept.clone());
             }
@@ -182,14 +235,18 @@ fn new_lock(
         lock.charts.extend(package.fetched.iter().cloned());
     }
     let _ = session;
-    lock.charts.sort_by(|a, b| (&a.name, &a.version, &a.url).cmp(&(&b.name, &b.version, &b.url)));
+    lock.charts
+        .sort_by(|a, b| (&a.name, &a.version, &a.url).cmp(&(&b.name, &b.version, &b.url)));
     lock.charts.dedup();
     lock
 }
 
 fn would_change(session: &Session, changes: &[LockChange]) -> Fault {
-    let mut fault = Fault::new(Kind::Stale, "aosm.lock is out of date, and --locked forbids changing it")
-        .at(crate::fault::Place::file_only(session.lock_path()));
+    let mut fault = Fault::new(
+        Kind::Stale,
+        "aosm.lock is out of date, and --locked forbids changing it",
+    )
+    .at(crate::fault::Place::file_only(session.lock_path()));
     for change in changes {
         fault = fault.because(change.words());
     }
@@ -201,7 +258,11 @@ struct Manifests(Arc<Cache>);
 
 impl ManifestCache for Manifests {
     fn get(&self, digest: &Digest) -> Option<Bytes> {
-        if digest.algorithm() == "sha256" { self.0.cas().get(digest).map(Bytes::from) } else { None }
+        if digest.algorithm() == "sha256" {
+            self.0.cas().get(digest).map(Bytes::from)
+        } else {
+            None
+        }
     }
 
     fn put(&self, digest: &Digest, bytes: &Bytes) {
@@ -218,7 +279,12 @@ pub async fn images_from_lock(
     wanted: &Wanted,
     world: &World,
 ) -> Result<Vec<Option<Result<Located, String>>>, Faults> {
-    let order: Vec<String> = session.project.image_sources.iter().map(|source| source.value.to_string()).collect();
+    let order: Vec<String> = session
+        .project
+        .image_sources
+        .iter()
+        .map(|source| source.value.to_string())
+        .collect();
     let Some(lock) = Lock::load(&session.lock_path())?.filter(|lock| lock.counts_for(&order)) else {
         return Ok(vec![None; wanted.images.len()]);
     };

@@ -18,12 +18,12 @@ mod world;
 
 pub use build::{PlanOptions, Planned, plan};
 pub use decide::{Action, Decision, Desired, Effect, Seen, decide};
-pub use explain::{Change, Explained, explain};
 pub use document::{Plan, PlanStep, Summary, Transfer, Unwanted};
+pub use explain::{Change, Explained, explain};
 pub use images::{FoundAt, ImageEntry, ImagesDocument};
 pub use locating::{Asking, Locations, images_from_lock, locate_images};
 pub use observe::{Look, observe};
-pub use prepare::{CacheContent, ChartOutput, Package, Prepared, pack_now, prepare};
+pub use prepare::{CacheContent, ChartOutput, Package, Prepared, Steps, pack_now, prepare};
 pub use reason::Reason;
 pub use session::{Mode, Session, cache_folder};
 pub use target::Target;

@@ -39,7 +39,10 @@ pub struct Look {
 /// What each store holds, in the order asked. A store that cannot be read makes its names `Unreadable`, and the plan
 /// still says all the rest.
 pub async fn observe(session: &Arc<Session>, looks: Vec<Look>, thorough: bool) -> Result<Vec<Seen>, Fault> {
-    session.events.emit(Event::PhaseStarted { phase: Phase::Observe, total: Some(looks.len() as u64) });
+    session.events.emit(Event::PhaseStarted {
+        phase: Phase::Observe,
+        total: Some(looks.len() as u64),
+    });
     let seen: Result<Vec<Seen>, Fault> = futures_util::stream::iter(looks)
         .map(|look| {
             let session = Arc::clone(session);
@@ -47,7 +50,11 @@ pub async fn observe(session: &Arc<Session>, looks: Vec<Look>, thorough: bool) -
                 session.stopped()?;
                 let seen = look_at(&session, &look, thorough).await;
                 let what = format!("{}/{}", look.store.name(), look.name);
-                session.events.emit(Event::PhaseAdvanced { phase: Phase::Observe, what, cached: false });
+                session.events.emit(Event::PhaseAdvanced {
+                    phase: Phase::Observe,
+                    what,
+                    cached: false,
+                });
                 session.stopped()?;
                 Ok(seen)
             }
@@ -74,7 +81,9 @@ async fn look_at(session: &Arc<Session>, look: &Look, thorough: bool) -> Seen {
                 Ok(true) => return Seen::SameContent(root.clone()),
                 Ok(false) => {}
                 // What cannot be compared is simply something else.
-                Err(e) => session.events.emit(Event::Detail(format!("{}: not compared: {e}", look.name))),
+                Err(e) => session
+                    .events
+                    .emit(Event::Detail(format!("{}: not compared: {e}", look.name))),
             }
         }
     }
@@ -102,12 +111,16 @@ async fn same_chart(
     }
     let content = look.store.content(&look.name.repository, job).await?;
     let manifest = content.manifest(theirs).await?;
-    let Some(layer) = chart_layer(&manifest) else { return Ok(false) };
+    let Some(layer) = chart_layer(&manifest) else {
+        return Ok(false);
+    };
     if layer.size > MAX_CHART {
         return Ok(false);
     }
     let archive = read_blob(&*content, &layer).await?;
-    let Some(ours) = session.cache.cas().get(&chart.archive) else { return Ok(false) };
+    let Some(ours) = session.cache.cas().get(&chart.archive) else {
+        return Ok(false);
+    };
     let same = cpu(move || chart::same_files(&ours, &archive)).await;
     let same = matches!(same, Ok(Ok(true)));
     let answer: &[u8] = if same { b"yes" } else { b"no" };
@@ -123,7 +136,10 @@ fn chart_layer(manifest: &[u8]) -> Option<Descriptor> {
         layers: Vec<Descriptor>,
     }
     let layers: Layers = serde_json::from_slice(manifest).ok()?;
-    layers.layers.into_iter().find(|layer| layer.media_type == "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
+    layers
+        .layers
+        .into_iter()
+        .find(|layer| layer.media_type == "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
 }
 
 async fn read_blob(content: &dyn Content, blob: &Descriptor) -> Result<Vec<u8>, OciError> {
@@ -139,7 +155,10 @@ async fn read_blob(content: &dyn Content, blob: &Descriptor) -> Result<Vec<u8>, 
     if Digest::of(&bytes) == blob.digest {
         Ok(bytes)
     } else {
-        let (what, why) = (format!("blob {}", blob.digest.short()), "its content is not what its digest names");
+        let (what, why) = (
+            format!("blob {}", blob.digest.short()),
+            "its content is not what its digest names",
+        );
         Err(OciError::new(ErrorKind::Corrupt, "read", what, why))
     }
 }

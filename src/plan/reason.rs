@@ -63,7 +63,11 @@ impl Reason {
             Self::Damaged { why } => format!("damaged in the store: {why}"),
             Self::SameContent { old } => format!("same content as {}", old.short()),
             Self::OverwriteRefused { old, new, hint } => {
-                format!("the store holds {} there, not {}; to replace it: {hint}", old.short(), new.short())
+                format!(
+                    "the store holds {} there, not {}; to replace it: {hint}",
+                    old.short(),
+                    new.short()
+                )
             }
             Self::NotLocated { why } | Self::StoreUnreadable { why } => why.clone(),
             Self::NotAsked => "offline, and nothing is remembered".to_owned(),

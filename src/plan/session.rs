@@ -55,7 +55,16 @@ impl Session {
         let cache = Cache::open(&cache_folder(&project)?, Arc::clone(&events))?;
         let state = StateFolder::open(&project.root.join(".aosm/state"))?;
         let stats = Arc::new(StatTable::load(&state.path("stat")));
-        Ok(Arc::new(Self { project: Arc::new(project), cache, stats, state, events, cancel, helm, mode }))
+        Ok(Arc::new(Self {
+            project: Arc::new(project),
+            cache,
+            stats,
+            state,
+            events,
+            cancel,
+            helm,
+            mode,
+        }))
     }
 
     /// The lock file's path.
@@ -70,7 +79,11 @@ impl Session {
 
     /// The error of a run that the user stopped, if that is so.
     pub fn stopped(&self) -> Result<(), Fault> {
-        if self.cancel.is_cancelled() { Err(Fault::new(crate::fault::Kind::Interrupted, "stopped")) } else { Ok(()) }
+        if self.cancel.is_cancelled() {
+            Err(Fault::new(crate::fault::Kind::Interrupted, "stopped"))
+        } else {
+            Ok(())
+        }
     }
 
     /// A job for work outside effect steps: reading sources and stores.

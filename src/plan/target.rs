@@ -57,7 +57,12 @@ pub fn targets(project: &Project, wanted: &Wanted, locations: &Locations) -> Res
     if faults.has_errors() {
         return Err(faults);
     }
-    let store_name = |index: usize| project.stores.get(index).map_or_else(String::new, |s| s.name.value.clone());
+    let store_name = |index: usize| {
+        project
+            .stores
+            .get(index)
+            .map_or_else(String::new, |s| s.name.value.clone())
+    };
     let mut add = |target: Target, what: String| {
         let key = (target.store, target.name.clone());
         match by_id.get_mut(&key) {
@@ -75,7 +80,10 @@ pub fn targets(project: &Project, wanted: &Wanted, locations: &Locations) -> Res
     };
     for (index, image) in wanted.images.iter().enumerate() {
         for store in &image.stores {
-            add(copy(image, index, *store, store_name(*store), locations), format!("the image {}", image.reference.as_str()));
+            add(
+                copy(image, index, *store, store_name(*store), locations),
+                format!("the image {}", image.reference.as_str()),
+            );
         }
     }
     for chart in &wanted.charts {
@@ -116,7 +124,11 @@ fn copy(image: &WantedImage, index: usize, store: usize, store_name: String, loc
             Desired::Known(Descriptor::new(located.media_type.clone(), located.digest.clone(), 0)),
             format!("{}/{}{}", located.source.host, located.repository, located.selector),
         ),
-        Some(Err(fault)) => (undecided_name(image), Desired::NotLocated(fault.message().to_owned()), String::new()),
+        Some(Err(fault)) => (
+            undecided_name(image),
+            Desired::NotLocated(fault.message().to_owned()),
+            String::new(),
+        ),
         None => (undecided_name(image), Desired::NotAsked, String::new()),
     };
     Target {
@@ -137,9 +149,15 @@ fn copy(image: &WantedImage, index: usize, store: usize, store_name: String, loc
 /// The name of an image that was not located: as if it were found at the first place that would be asked.
 fn undecided_name(image: &WantedImage) -> ArtifactName {
     let path = image.reference.path();
-    let cut = path.split_once('/').filter(|_| image.reference.is_ambiguous_first_segment()).map_or(path, |(_, rest)| rest);
+    let cut = path
+        .split_once('/')
+        .filter(|_| image.reference.is_ambiguous_first_segment())
+        .map_or(path, |(_, rest)| rest);
     let tag = image.reference.store_tag(image.version.as_deref());
-    ArtifactName { repository: cut.to_owned(), tag: tag.unwrap_or_else(|_| "unknown".to_owned()) }
+    ArtifactName {
+        repository: cut.to_owned(),
+        tag: tag.unwrap_or_else(|_| "unknown".to_owned()),
+    }
 }
 
 fn push(chart: &WantedChart, store_name: String) -> Target {
@@ -167,10 +185,23 @@ fn differ(a: &Desired, b: &Desired) -> bool {
 }
 
 fn two_contents(known: &Target, first: &str, other: &Target, second: &str) -> Fault {
-    let digest = |target: &Target| target.desired_digest().map_or_else(String::new, |d| format!(" ({})", d.short()));
-    let from = |target: &Target| if target.from.is_empty() { String::new() } else { format!(" from {}", target.from) };
-    Fault::invalid(format!("{} is wanted with two contents in the store {}", known.name, known.store_name))
-        .because(format!("{first}{}{}", from(known), digest(known)))
-        .because(format!("{second}{}{}", from(other), digest(other)))
-        .hint("give one of them another name or version, or send it to another store")
+    let digest = |target: &Target| {
+        target
+            .desired_digest()
+            .map_or_else(String::new, |d| format!(" ({})", d.short()))
+    };
+    let from = |target: &Target| {
+        if target.from.is_empty() {
+            String::new()
+        } else {
+            format!(" from {}", target.from)
+        }
+    };
+    Fault::invalid(format!(
+        "{} is wanted with two contents in the store {}",
+        known.name, known.store_name
+    ))
+    .because(format!("{first}{}{}", from(known), digest(known)))
+    .because(format!("{second}{}{}", from(other), digest(other)))
+    .hint("give one of them another name or version, or send it to another store")
 }

@@ -58,10 +58,15 @@ pub fn wanted(project: &Project, prepared: &Prepared) -> Result<Wanted, Faults> 
         for found in &package.discovered.images {
             let Ok(reference) = ImageReference::parse(&found.reference) else {
                 // Discovery reports what it cannot parse, so this cannot be; and if it is, it must not be silent.
-                faults.push(Fault::bug(format!("the image {:?} was found but cannot be read", found.reference)));
+                faults.push(Fault::bug(format!(
+                    "the image {:?} was found but cannot be read",
+                    found.reference
+                )));
                 continue;
             };
-            let image = images.entry(found.reference.clone()).or_insert_with(|| new_image(reference));
+            let image = images
+                .entry(found.reference.clone())
+                .or_insert_with(|| new_image(reference));
             image.found.push(found.clone());
             image.stores.insert(store);
         }
@@ -89,20 +94,31 @@ pub fn wanted(project: &Project, prepared: &Prepared) -> Result<Wanted, Faults> 
         let image = images.entry(text.clone()).or_insert_with(|| new_image(reference));
         image.stores.insert(store);
         image.named_at.clone_from(&named.reference.place);
-        image.version = named.version.as_ref().map(|version| version.value.clone()).or(image.version.take());
+        image.version = named
+            .version
+            .as_ref()
+            .map(|version| version.value.clone())
+            .or(image.version.take());
         image.found.push(Found {
             reference: text.clone(),
             package: String::new(),
             template: project.files.first().map(ToString::to_string).unwrap_or_default(),
             object: "[[images]]".to_owned(),
             pointer: String::new(),
-            line: named.reference.place.as_ref().and_then(Place::line_column).map_or(0, |(line, _)| line as u64),
+            line: named
+                .reference
+                .place
+                .as_ref()
+                .and_then(Place::line_column)
+                .map_or(0, |(line, _)| line as u64),
             tier: Tier::Named,
             hook: None,
             confidence: None,
         });
     }
-    wanted.candidates.retain(|candidate| !images.contains_key(&candidate.reference));
+    wanted
+        .candidates
+        .retain(|candidate| !images.contains_key(&candidate.reference));
     wanted.candidates.sort();
     wanted.candidates.dedup();
     wanted.images = images.into_values().collect();
@@ -115,33 +131,49 @@ pub fn wanted(project: &Project, prepared: &Prepared) -> Result<Wanted, Faults> 
 }
 
 fn new_image(reference: ImageReference) -> WantedImage {
-    WantedImage { reference, version: None, found: Vec::new(), stores: BTreeSet::new(), named_at: None }
+    WantedImage {
+        reference,
+        version: None,
+        found: Vec::new(),
+        stores: BTreeSet::new(),
+        named_at: None,
+    }
 }
 
 /// The store that was named, else the first one. A name that no store has is an error (`check` finds it too).
 fn store_index(project: &Project, chosen: Option<&Spanned<String>>, faults: &mut Faults) -> usize {
     let Some(chosen) = chosen else { return 0 };
-    project.stores.iter().position(|store| store.name.value == chosen.value).unwrap_or_else(|| {
-        let known: Vec<&str> = project.stores.iter().map(|store| store.name.value.as_str()).collect();
-        faults.push(
-            Fault::invalid(format!("no store is named {:?}", chosen.value))
-                .at_opt(chosen.place.clone())
-                .hint(format!("stores of this project: {}", known.join(", "))),
-        );
-        0
-    })
+    project
+        .stores
+        .iter()
+        .position(|store| store.name.value == chosen.value)
+        .unwrap_or_else(|| {
+            let known: Vec<&str> = project.stores.iter().map(|store| store.name.value.as_str()).collect();
+            faults.push(
+                Fault::invalid(format!("no store is named {:?}", chosen.value))
+                    .at_opt(chosen.place.clone())
+                    .hint(format!("stores of this project: {}", known.join(", "))),
+            );
+            0
+        })
 }
 
 impl WantedImage {
     /// Where it is named in the project, or a place that says where it was found first.
     pub fn place(&self) -> Option<Place> {
-        self.named_at.clone().or_else(|| self.found.first().map(|_| Place::file_only(self.first_place())))
+        self.named_at
+            .clone()
+            .or_else(|| self.found.first().map(|_| Place::file_only(self.first_place())))
     }
 
     /// Where it was found first, in words: `contoso/templates/a.yaml, line 31`.
     pub fn first_place(&self) -> String {
         self.found.first().map_or_else(String::new, |found| {
-            let template = if found.template.is_empty() { &found.package } else { &found.template };
+            let template = if found.template.is_empty() {
+                &found.package
+            } else {
+                &found.template
+            };
             format!("{template}, rendered line {}", found.line)
         })
     }

@@ -107,7 +107,11 @@ impl World {
                 },
             };
             let optional = self.project.sources.get(host).is_some_and(|config| config.optional);
-            entries.push(SourceEntry { source: source.value.clone(), access, optional });
+            entries.push(SourceEntry {
+                source: source.value.clone(),
+                access,
+                optional,
+            });
         }
         let (entries, _) = faults.into_result(entries)?;
         Ok(entries)
@@ -168,7 +172,12 @@ struct Unreachable {
 
 impl Unreachable {
     fn refuse(&self, operation: &str) -> OciError {
-        OciError::new(ErrorKind::Unreachable, operation, self.host.as_str(), "--offline forbids asking it")
+        OciError::new(
+            ErrorKind::Unreachable,
+            operation,
+            self.host.as_str(),
+            "--offline forbids asking it",
+        )
     }
 }
 
@@ -184,7 +193,10 @@ impl Source for Unreachable {
 
     fn content(&self, repository: &str) -> Arc<dyn Content> {
         let label = format!("{}/{repository}", self.host);
-        Arc::new(UnreachableContent { host: self.host.clone(), origin: Origin { label, mount: None } })
+        Arc::new(UnreachableContent {
+            host: self.host.clone(),
+            origin: Origin { label, mount: None },
+        })
     }
 }
 
@@ -200,10 +212,16 @@ impl Content for UnreachableContent {
     }
 
     async fn manifest(&self, _descriptor: &Descriptor) -> Result<Bytes, OciError> {
-        Err(Unreachable { host: self.host.clone() }.refuse("read manifest from"))
+        Err(Unreachable {
+            host: self.host.clone(),
+        }
+        .refuse("read manifest from"))
     }
 
     async fn blob(&self, _descriptor: &Descriptor, _offset: u64) -> Result<ByteStream, OciError> {
-        Err(Unreachable { host: self.host.clone() }.refuse("read blob from"))
+        Err(Unreachable {
+            host: self.host.clone(),
+        }
+        .refuse("read blob from"))
     }
 }

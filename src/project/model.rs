@@ -110,7 +110,7 @@ pub struct SourceConfig {
     pub optional: bool,
 }
 
-/// How credentials are found (contracts §5).
+/// How credentials are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Auth {
     /// Login state of docker and Podman, then anonymous (Entra identities join with the AOSM control plane).

@@ -18,7 +18,11 @@ pub fn bytes(value: u64) -> String {
         unit = name;
     }
     let tenths = rest * 10 / 1024;
-    if whole < 100 && tenths > 0 { format!("{whole}.{tenths} {unit}") } else { format!("{whole} {unit}") }
+    if whole < 100 && tenths > 0 {
+        format!("{whole}.{tenths} {unit}")
+    } else {
+        format!("{whole} {unit}")
+    }
 }
 
 /// `1 image`, `2 images`.

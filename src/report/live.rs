@@ -78,7 +78,9 @@ impl Live {
                 }
                 if state.steps.len() < ROWS {
                     let bar = self.bars.add(ProgressBar::new(bytes.unwrap_or(0)));
-                    bar.set_style(style("  {spinner} {wide_msg} {bytes}/{total_bytes} {binary_bytes_per_sec}"));
+                    bar.set_style(style(
+                        "  {spinner} {wide_msg} {bytes}/{total_bytes} {binary_bytes_per_sec}",
+                    ));
                     bar.set_message(step.to_string());
                     bar.enable_steady_tick(Duration::from_millis(200));
                     state.steps.insert(Arc::clone(step), bar);
@@ -121,7 +123,9 @@ impl Live {
             Phase::Observe => ("looking at stores", false),
             Phase::Apply => ("applying", true),
         };
-        let bar = self.bars.add(ProgressBar::new(if counts_bytes { 0 } else { total.unwrap_or(0) }));
+        let bar = self
+            .bars
+            .add(ProgressBar::new(if counts_bytes { 0 } else { total.unwrap_or(0) }));
         bar.set_style(if counts_bytes {
             style("{prefix} [{bar:24}] {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left, {msg}")
         } else {
@@ -144,5 +148,7 @@ impl Default for Live {
 
 fn style(template: &str) -> ProgressStyle {
     // The templates above are constants; a wrong one would only cost the bar its looks.
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
 }

@@ -46,8 +46,11 @@ impl Screen {
         let terminal = std::io::stderr().is_terminal();
         let choose = |is_terminal: bool| color.unwrap_or(is_terminal && !no_color && !dumb);
         let live = (terminal && !dumb && !json && verbosity != Verbosity::Quiet).then(Live::new);
-        let width =
-            std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).unwrap_or(100_usize).clamp(40, 160);
+        let width = std::env::var("COLUMNS")
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(100_usize)
+            .clamp(40, 160);
         Self {
             shared: Arc::new(Shared {
                 verbosity,
@@ -148,11 +151,18 @@ impl Screen {
     }
 
     fn guard(&self) -> std::sync::MutexGuard<'_, ()> {
-        self.shared.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.shared
+            .lock
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
-        if self.shared.err_color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+        if self.shared.err_color {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
@@ -168,27 +178,52 @@ impl Sink for Screen {
         let verbose = self.shared.verbosity >= Verbosity::Verbose;
         match event {
             Event::Fault(fault) => self.fault(&fault),
-            Event::StepFinished { step, outcome, bytes_moved, bytes_mounted, .. } => {
+            Event::StepFinished {
+                step,
+                outcome,
+                bytes_moved,
+                bytes_mounted,
+                ..
+            } => {
                 let moved = if bytes_mounted > 0 {
-                    format!(" ({} sent, {} mounted)", super::bytes(bytes_moved), super::bytes(bytes_mounted))
+                    format!(
+                        " ({} sent, {} mounted)",
+                        super::bytes(bytes_moved),
+                        super::bytes(bytes_mounted)
+                    )
                 } else {
                     format!(" ({})", super::bytes(bytes_moved))
                 };
                 match outcome {
-                    Outcome::Done => {
-                        self.say(&format!("{} {step}{}", self.paint(GREEN, "done"), self.paint(DIM, &moved)))
-                    }
+                    Outcome::Done => self.say(&format!(
+                        "{} {step}{}",
+                        self.paint(GREEN, "done"),
+                        self.paint(DIM, &moved)
+                    )),
                     // The fault itself is drawn once, with everything else that failed, at the end.
-                    Outcome::Failed(fault) => self.say(&format!("{} {step}: {fault}", self.paint(RED, "failed"))),
+                    Outcome::Failed(fault) => {
+                        // It begins with the step already.
+                        let words = fault.to_string();
+                        let words = words.strip_prefix(&format!("{step}: ")).unwrap_or(&words);
+                        self.say(&format!("{} {step}: {words}", self.paint(RED, "failed")));
+                    }
                     Outcome::Blocked => self.say(&format!("{} {step}", self.paint(RED, "blocked"))),
                     Outcome::Cancelled => self.say(&format!("{} {step}", self.paint(DIM, "stopped"))),
                     Outcome::Fresh if verbose => self.say(&format!("{} {step}", self.paint(DIM, "fresh"))),
                     Outcome::Fresh => {}
                 }
             }
-            Event::StepRetry { step, attempt, delay, why } => {
+            Event::StepRetry {
+                step,
+                attempt,
+                delay,
+                why,
+            } => {
                 if verbose || delay.as_secs() >= 5 {
-                    self.say(&format!("{step}: try {attempt} failed: {why}; again in {:.1} s", delay.as_secs_f64()));
+                    self.say(&format!(
+                        "{step}: try {attempt} failed: {why}; again in {:.1} s",
+                        delay.as_secs_f64()
+                    ));
                 }
             }
             Event::PhaseAdvanced { what, cached, .. } if verbose => {

@@ -24,7 +24,12 @@ pub fn plan_tree(plan: &Plan, color: bool, all: bool) -> String {
             }
         }
         if fresh > 0 && !all {
-            let _ = writeln!(text, "  {} {} already there", paint(DIM, "=", color), count(fresh as u64, "artifact"));
+            let _ = writeln!(
+                text,
+                "  {} {} already there",
+                paint(DIM, "=", color),
+                count(fresh as u64, "artifact")
+            );
         }
     }
     for change in &plan.lock_changes {
@@ -79,12 +84,28 @@ fn summary(plan: &Plan) -> String {
     }
     let mut parts = Vec::new();
     if s.run > 0 {
-        let replace =
-            plan.steps.iter().filter(|step| step.action == Action::Run && step.effect == Effect::Replace).count();
-        let replacing = if replace > 0 { format!(" ({replace} replacing)") } else { String::new() };
-        parts.push(format!("{} to run{replacing}, at most {} to move", s.run, bytes(s.bytes)));
+        let replace = plan
+            .steps
+            .iter()
+            .filter(|step| step.action == Action::Run && step.effect == Effect::Replace)
+            .count();
+        let replacing = if replace > 0 {
+            format!(" ({replace} replacing)")
+        } else {
+            String::new()
+        };
+        parts.push(format!(
+            "{} to run{replacing}, at most {} to move",
+            s.run,
+            bytes(s.bytes)
+        ));
     }
-    for (number, word) in [(s.fresh, "fresh"), (s.blocked, "blocked"), (s.invalid, "invalid"), (s.unknown, "unknown")] {
+    for (number, word) in [
+        (s.fresh, "fresh"),
+        (s.blocked, "blocked"),
+        (s.invalid, "invalid"),
+        (s.unknown, "unknown"),
+    ] {
         if number > 0 {
             parts.push(format!("{number} {word}"));
         }
@@ -98,5 +119,9 @@ const RED: Style = AnsiColor::Red.on_default();
 const DIM: Style = Style::new().dimmed();
 
 fn paint(style: Style, text: &str, color: bool) -> String {
-    if color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    if color {
+        format!("{style}{text}{style:#}")
+    } else {
+        text.to_owned()
+    }
 }

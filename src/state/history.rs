@@ -33,7 +33,9 @@ pub struct History {
 impl History {
     /// Reads the history; an absent or damaged one is empty.
     pub fn load(path: &Utf8Path) -> Self {
-        durable::read_sealed(path).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+        durable::read_sealed(path)
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default()
     }
 
     /// Writes it, if it differs from what is there.

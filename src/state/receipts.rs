@@ -22,7 +22,10 @@ impl Receipts {
         durable::read_sealed(&Self::path(folder, identity))
             .and_then(|text| serde_json::from_str::<Self>(&text).ok())
             .filter(|receipts| receipts.store == identity)
-            .unwrap_or_else(|| Self { store: identity.to_owned(), names: BTreeMap::new() })
+            .unwrap_or_else(|| Self {
+                store: identity.to_owned(),
+                names: BTreeMap::new(),
+            })
     }
 
     /// Writes them, if they differ from what is there.
@@ -66,7 +69,10 @@ mod tests {
         let mut receipts = Receipts::load(&folder, "registry:a");
         receipts.set("x:1".into(), Some(Digest::of(b"x")));
         receipts.save(&folder).unwrap();
-        assert_eq!(Receipts::load(&folder, "registry:a").get("x:1"), Some(&Digest::of(b"x")));
+        assert_eq!(
+            Receipts::load(&folder, "registry:a").get("x:1"),
+            Some(&Digest::of(b"x"))
+        );
         assert_eq!(Receipts::load(&folder, "registry:b").get("x:1"), None);
     }
 }

@@ -17,24 +17,41 @@ impl RunLock {
     /// Takes the lock, or says who has it (exit code 6).
     pub fn take(path: &Utf8Path) -> Result<Self, Fault> {
         let fail = |e: std::io::Error| {
-            Fault::infrastructure(format!("cannot open the lock {path}")).at(Place::file_only(path)).because(e)
+            Fault::infrastructure(format!("cannot open the lock {path}"))
+                .at(Place::file_only(path))
+                .because(e)
         };
-        let mut file = File::options().create(true).read(true).write(true).truncate(false).open(path).map_err(fail)?;
+        let mut file = File::options()
+            .create(true)
+            .read(true)
+            .write(true)
+            .truncate(false)
+            .open(path)
+            .map_err(fail)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 let _ = std::io::Read::by_ref(&mut file).take(64).read_to_string(&mut holder);
                 let holder = holder.trim();
-                let who = if holder.is_empty() { String::new() } else { format!(" (process {holder})") };
-                return Err(Fault::new(Kind::LockHeld, format!("another apply is running in this project{who}"))
-                    .at(Place::file_only(path))
-                    .hint("wait until it ends; the lock goes with the process, there is nothing to remove"));
+                let who = if holder.is_empty() {
+                    String::new()
+                } else {
+                    format!(" (process {holder})")
+                };
+                return Err(
+                    Fault::new(Kind::LockHeld, format!("another apply is running in this project{who}"))
+                        .at(Place::file_only(path))
+                        .hint("wait until it ends; the lock goes with the process, there is nothing to remove"),
+                );
             }
             Err(std::fs::TryLockError::Error(e)) => return Err(fail(e)),
         }
         // The process id only helps the message above: failing to write it is no reason to stop.
-        let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| write!(file, "{}", std::process::id()));
         Ok(Self { _file: file })
     }
 }

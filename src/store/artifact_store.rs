@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-pub use crate::oci::{Filled, Guard, Job};
 use crate::oci::{Content, Descriptor, OciError};
+pub use crate::oci::{Filled, Guard, Job};
 
 /// What sort of artifact; stores differ in which they can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

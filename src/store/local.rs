@@ -155,7 +155,10 @@ impl ArtifactStore for LocalStore {
         let names = self.blocking(|inner| inner.tags.names(&inner.files)).await?;
         let split = |name: String| {
             let (repository, tag) = name.rsplit_once(':')?;
-            Some(ArtifactName { repository: repository.to_owned(), tag: tag.to_owned() })
+            Some(ArtifactName {
+                repository: repository.to_owned(),
+                tag: tag.to_owned(),
+            })
         };
         // Entries of others may have names of another form: they are left alone and out.
         Ok(Some(names.into_iter().filter_map(split).collect()))

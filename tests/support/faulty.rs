@@ -2,6 +2,7 @@
 //!
 //! Rules are asked in the order they were added; the first that wants the request decides. Without one, the request goes
 //! through untouched. The `Host` header goes through as well, so that the registry's `Location` answers name the proxy.
+//! It also serves as the proxy of `[network]`: every host is the registry behind it then.
 
 use std::io::{self, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -172,6 +173,10 @@ impl Faulty {
 
 impl State {
     fn handle(&self, exchange: &mut Exchange<'_>) -> After {
+        // What is asked of a proxy names the host as well (RFC 9112, 3.2.2).
+        if let Some(rest) = exchange.head.target.strip_prefix("http://") {
+            exchange.head.target = rest.find('/').map_or("/", |at| &rest[at..]).to_owned();
+        }
         let mut entry = Entry::new(&exchange.head.method, &exchange.head.target, 0);
         entry.authorization = exchange.head.headers.get("Authorization").map(str::to_owned);
         let number = self.log.note(entry.clone());

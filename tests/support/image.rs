@@ -18,11 +18,18 @@ pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json"
 pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
 /// Bytes with their media type and digest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Part {
     pub media_type: String,
     pub digest: String,
     pub bytes: Arc<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Part {
+    /// Without the bytes: the digest tells as much, on one line.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({}, {} bytes)", self.digest, self.media_type, self.bytes.len())
+    }
 }
 
 impl Part {

@@ -4,6 +4,7 @@
 //! tests: HTTP, digests, image layouts and tokens are done once more, in the simplest way that works.
 
 pub mod aosm;
+pub mod charts;
 pub mod client;
 pub mod contoso;
 pub mod disk;

@@ -32,7 +32,10 @@ pub struct ChartOutput {
 impl ChartOutput {
     /// The chart's name in a store.
     pub fn artifact_name(&self) -> ArtifactName {
-        ArtifactName { repository: self.name.clone(), tag: self.tag.clone() }
+        ArtifactName {
+            repository: self.name.clone(),
+            tag: self.tag.clone(),
+        }
     }
 
     /// Everything that may have to be sent.
@@ -42,7 +45,9 @@ impl ChartOutput {
 
     /// Is all of it in the cache, whole?
     pub fn is_whole(&self, cache: &Cache) -> bool {
-        std::iter::once(&self.manifest).chain(&self.blobs).all(|part| cache.cas().get(&part.digest).is_some())
+        std::iter::once(&self.manifest)
+            .chain(&self.blobs)
+            .all(|part| cache.cas().get(&part.digest).is_some())
     }
 }
 
@@ -55,19 +60,29 @@ pub struct CacheContent {
 impl CacheContent {
     /// The content of a packed chart.
     pub fn new(cache: Arc<Cache>, label: impl Into<String>) -> Self {
-        Self { cache, origin: Origin { label: label.into(), mount: None } }
+        Self {
+            cache,
+            origin: Origin {
+                label: label.into(),
+                mount: None,
+            },
+        }
     }
 
     fn read(&self, descriptor: &Descriptor) -> Result<Bytes, OciError> {
-        self.cache.cas().get(&descriptor.digest).map(Bytes::from).ok_or_else(|| {
-            OciError::new(
-                ErrorKind::Corrupt,
-                "read from the cache",
-                format!("{} ({})", self.origin.label, descriptor.digest.short()),
-                "it is no longer there",
-            )
-            .hint("something else is cleaning the cache folder; run again")
-        })
+        self.cache
+            .cas()
+            .get(&descriptor.digest)
+            .map(Bytes::from)
+            .ok_or_else(|| {
+                OciError::new(
+                    ErrorKind::Corrupt,
+                    "read from the cache",
+                    format!("{} ({})", self.origin.label, descriptor.digest.short()),
+                    "it is no longer there",
+                )
+                .hint("something else is cleaning the cache folder; run again")
+            })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::oci::Descriptor;
 use crate::plan::Session;
 use crate::project::ChartPackage;
 
-use super::run::Tools;
+use super::run::{Steps, Tools};
 use super::{ChartOutput, dependencies};
 
 /// Bumped when rendering itself changes what it gives for the same inputs.
@@ -48,7 +48,7 @@ pub struct Package {
     pub tree: Arc<ChartTree>,
     /// Its images.
     pub discovered: Arc<Discovered>,
-    /// Its packed chart; `None` for ready-made manifests.
+    /// Its packed chart; `None` for ready-made manifests, and where only images are wanted.
     pub chart: Option<ChartOutput>,
     /// What the steps were made of.
     pub keys: Keys,
@@ -62,6 +62,7 @@ pub(super) async fn prepare(
     index: usize,
     package: &ChartPackage,
     tools: &Tools,
+    steps: Steps,
 ) -> Result<(Package, Faults), Faults> {
     let (tree, warnings) = {
         let (session, package) = (Arc::clone(session), package.clone());
@@ -74,8 +75,16 @@ pub(super) async fn prepare(
     };
     let tree = Arc::new(tree);
     session.stopped()?;
-    let render = render_key(session, package, &tree, tools).await?;
-    let (rendered, fresh_text) = rendered(session, package, &tree, tools, &render).await?;
+    // The key needs Helm's version, which takes a process of its own to learn. Where nothing can be cached anyway,
+    // the render need not wait for it.
+    let (render, early) = if tools.cold && tree.is_chart() {
+        let key = render_key(session, package, &tree, tools);
+        let (key, text) = tokio::join!(key, render_now(session, package, &tree, tools));
+        (key?, Some(text?))
+    } else {
+        (render_key(session, package, &tree, tools).await?, None)
+    };
+    let (rendered, fresh_text) = rendered(session, package, &tree, tools, &render, early).await?;
     session.stopped()?;
     let rules = serde_json::to_string(&session.project.discovery).unwrap_or_default();
     let discover = KeyDocument::new("discover", discover::REVISION)
@@ -84,15 +93,30 @@ pub(super) async fn prepare(
         .input("rendered", rendered);
     let discovered = discovered(session, package, &tree, tools, &render, &discover, fresh_text).await?;
     session.stopped()?;
-    let (chart, package_key) = if tree.is_chart() {
+    let (chart, package_key) = if tree.is_chart() && steps == Steps::All {
         let (output, key) = packed(session, package, &tree).await?;
         (Some(output), Some(key))
     } else {
         (None, None)
     };
-    let keys = Keys { render, discover, package: package_key };
+    let keys = Keys {
+        render,
+        discover,
+        package: package_key,
+    };
     let name = package.name.value.clone();
-    Ok((Package { index, name, tree, discovered: Arc::new(discovered), chart, keys, fetched }, warnings))
+    Ok((
+        Package {
+            index,
+            name,
+            tree,
+            discovered: Arc::new(discovered),
+            chart,
+            keys,
+            fetched,
+        },
+        warnings,
+    ))
 }
 
 async fn render_key(
@@ -113,7 +137,7 @@ async fn render_key(
         key = key.input(name, digest);
     }
     if tree.is_chart() {
-        key = key.field("helm", tools.helm(session).await?.1);
+        key = key.field("helm", tools.helm_version(session).await?);
     }
     Ok(key)
 }
@@ -125,16 +149,30 @@ async fn rendered(
     tree: &Arc<ChartTree>,
     tools: &Tools,
     key: &KeyDocument,
+    early: Option<Arc<str>>,
 ) -> Result<(Digest, Option<Arc<str>>), Fault> {
-    let advanced = |cached| Event::PhaseAdvanced { phase: Phase::Local, what: format!("render:{}", package.name.value), cached };
-    if let Some(digest) = session.cache.lookup(&key.key()).and_then(|r| r.output(RENDERED).map(|o| o.digest.clone())) {
+    let advanced = |cached| Event::PhaseAdvanced {
+        phase: Phase::Local,
+        what: format!("render:{}", package.name.value),
+        cached,
+    };
+    if let Some(digest) = session
+        .cache
+        .lookup(&key.key())
+        .and_then(|r| r.output(RENDERED).map(|o| o.digest.clone()))
+    {
         session.events.emit(advanced(true));
         return Ok((digest, None));
     }
-    let text = render_now(session, package, tree, tools).await?;
+    let text = match early {
+        Some(text) => text,
+        None => render_now(session, package, tree, tools).await?,
+    };
     let result = session.cache.store(key, &[(RENDERED, text.as_bytes())])?;
     session.events.emit(advanced(false));
-    let digest = result.output(RENDERED).map_or_else(|| Digest::of(text.as_bytes()), |o| o.digest.clone());
+    let digest = result
+        .output(RENDERED)
+        .map_or_else(|| Digest::of(text.as_bytes()), |o| o.digest.clone());
     Ok((digest, Some(text)))
 }
 
@@ -146,7 +184,7 @@ async fn render_now(
 ) -> Result<Arc<str>, Fault> {
     let limits = &session.project.render_limits;
     let text = if tree.is_chart() {
-        let (helm, _) = tools.helm(session).await?;
+        let helm = tools.helm(session).await?;
         let _permit = tools.helm_permit().await;
         chart::render(&helm, package, tree, limits, &session.scratch(), &session.cancel).await?
     } else {
@@ -156,7 +194,10 @@ async fn render_now(
     cpu(move || Arc::from(chart::blank_secrets(&text))).await
 }
 
-#[allow(clippy::too_many_arguments, reason = "one step of one pipeline; a struct would only rename its locals")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "one step of one pipeline; a struct would only rename its locals"
+)]
 async fn discovered(
     session: &Arc<Session>,
     package: &ChartPackage,
@@ -166,7 +207,11 @@ async fn discovered(
     key: &KeyDocument,
     text: Option<Arc<str>>,
 ) -> Result<Discovered, Fault> {
-    let advanced = |cached| Event::PhaseAdvanced { phase: Phase::Local, what: format!("discover:{}", package.name.value), cached };
+    let advanced = |cached| Event::PhaseAdvanced {
+        phase: Phase::Local,
+        what: format!("discover:{}", package.name.value),
+        cached,
+    };
     let cached = session.cache.lookup(&key.key()).and_then(|result| {
         let bytes = session.cache.output(result.output(DISCOVERED)?)?;
         serde_json::from_slice::<Discovered>(&bytes).ok()
@@ -211,7 +256,11 @@ async fn packed(
     if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
         key = key.field("source-date-epoch", epoch);
     }
-    let advanced = |cached| Event::PhaseAdvanced { phase: Phase::Local, what: format!("package:{}", package.name.value), cached };
+    let advanced = |cached| Event::PhaseAdvanced {
+        phase: Phase::Local,
+        what: format!("package:{}", package.name.value),
+        cached,
+    };
     let cached = session.cache.lookup(&key.key()).and_then(|result| {
         let bytes = session.cache.output(result.output(CHART)?)?;
         serde_json::from_slice::<ChartOutput>(&bytes).ok()
@@ -226,11 +275,7 @@ async fn packed(
 }
 
 /// Packs a chart and keeps manifest, config and layers in the cache.
-pub async fn pack_now(
-    session: &Arc<Session>,
-    tree: &Arc<ChartTree>,
-    key: &KeyDocument,
-) -> Result<ChartOutput, Fault> {
+pub async fn pack_now(session: &Arc<Session>, tree: &Arc<ChartTree>, key: &KeyDocument) -> Result<ChartOutput, Fault> {
     let artifact = {
         let tree = Arc::clone(tree);
         cpu(move || chart::pack(&tree).and_then(|packed| chart::artifact(&tree, &packed))).await??
@@ -242,15 +287,26 @@ pub async fn pack_now(
         name: tree.name().to_owned(),
         version: tree.version().to_owned(),
         tag: artifact.tag.clone(),
-        archive: artifact.layers.first().map_or_else(|| manifest.digest.clone(), |layer| layer.0.digest.clone()),
+        archive: artifact
+            .layers
+            .first()
+            .map_or_else(|| manifest.digest.clone(), |layer| layer.0.digest.clone()),
         manifest,
         blobs,
     };
     let described = serde_json::to_vec(&output).unwrap_or_default();
     let names: Vec<String> = (0..artifact.layers.len()).map(|n| format!("layer-{n}")).collect();
-    let mut outputs: Vec<(&str, &[u8])> =
-        vec![(CHART, &described), ("manifest.json", &artifact.manifest), ("config.json", &artifact.config)];
-    outputs.extend(names.iter().zip(&artifact.layers).map(|(name, (_, bytes))| (name.as_str(), &bytes[..])));
+    let mut outputs: Vec<(&str, &[u8])> = vec![
+        (CHART, &described),
+        ("manifest.json", &artifact.manifest),
+        ("config.json", &artifact.config),
+    ];
+    outputs.extend(
+        names
+            .iter()
+            .zip(&artifact.layers)
+            .map(|(name, (_, bytes))| (name.as_str(), &bytes[..])),
+    );
     session.cache.store(key, &outputs)?;
     Ok(output)
 }

@@ -9,8 +9,16 @@ const MAX_LINES: u64 = 1_000_000;
 /// A problem as a fault. The excerpt is all of the rendered text that is shown.
 pub fn fault(problem: &Problem) -> Fault {
     let message = &problem.message;
-    let mut fault = if problem.error { Fault::invalid(message) } else { Fault::warning(message) };
-    let template = if problem.template.is_empty() { &problem.package } else { &problem.template };
+    let mut fault = if problem.error {
+        Fault::invalid(message)
+    } else {
+        Fault::warning(message)
+    };
+    let template = if problem.template.is_empty() {
+        &problem.package
+    } else {
+        &problem.template
+    };
     let name = format!("{template} (rendered)");
     if problem.line > 0 && problem.line <= MAX_LINES && !problem.excerpt.is_empty() {
         let before = usize::try_from(problem.line - 1).unwrap_or(0);

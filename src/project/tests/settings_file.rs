@@ -217,7 +217,8 @@ fn all_keys_reach_the_project() {
             ("n", "2"),
             ("t", "true"),
             ("l[0]", "x"),
-            ("l[1].y", "1.5")
+            ("l[1].y", "1.5"),
+            ("m", "{a\\,b,3}"),
         ]
     );
     assert_eq!(project.images[0].reference.value, "x@sha256:0");

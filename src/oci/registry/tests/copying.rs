@@ -1,3 +1,5 @@
+//! Copies between registries over the fake: what is sent, mounted, and left alone.
+
 use std::collections::BTreeSet;
 
 use super::fake::{Fake, FakeHost, Fault, Login};

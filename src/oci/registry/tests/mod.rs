@@ -13,6 +13,7 @@ mod copying;
 mod fake;
 mod hostile;
 mod login;
+mod reply;
 mod retrying;
 mod sweep;
 
