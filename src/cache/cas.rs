@@ -53,7 +53,8 @@ impl Cas {
     /// Puts bytes in, unless they are there. A file of the right size proves nothing: after a power cut it may be zeros.
     pub fn put(&self, bytes: &[u8]) -> io::Result<Digest> {
         let digest = Digest::of(bytes);
-        let there = self.has(&digest, bytes.len() as u64) && fs::read(self.path(&digest)).is_ok_and(|held| held == bytes);
+        let there =
+            self.has(&digest, bytes.len() as u64) && fs::read(self.path(&digest)).is_ok_and(|held| held == bytes);
         if !there {
             write(&self.cache, &self.path(&digest), bytes)?;
         }

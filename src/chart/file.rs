@@ -66,7 +66,11 @@ pub(super) fn content_digest(path: &Utf8Path, digests: &dyn FileDigests) -> io::
 fn look(name: &str, path: &Utf8Path, digests: &dyn FileDigests) -> io::Result<Known> {
     if !is_text(name) {
         let (digest, size) = digests.file_digest(path)?;
-        return Ok(Known { digest, size, converted: false });
+        return Ok(Known {
+            digest,
+            size,
+            converted: false,
+        });
     }
     if let Some(known) = digests.remembered(path, PURPOSE).and_then(|text| Known::parse(&text)) {
         return Ok(known);
