@@ -50,10 +50,11 @@ impl Cas {
         fs::metadata(self.path(digest)).is_ok_and(|meta| meta.is_file() && meta.len() == size)
     }
 
-    /// Puts bytes in, unless they are there.
+    /// Puts bytes in, unless they are there. A file of the right size proves nothing: after a power cut it may be zeros.
     pub fn put(&self, bytes: &[u8]) -> io::Result<Digest> {
         let digest = Digest::of(bytes);
-        if !self.has(&digest, bytes.len() as u64) {
+        let there = self.has(&digest, bytes.len() as u64) && fs::read(self.path(&digest)).is_ok_and(|held| held == bytes);
+        if !there {
             write(&self.cache, &self.path(&digest), bytes)?;
         }
         Ok(digest)
