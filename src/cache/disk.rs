@@ -42,7 +42,12 @@ impl Cache {
             ("version", "1\n"),
         ] {
             let path = root.join(name);
-            if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
+            // Longer ones, and folders, are somebody else's: AOSM_CACHE_DIR may name any folder. Damage is not longer.
+            let ours = match fs::metadata(&path) {
+                Ok(meta) => meta.is_file() && meta.len() <= text.len() as u64,
+                Err(_) => true,
+            };
+            if ours && fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
                 cas::write(root, &path, text.as_bytes()).map_err(fail)?;
             }
         }

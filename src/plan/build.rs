@@ -124,7 +124,7 @@ fn decided(session: &Session, options: &PlanOptions, target: &Target, seen: &See
     let hint = format!("aosm-build apply --replace={name}");
     let decision = decide(&target.desired, seen, (!allowed).then_some(hint.as_str()));
     let observed = match seen {
-        Seen::Store(Observed::Present(root) | Observed::Damaged { root, .. }) | Seen::SameContent(root) => {
+        Seen::Store(Observed::Present(root) | Observed::Damaged { root: Some(root), .. }) | Seen::SameContent(root) => {
             Some(root.digest.clone())
         }
         _ => None,

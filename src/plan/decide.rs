@@ -95,15 +95,16 @@ pub fn decide(desired: &Desired, seen: &Seen, replace_hint: Option<&str>) -> Dec
             },
         ),
         Seen::Store(Observed::Absent) => decision(Action::Run, Effect::Create, Reason::Absent { new }),
-        Seen::Store(Observed::Present(old)) if old.digest == new => Decision {
-            action: Action::Fresh,
-            effect: Effect::None,
-            reasons: Vec::new(),
-        },
-        Seen::Store(Observed::Damaged { root: old, why }) if old.digest == new => {
+        Seen::Store(Observed::Present(old)) if old.digest == new => {
+            Decision { action: Action::Fresh, effect: Effect::None, reasons: Vec::new() }
+        }
+        Seen::Store(Observed::Damaged { root: None, why }) => {
             decision(Action::Run, Effect::Create, Reason::Damaged { why: why.clone() })
         }
-        Seen::Store(Observed::Present(old) | Observed::Damaged { root: old, .. }) => {
+        Seen::Store(Observed::Damaged { root: Some(old), why }) if old.digest == new => {
+            decision(Action::Run, Effect::Create, Reason::Damaged { why: why.clone() })
+        }
+        Seen::Store(Observed::Present(old) | Observed::Damaged { root: Some(old), .. }) => {
             let old = old.digest.clone();
             match replace_hint {
                 None => decision(Action::Run, Effect::Replace, Reason::DigestDiffers { old, new }),
@@ -140,10 +141,7 @@ mod tests {
     #[test]
     fn every_combination_of_desired_and_observed_has_its_decision() {
         let new = Desired::Known(root("new"));
-        let damaged = |content| Observed::Damaged {
-            root: root(content),
-            why: "cut".into(),
-        };
+        let damaged = |content| Observed::Damaged { root: Some(root(content)), why: "cut".into() };
         let hint = Some("aosm-build apply --replace");
         let table = [
             (&new, Seen::Store(Observed::Absent), None, Action::Run, Effect::Create),

@@ -15,6 +15,7 @@ pub mod image;
 pub mod layout;
 pub mod registry;
 pub mod server;
+pub mod small;
 pub mod snapshot;
 pub mod tls;
 pub mod tokens;
