@@ -3,7 +3,7 @@
 use super::Ended;
 use super::context::Context;
 use crate::plan::{Steps, prepare, wanted};
-use crate::report::count;
+use crate::report::{CheckDocument, count};
 
 pub async fn run(context: &Context) -> Ended {
     let session = context.session()?;
@@ -11,14 +11,14 @@ pub async fn run(context: &Context) -> Ended {
     context.screen.faults(&prepared.warnings);
     let wanted = wanted(&session.project, &prepared)?;
     if context.screen.json() {
-        context.screen.json_result(&serde_json::json!({
-            "format": "aosm-check/1",
-            "packages": prepared.packages.len(),
-            "charts": wanted.charts.len(),
-            "images": wanted.images.len(),
-            "candidates": wanted.candidates.len(),
-            "warnings": prepared.warnings.len(),
-        }));
+        context.screen.json_result(&CheckDocument {
+            format: "aosm-check/1",
+            packages: prepared.packages.len(),
+            charts: wanted.charts.len(),
+            images: wanted.images.len(),
+            candidates: wanted.candidates.len(),
+            warnings: prepared.warnings.len(),
+        });
     } else {
         context.screen.result(&format!(
             "ok: {}, {}, {}",

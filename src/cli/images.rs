@@ -30,7 +30,7 @@ pub async fn run(context: &Context, locate: bool, why: Option<&str>) -> Ended {
     if let Some(text) = why {
         let chosen = chosen(&document, text)?;
         if context.screen.json() {
-            context.screen.json_result(&chosen);
+            context.screen.json_result(&document.only(chosen));
         } else {
             context.screen.result(&chain(chosen));
         }

@@ -3,7 +3,7 @@
 use super::Ended;
 use super::context::Context;
 use crate::fault::{Fault, Kind, Place};
-use crate::lock::{ChangeKind, LockChange};
+use crate::lock::{ChangeKind, LockChange, LockChangesDocument};
 use crate::plan::{Asking, Steps, World, locate_images, prepare, wanted};
 use crate::report::count;
 
@@ -34,9 +34,7 @@ pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> E
         locations.lock.save(&session.lock_path())?;
     }
     if context.screen.json() {
-        context
-            .screen
-            .json_result(&serde_json::json!({ "format": "aosm-lock-changes/1", "changes": changes }));
+        context.screen.json_result(&LockChangesDocument::new(changes.to_vec()));
     } else {
         let mut text: String = changes.iter().map(|change| format!("{}\n", change.words())).collect();
         text.push_str(&match changes.len() {
@@ -53,9 +51,7 @@ pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> E
 
 fn checked(context: &Context, path: &camino::Utf8Path, changes: &[LockChange]) -> Ended {
     if context.screen.json() {
-        context
-            .screen
-            .json_result(&serde_json::json!({ "format": "aosm-lock-changes/1", "changes": changes }));
+        context.screen.json_result(&LockChangesDocument::new(changes.to_vec()));
     }
     if changes.is_empty() {
         if !context.screen.json() {
