@@ -50,10 +50,11 @@ impl Cas {
         fs::metadata(self.path(digest)).is_ok_and(|meta| meta.is_file() && meta.len() == size)
     }
 
-    /// Puts bytes in, unless they are there.
+    /// Puts bytes in, unless they are there. A file of the right size proves nothing: after a power cut it may be zeros.
     pub fn put(&self, bytes: &[u8]) -> io::Result<Digest> {
         let digest = Digest::of(bytes);
-        if !self.has(&digest, bytes.len() as u64) {
+        let there = self.has(&digest, bytes.len() as u64) && fs::read(self.path(&digest)).is_ok_and(|held| held == bytes);
+        if !there {
             write(&self.cache, &self.path(&digest), bytes)?;
         }
         Ok(digest)
@@ -90,7 +91,11 @@ pub(super) fn write(cache: &Utf8Path, path: &Utf8Path, bytes: &[u8]) -> io::Resu
     let staging = cache.join(STAGING);
     durable::write_staged(&staging, path, bytes, Sync::No).or_else(|e| {
         let cleared = [path, &staging.join("any")].map(|path| durable::clear_the_way(cache, path));
-        if cleared.contains(&true) { durable::write_staged(&staging, path, bytes, Sync::No) } else { Err(e) }
+        if cleared.contains(&true) {
+            durable::write_staged(&staging, path, bytes, Sync::No)
+        } else {
+            Err(e)
+        }
     })
 }
 

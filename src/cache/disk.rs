@@ -70,6 +70,11 @@ impl Cache {
         &self.cas
     }
 
+    /// Has no step ever been kept here?
+    pub fn is_cold(&self) -> bool {
+        fs::read_dir(self.root.join("ac")).map_or(true, |mut entries| entries.next().is_none())
+    }
+
     /// The result of a step, if its entry is whole and all its outputs are there.
     pub fn lookup(&self, key: &Digest) -> Option<ActionResult> {
         let path = self.entry_path(key);

@@ -36,7 +36,11 @@ pub fn sweep(folder: &Utf8Path, prefix: &str) {
 /// folders that are this tool's own. Was there anything?
 pub fn clear_the_way(within: &Utf8Path, path: &Utf8Path) -> bool {
     let mut cleared = false;
-    for above in path.ancestors().skip(1).take_while(|above| above.starts_with(within) && *above != within) {
+    for above in path
+        .ancestors()
+        .skip(1)
+        .take_while(|above| above.starts_with(within) && *above != within)
+    {
         let in_the_way = fs::symlink_metadata(above).is_ok_and(|_| !above.is_dir());
         cleared |= in_the_way && remove_file(above).is_ok();
     }

@@ -14,7 +14,11 @@ pub fn write_sealed(path: &Utf8Path, text: &str, sync: Sync) -> io::Result<()> {
     write(path, sealed.as_bytes(), sync).or_else(|e| {
         // Sealed texts are this tool's own: what else is in their place is damage.
         let within = path.ancestors().nth(2).unwrap_or(path);
-        if clear_the_way(within, path) { write(path, sealed.as_bytes(), sync) } else { Err(e) }
+        if clear_the_way(within, path) {
+            write(path, sealed.as_bytes(), sync)
+        } else {
+            Err(e)
+        }
     })
 }
 

@@ -53,19 +53,13 @@ pub(super) fn source_broken(entry: &SourceEntry, error: &OciError, references: &
         format!("{}: {}", error.subject, error.detail)
     };
     if Verdict::of(error.kind, entry.optional) == Verdict::Skipped {
-        return Fault::warning(format!(
-            "optional image source {} was left out: {what}",
-            entry.source
-        ))
-        .because(format!("not searched for {images}"))
-        .hint("images that it has too may have been taken from a later source");
+        return Fault::warning(format!("optional image source {} was left out: {what}", entry.source))
+            .because(format!("not searched for {images}"))
+            .hint("images that it has too may have been taken from a later source");
     }
     let kind = Fault::from(error.clone()).kind();
-    let fault = Fault::new(
-        kind,
-        format!("image source {} cannot be asked: {what}", entry.source),
-    )
-    .because(format!("needed for {images}"));
+    let fault = Fault::new(kind, format!("image source {} cannot be asked: {what}", entry.source))
+        .because(format!("needed for {images}"));
     let hint = error.hint.clone().unwrap_or_else(|| match error.kind {
         ErrorKind::BadCredentials => format!("log in again: docker login {}", entry.source.host),
         ErrorKind::Throttled => "wait a while, or lower requests-per-second in [network]".to_owned(),

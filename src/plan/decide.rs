@@ -95,9 +95,11 @@ pub fn decide(desired: &Desired, seen: &Seen, replace_hint: Option<&str>) -> Dec
             },
         ),
         Seen::Store(Observed::Absent) => decision(Action::Run, Effect::Create, Reason::Absent { new }),
-        Seen::Store(Observed::Present(old)) if old.digest == new => {
-            Decision { action: Action::Fresh, effect: Effect::None, reasons: Vec::new() }
-        }
+        Seen::Store(Observed::Present(old)) if old.digest == new => Decision {
+            action: Action::Fresh,
+            effect: Effect::None,
+            reasons: Vec::new(),
+        },
         Seen::Store(Observed::Damaged { root: None, why }) => {
             decision(Action::Run, Effect::Create, Reason::Damaged { why: why.clone() })
         }
@@ -141,7 +143,10 @@ mod tests {
     #[test]
     fn every_combination_of_desired_and_observed_has_its_decision() {
         let new = Desired::Known(root("new"));
-        let damaged = |content| Observed::Damaged { root: Some(root(content)), why: "cut".into() };
+        let damaged = |content| Observed::Damaged {
+            root: Some(root(content)),
+            why: "cut".into(),
+        };
         let hint = Some("aosm-build apply --replace");
         let table = [
             (&new, Seen::Store(Observed::Absent), None, Action::Run, Effect::Create),

@@ -62,13 +62,30 @@ fn sweep_local(prepared: &Prepared, points: &[usize]) -> usize {
 fn after_a_kill_at_any_boundary_of_a_local_apply_every_tag_is_whole_and_the_next_run_converges() {
     let prepared = Prepared::local(2);
     let boundaries = prepared.copy().boundaries(&["apply"]);
-    for part in ["rename into place", "sync file", "sync folder", "create folder", "aosm.lock", "index.json", "/ac/", "/cas/", "history"] {
-        assert!(boundaries.iter().any(|line| line.contains(part)), "no boundary has {part}: {boundaries:#?}");
+    for part in [
+        "rename into place",
+        "sync file",
+        "sync folder",
+        "create folder",
+        "aosm.lock",
+        "index.json",
+        "/ac/",
+        "/cas/",
+        "history",
+    ] {
+        assert!(
+            boundaries.iter().any(|line| line.contains(part)),
+            "no boundary has {part}: {boundaries:#?}"
+        );
     }
     let points: Vec<usize> = (1..=boundaries.len()).collect();
     let killed = sweep_local(&prepared, &points);
     // Two runs need not have exactly as many: what one thread made another finds.
-    assert!(killed * 10 >= points.len() * 9, "{killed} of {} runs died", points.len());
+    assert!(
+        killed * 10 >= points.len() * 9,
+        "{killed} of {} runs died",
+        points.len()
+    );
 }
 
 #[test]
@@ -77,7 +94,10 @@ fn after_kills_at_a_hundred_points_of_a_larger_project_the_next_run_converges() 
     // What is rendered is of no interest here: done once.
     prepared.project.run(&["images"]).ok();
     let count = prepared.copy().boundaries(&["apply"]).len();
-    let points: Vec<usize> = seeded("larger project", 100, count).into_iter().map(|point| point + 1).collect();
+    let points: Vec<usize> = seeded("larger project", 100, count)
+        .into_iter()
+        .map(|point| point + 1)
+        .collect();
     let killed = sweep_local(&prepared, &points);
     assert!(killed >= 90, "{killed} of 100 runs died");
 }
@@ -129,8 +149,17 @@ fn after_a_kill_between_registries_every_tag_is_whole_and_the_next_run_converges
         tags
     };
     let boundaries = project_for(0).boundaries(&["apply"]);
-    for part in ["request HEAD", "request PUT", "request POST", "request GET", "aosm.lock"] {
-        assert!(boundaries.iter().any(|line| line.contains(part)), "no boundary has {part}: {boundaries:#?}");
+    for part in [
+        "request HEAD",
+        "request PUT",
+        "request POST",
+        "request GET",
+        "aosm.lock",
+    ] {
+        assert!(
+            boundaries.iter().any(|line| line.contains(part)),
+            "no boundary has {part}: {boundaries:#?}"
+        );
     }
     assert_eq!(tags(0), small.names());
     let points: Vec<usize> = (1..=boundaries.len()).collect();
@@ -148,7 +177,11 @@ fn after_a_kill_between_registries_every_tag_is_whole_and_the_next_run_converges
         assert_eq!(tags(point), small.names(), "after a kill at boundary {point}");
     });
     let killed = killed.into_inner();
-    assert!(killed * 10 >= points.len() * 8, "{killed} of {} runs died", points.len());
+    assert!(
+        killed * 10 >= points.len() * 8,
+        "{killed} of {} runs died",
+        points.len()
+    );
 }
 
 #[test]
@@ -181,7 +214,10 @@ fn a_source_tag_that_moves_after_a_kill_does_not_change_what_the_lock_said() {
         .position(|line| line.contains("rename into place") && line.ends_with("aosm.lock"))
         .expect("the lock is written");
     let (before, after) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let points: Vec<usize> = (lock.saturating_sub(2)..boundaries.len()).step_by(3).map(|at| at + 1).collect();
+    let points: Vec<usize> = (lock.saturating_sub(2)..boundaries.len())
+        .step_by(3)
+        .map(|at| at + 1)
+        .collect();
     in_parallel(&points, |point| {
         let project = prepared.copy();
         project.aosm(&["apply"]).abort_at(point).run();
@@ -191,7 +227,11 @@ fn a_source_tag_that_moves_after_a_kill_does_not_change_what_the_lock_said() {
         assert_converges(&project, &format!("a kill at boundary {point}"));
         let held = layout::read(&project.path(".aosm/store"), &moved_name).expect("the image");
         let wanted = if locked { &old } else { new.digest() };
-        assert_eq!(held.digest(), wanted, "lock written: {locked}; a kill at boundary {point}");
+        assert_eq!(
+            held.digest(),
+            wanted,
+            "lock written: {locked}; a kill at boundary {point}"
+        );
         let count = if locked { &after } else { &before };
         count.fetch_add(1, Ordering::SeqCst);
     });
@@ -217,18 +257,26 @@ fn what_killed_runs_leave_behind_does_not_pile_up() {
     }
     let leftovers = || -> Vec<std::path::PathBuf> {
         let mut found = snapshot::walk(&project.folder());
-        found.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains("tmp-")));
+        found.retain(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().contains("tmp-"))
+        });
         found
     };
     assert!(!leftovers().is_empty(), "killed runs leave temporary files");
     // Young ones may be in use by another run. Old ones are not.
     for path in leftovers() {
         let file = std::fs::File::options().write(true).open(&path).unwrap();
-        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(7200)).unwrap();
+        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(7200))
+            .unwrap();
     }
     project.write(".tmp-mine", "a file of the user's");
-    let mine = std::fs::File::options().write(true).open(project.path(".tmp-mine")).unwrap();
-    mine.set_modified(std::time::SystemTime::now() - Duration::from_secs(7200)).unwrap();
+    let mine = std::fs::File::options()
+        .write(true)
+        .open(project.path(".tmp-mine"))
+        .unwrap();
+    mine.set_modified(std::time::SystemTime::now() - Duration::from_secs(7200))
+        .unwrap();
     // Something must be written, wherever there may be leftovers: another image, hence another lock.
     project.edit("charts/small/templates/app.yaml", "small-2:1.0.0", "small-1:1.0.0");
     project.run(&["apply"]).ok();

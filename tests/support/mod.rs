@@ -7,6 +7,7 @@ pub mod aosm;
 pub mod charts;
 pub mod client;
 pub mod contoso;
+pub mod disk;
 pub mod faulty;
 pub mod guise;
 pub mod hostile;

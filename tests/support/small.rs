@@ -19,12 +19,17 @@ impl Small {
             }
             (format!("release/small-{number}:1.0.0"), spec.build())
         });
-        Self { images: images.collect() }
+        Self {
+            images: images.collect(),
+        }
     }
 
     /// Writes the chart `small` 1.0.0, one workload an image, and what the chart needs in `aosm.toml`: `head` comes first.
     pub fn write(&self, project: &Project, head: &str) {
-        project.write("charts/small/Chart.yaml", "apiVersion: v2\nname: small\nversion: 1.0.0\n");
+        project.write(
+            "charts/small/Chart.yaml",
+            "apiVersion: v2\nname: small\nversion: 1.0.0\n",
+        );
         project.write("charts/small/values.yaml", "replicas: 1\n");
         let mut text = String::new();
         for (number, (name, _)) in self.images.iter().enumerate() {
@@ -59,7 +64,11 @@ impl Small {
 
     /// The digest that a name should have in the store.
     pub fn digest(&self, name: &str) -> &str {
-        let (_, image) = self.images.iter().find(|(known, _)| known == name).expect("an image of the project");
+        let (_, image) = self
+            .images
+            .iter()
+            .find(|(known, _)| known == name)
+            .expect("an image of the project");
         image.digest()
     }
 
@@ -96,7 +105,9 @@ impl Small {
 /// Runs jobs on all cores; a job that fails names its number.
 pub fn in_parallel(numbers: &[usize], job: impl Fn(usize) + Sync) {
     let next = std::sync::atomic::AtomicUsize::new(0);
-    let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get).max(2);
+    let workers = std::thread::available_parallelism()
+        .map_or(2, std::num::NonZero::get)
+        .max(2);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {

@@ -47,29 +47,39 @@ impl Prepared {
 
 /// What the packages share: Helm, found at most once, and how many may run at a time.
 pub(super) struct Tools {
-    helm: OnceCell<(Arc<Helm>, String)>,
+    helm: OnceCell<Arc<Helm>>,
+    version: OnceCell<String>,
     children: Semaphore,
+    /// Nothing is cached yet: every render will be a miss.
+    pub cold: bool,
 }
 
 impl Tools {
-    fn new() -> Self {
+    fn new(cold: bool) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Self {
             helm: OnceCell::new(),
+            version: OnceCell::new(),
             children: Semaphore::new(cores),
+            cold,
         }
     }
 
-    /// Helm and its version.
-    pub async fn helm(&self, session: &Arc<Session>) -> Result<(Arc<Helm>, String), Fault> {
-        self.helm
-            .get_or_try_init(|| async {
-                let helm = Helm::find(session.helm.as_deref().map(camino::Utf8Path::new))?;
-                let version = helm.version(&*session.stats, &session.cancel).await?;
-                Ok((Arc::new(helm), version))
-            })
-            .await
-            .cloned()
+    /// Helm.
+    pub async fn helm(&self, session: &Arc<Session>) -> Result<Arc<Helm>, Fault> {
+        let find = || async { Helm::find(session.helm.as_deref().map(camino::Utf8Path::new)).map(Arc::new) };
+        self.helm.get_or_try_init(find).await.cloned()
+    }
+
+    /// Helm's version. Too old a Helm is an error.
+    pub async fn helm_version(&self, session: &Arc<Session>) -> Result<String, Fault> {
+        let ask = || async {
+            self.helm(session)
+                .await?
+                .version(&*session.stats, &session.cancel)
+                .await
+        };
+        self.version.get_or_try_init(ask).await.cloned()
     }
 
     /// Leave to run one Helm process.
@@ -94,7 +104,7 @@ pub async fn prepare(session: &Arc<Session>, steps: Steps) -> Result<Prepared, F
         phase: Phase::Local,
         total: Some(packages.len() as u64 * if steps == Steps::All { 3 } else { 2 }),
     });
-    let tools = Arc::new(Tools::new());
+    let tools = Arc::new(Tools::new(session.cache.is_cold()));
     let mut tasks = JoinSet::new();
     for (index, chart) in packages.iter().enumerate() {
         let (session, chart, tools) = (Arc::clone(session), chart.clone(), Arc::clone(&tools));
@@ -124,7 +134,7 @@ pub async fn prepare(session: &Arc<Session>, steps: Steps) -> Result<Prepared, F
     }
     // A stopped run says so once, not once a chart.
     session.stopped()?;
-    let helm = tools.helm.get().map(|(_, version)| version.clone());
+    let helm = tools.version.get().cloned();
     // One Helm for all: when it is missing, each package says the same.
     let ((), warnings) = dedup(faults).into_result(())?;
     Ok(Prepared {

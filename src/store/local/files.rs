@@ -27,7 +27,11 @@ pub(super) struct FoundIndex {
 
 impl FoundIndex {
     fn whole(index: LayoutIndex) -> Self {
-        Self { index, damaged: None, lost: None }
+        Self {
+            index,
+            damaged: None,
+            lost: None,
+        }
     }
 }
 
@@ -130,17 +134,28 @@ impl Files {
         };
         let index = match LayoutIndex::parse(&limited, self.root.as_str()) {
             Ok(index) => index,
-            Err(e) => return Ok(FoundIndex { index: LayoutIndex::empty(), damaged: Some(e.detail), lost: Some(limited) }),
+            Err(e) => {
+                return Ok(FoundIndex {
+                    index: LayoutIndex::empty(),
+                    damaged: Some(e.detail),
+                    lost: Some(limited),
+                });
+            }
         };
         let damaged = match (self.read_marker()?, &index.media_type) {
             (Marker::Missing, _) => Some("its oci-layout file is missing".to_owned()),
             (Marker::Damaged(why), _) => Some(why),
-            (Marker::Whole, Some(other)) if other != OCI_INDEX => {
-                Some(format!("index.json calls itself {:?}", other.chars().take(100).collect::<String>()))
-            }
+            (Marker::Whole, Some(other)) if other != OCI_INDEX => Some(format!(
+                "index.json calls itself {:?}",
+                other.chars().take(100).collect::<String>()
+            )),
             (Marker::Whole, _) => None,
         };
-        Ok(FoundIndex { index, damaged, lost: None })
+        Ok(FoundIndex {
+            index,
+            damaged,
+            lost: None,
+        })
     }
 
     /// Writes the index in one step. What could not be read of the one before is kept beside it: others may have had

@@ -46,9 +46,14 @@ struct Names {
 
 impl Names {
     fn of(index: &LayoutIndex, damaged: Option<String>) -> Self {
-        let mut names = Self { damaged, ..Self::default() };
+        let mut names = Self {
+            damaged,
+            ..Self::default()
+        };
         for entry in &index.manifests {
-            let Some(name) = entry.annotations.get(REF_NAME) else { continue };
+            let Some(name) = entry.annotations.get(REF_NAME) else {
+                continue;
+            };
             let root = Descriptor::new(entry.media_type.clone(), entry.digest.clone(), entry.size);
             match names.roots.get(name) {
                 Some(first) if *first != root => _ = names.twice.insert(name.clone()),
@@ -201,7 +206,10 @@ impl Tags {
         }
         let found = files.read_index()?;
         let names = Arc::new(Names::of(&found.index, found.damaged));
-        *disk = Some(Held { stamp, names: Arc::clone(&names) });
+        *disk = Some(Held {
+            stamp,
+            names: Arc::clone(&names),
+        });
         Ok(names)
     }
 }

@@ -177,6 +177,6 @@ impl Target for LocalTarget {
             root.media_type = recorded_type(&inner.blobs, &root);
             inner.tags.add(&inner.files, &name, &root, &guard)
         })
-            .await
+        .await
     }
 }
