@@ -22,6 +22,7 @@ mod harness_faults;
 mod kills;
 mod locking;
 mod power_cuts;
+mod project_files;
 mod registry_room;
 mod registry_to_registry;
 mod second_run;
