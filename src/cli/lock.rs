@@ -1,5 +1,7 @@
 //! `lock`: locate every image and write `aosm.lock`.
 
+use std::fmt::Write as _;
+
 use super::Ended;
 use super::context::Context;
 use crate::fault::{Fault, Kind, Place};
@@ -34,16 +36,20 @@ pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> E
         locations.lock.save(&session.lock_path())?;
     }
     if context.screen.json() {
-        context.screen.json_result(&LockChangesDocument::new(changes.to_vec()));
+        context.screen.json_result(&LockChangesDocument::new(changes.clone()));
     } else {
-        let mut text: String = changes.iter().map(|change| format!("{}\n", change.words())).collect();
-        text.push_str(&match changes.len() {
-            0 => format!(
+        let mut text = String::new();
+        for change in changes {
+            let _ = writeln!(text, "{}", change.words());
+        }
+        let _ = match changes.len() as u64 {
+            0 => write!(
+                text,
                 "aosm.lock is up to date: {}",
                 count(locations.lock.images.len() as u64, "image")
             ),
-            n => format!("wrote aosm.lock: {}", count(n as u64, "change")),
-        });
+            number => write!(text, "wrote aosm.lock: {}", count(number, "change")),
+        };
         context.screen.result(&text);
     }
     Ok(0)

@@ -163,6 +163,7 @@ impl ImagesDocument {
 
 impl ImagesDocument {
     /// The same form with nothing but this image.
+    #[must_use]
     pub fn only(&self, image: &ImageEntry) -> Self {
         Self {
             format: self.format,
