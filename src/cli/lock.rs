@@ -1,7 +1,5 @@
 //! `lock`: locate every image and write `aosm.lock`.
 
-use std::fmt::Write as _;
-
 use super::Ended;
 use super::context::Context;
 use crate::fault::{Fault, Kind, Place};
@@ -38,19 +36,15 @@ pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> E
     if context.screen.json() {
         context.screen.json_result(&LockChangesDocument::new(changes.clone()));
     } else {
-        let mut text = String::new();
-        for change in changes {
-            let _ = writeln!(text, "{}", change.words());
-        }
-        let _ = match changes.len() as u64 {
-            0 => write!(
-                text,
+        let mut lines: Vec<String> = changes.iter().map(crate::lock::LockChange::words).collect();
+        lines.push(match changes.len() {
+            0 => format!(
                 "aosm.lock is up to date: {}",
                 count(locations.lock.images.len() as u64, "image")
             ),
-            number => write!(text, "wrote aosm.lock: {}", count(number, "change")),
-        };
-        context.screen.result(&text);
+            n => format!("wrote aosm.lock: {}", count(n as u64, "change")),
+        });
+        context.screen.result(&lines.join("\n"));
     }
     Ok(0)
 }

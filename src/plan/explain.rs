@@ -63,14 +63,14 @@ pub fn explain(session: &Session, planned: &Planned, id: &str) -> Explained {
         known: history.get(id).is_some(),
         changes: Vec::new(),
     };
-    if let (Some(step), Some(old)) = (step, history.get(id).and_then(|known| known.desired.as_ref())) {
-        if let Some(new) = step.desired.as_ref().filter(|new| *new != old) {
-            let what = format!("what it wants changed: {} → {}", old.short(), new.short());
-            explained.changes.push(Change {
-                step: id.to_owned(),
-                what,
-            });
-        }
+    if let (Some(step), Some(old)) = (step, history.get(id).and_then(|known| known.desired.as_ref()))
+        && let Some(new) = step.desired.as_ref().filter(|new| *new != old)
+    {
+        let what = format!("what it wants changed: {} → {}", old.short(), new.short());
+        explained.changes.push(Change {
+            step: id.to_owned(),
+            what,
+        });
     }
     let mut local: Vec<String> = planned
         .graph
