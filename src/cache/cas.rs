@@ -74,12 +74,12 @@ impl Cas {
         let Ok(meta) = fs::metadata(&path) else {
             return Read::Absent;
         };
-        if meta.is_file() && meta.len() <= MAX_BLOB {
-            if let Ok(bytes) = fs::read(&path) {
-                if Digest::of(&bytes) == *digest {
-                    return Read::Found(bytes);
-                }
-            }
+        if meta.is_file()
+            && meta.len() <= MAX_BLOB
+            && let Ok(bytes) = fs::read(&path)
+            && Digest::of(&bytes) == *digest
+        {
+            return Read::Found(bytes);
         }
         let _ = durable::remove_file(&path);
         Read::Damaged
