@@ -218,13 +218,11 @@ impl Sink for Screen {
                 attempt,
                 delay,
                 why,
-            } => {
-                if verbose || delay.as_secs() >= 5 {
-                    self.say(&format!(
-                        "{step}: try {attempt} failed: {why}; again in {:.1} s",
-                        delay.as_secs_f64()
-                    ));
-                }
+            } if (verbose || delay.as_secs() >= 5) => {
+                self.say(&format!(
+                    "{step}: try {attempt} failed: {why}; again in {:.1} s",
+                    delay.as_secs_f64()
+                ));
             }
             Event::PhaseAdvanced { what, cached, .. } if verbose => {
                 self.say(&self.paint(DIM, &format!("{what}{}", if cached { " (cached)" } else { "" })));
