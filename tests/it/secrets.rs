@@ -110,7 +110,7 @@ fn plant(project: &Project, head: &str) -> Small {
              values: {{ .Values.fromValues | b64enc | quote }}\n  block: |\n    {{ .Values.fromValues | b64enc }}\n\
              stringData:\n  list: {{ index .Values.list 1 }}\n  text: |\n    password: {{ .Values.fromSet }}\n    \
              more: {{ .Values.generated | default \"\" }}\n---\napiVersion: v1\nkind: List\nitems:\n  - apiVersion: v1\n    \
-             kind: Secret\n    metadata: {name: t}\n    data: {a: {{ printf \"{{%s}}\" .Values.fromSet | b64enc }}}\n",
+             kind: Secret\n    metadata: {name: t}\n    data: {a: {{ .Values.fromSet | b64enc }}}\n"
     );
     small
 }
