@@ -39,6 +39,10 @@ pub struct SourceEntry {
     pub access: Arc<dyn Source>,
     /// When it cannot be asked, go on to the next source.
     pub optional: bool,
+    /// A folder or an archive on this machine: what is wrong with it is wrong with the input, not with a network.
+    pub is_file: bool,
+    /// Where the project names it.
+    pub place: Option<Place>,
 }
 
 /// What the lock is for.
