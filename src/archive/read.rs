@@ -122,10 +122,13 @@ fn walk(
                     "pack the file itself instead of a link to it (`tar -h` follows links, `helm package` does too)",
                 ));
             }
-            _ => return Err(refused(label, &shown, "it is neither a file nor a folder")),
+            _ => {
+                return Err(refused(label, &shown, "it is neither a file nor a folder")
+                    .hint("a chart holds files and folders only: pack it again without this entry"));
+            }
         }
         let Some(name) = name else {
-            return Err(refused(label, &shown, "it has no name"));
+            return Err(refused(label, &shown, "it has no name").hint("pack the chart again"));
         };
         let size = entry.size();
         if size > limits.file_size {
@@ -142,7 +145,8 @@ fn walk(
             ));
         }
         if !seen.insert(name.clone()) {
-            return Err(refused(label, &shown, "the name occurs twice"));
+            return Err(refused(label, &shown, "the name occurs twice")
+                .hint("which of the two counts depends on who reads it: pack the chart again"));
         }
         let executable = entry.header().mode().is_ok_and(|mode| mode & 0o100 != 0);
         let mut shown = Entry {

@@ -83,6 +83,7 @@ impl Reader<'_> {
                 let fault = Fault::invalid(format!("{name}: not YAML"))
                     .at(self.place(bad.span.unwrap_or_default()))
                     .because(bad.message);
+                let fault = fault.hint("correct this file: Helm refuses the chart for it as well");
                 self.faults.push(fault);
                 None
             }

@@ -61,7 +61,8 @@ pub(super) fn load_path(
                     "{}: neither a chart folder nor an archive",
                     super::shown(&path.value)
                 ))
-                .at_opt(path.place.clone()),
+                .at_opt(path.place.clone())
+                .hint("name a chart folder, a `.tgz`, a `.tar` or a `.tar.gz`"),
             );
             None
         }
@@ -421,6 +422,7 @@ impl Seen {
         let Some(top) = self.top else {
             return Err(Fault::invalid(format!("{label}: the archive holds no files"))
                 .at(place())
+                .hint("a chart archive is what `helm package` or `tar -czf` writes")
                 .into());
         };
         if !self.others.is_empty() {
