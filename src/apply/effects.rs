@@ -27,9 +27,7 @@ impl Running {
         let Some(store) = self.planned.world.stores.get(target.store) else {
             return Err(Fault::bug(format!("{}: its store is not open", target.id)));
         };
-        self.fill(target, step, store)
-            .await
-            .map_err(|fault| fault.context(&target.id))
+        self.fill(target, step, store).await
     }
 
     async fn fill(&self, target: &Target, step: &PlanStep, store: &Arc<dyn ArtifactStore>) -> Result<(), Fault> {
