@@ -9,4 +9,4 @@ mod tree;
 pub use human::{bytes, count, plural};
 pub use live::Live;
 pub use screen::{Screen, Verbosity};
-pub use tree::plan_tree;
+pub use tree::{TreeStyle, plan_tree};

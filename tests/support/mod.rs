@@ -13,6 +13,7 @@ pub mod hostile;
 pub mod http;
 pub mod image;
 pub mod layout;
+pub mod refusal;
 pub mod registry;
 pub mod server;
 pub mod snapshot;
