@@ -3,14 +3,30 @@
 use schemars::{JsonSchema, generate::SchemaSettings};
 
 use crate::apply::ApplyDocument;
-use crate::plan::{ImagesDocument, Plan};
+use crate::graph::GraphDocument;
+use crate::lock::LockChangesDocument;
+use crate::plan::{Explained, ImagesDocument, Plan};
+use crate::report::{CachePruneDocument, CheckDocument};
 
 /// File name and text of every schema, sorted by name.
 pub fn all() -> Vec<(&'static str, String)> {
     let mut all = crate::project::schemas();
-    all.push(("apply.schema.json", document::<ApplyDocument>("aosm-apply/1")));
-    all.push(("images.schema.json", document::<ImagesDocument>("aosm-images/1")));
-    all.push(("plan.schema.json", document::<Plan>("aosm-plan/1")));
+    all.extend([
+        ("apply.schema.json", document::<ApplyDocument>("aosm-apply/1")),
+        (
+            "cache-prune.schema.json",
+            document::<CachePruneDocument>("aosm-cache-prune/1"),
+        ),
+        ("check.schema.json", document::<CheckDocument>("aosm-check/1")),
+        ("graph.schema.json", document::<GraphDocument>("aosm-graph/1")),
+        ("images.schema.json", document::<ImagesDocument>("aosm-images/1")),
+        (
+            "lock-changes.schema.json",
+            document::<LockChangesDocument>("aosm-lock-changes/1"),
+        ),
+        ("plan.schema.json", document::<Plan>("aosm-plan/1")),
+        ("why.schema.json", document::<Explained>("aosm-why/1")),
+    ]);
     all.sort_by_key(|(name, _)| *name);
     all
 }

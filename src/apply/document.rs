@@ -26,8 +26,6 @@ pub struct StepReport {
     /// Its id.
     pub id: StepId,
     /// Copy or push.
-    #[serde(serialize_with = "kind")]
-    #[schemars(with = "String")]
     pub kind: StepKind,
     /// How it ended.
     pub outcome: StepOutcome,
@@ -39,10 +37,6 @@ pub struct StepReport {
     pub requests: u64,
     /// Why it failed; `null` otherwise.
     pub error: Option<String>,
-}
-
-fn kind<S: serde::Serializer>(kind: &StepKind, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(kind.as_str())
 }
 
 /// Counts of a run.

@@ -50,10 +50,11 @@ impl Cas {
         fs::metadata(self.path(digest)).is_ok_and(|meta| meta.is_file() && meta.len() == size)
     }
 
-    /// Puts bytes in, unless they are there.
+    /// Puts bytes in, unless they are there. A file of the right size proves nothing: after a power cut it may be zeros.
     pub fn put(&self, bytes: &[u8]) -> io::Result<Digest> {
         let digest = Digest::of(bytes);
-        if !self.has(&digest, bytes.len() as u64) {
+        let there = self.has(&digest, bytes.len() as u64) && fs::read(self.path(&digest)).is_ok_and(|held| held == bytes);
+        if !there {
             write(&self.cache, &self.path(&digest), bytes)?;
         }
         Ok(digest)
@@ -88,29 +89,17 @@ impl Cas {
 /// other way round) is damage, and is cleared away.
 pub(super) fn write(cache: &Utf8Path, path: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
     let staging = cache.join(STAGING);
-    let written = durable::write_staged(&staging, path, bytes, Sync::No);
-    if written.is_ok() || !clear_the_way(cache, path) && !clear_the_way(cache, &staging.join("file")) {
-        return written;
-    }
-    durable::write_staged(&staging, path, bytes, Sync::No)
+    durable::write_staged(&staging, path, bytes, Sync::No).or_else(|e| {
+        let cleared = [path, &staging.join("any")].map(|path| durable::clear_the_way(cache, path));
+        if cleared.contains(&true) {
+            durable::write_staged(&staging, path, bytes, Sync::No)
+        } else {
+            Err(e)
+        }
+    })
 }
 
 /// Removes temporary files of killed runs.
 pub(super) fn sweep(cache: &Utf8Path) {
     durable::sweep(&cache.join(STAGING), durable::TEMPORARY);
-}
-
-/// Removes a folder at `path`, and files where its parents within the cache should be. Was there anything?
-fn clear_the_way(cache: &Utf8Path, path: &Utf8Path) -> bool {
-    let mut cleared = false;
-    for above in path
-        .ancestors()
-        .skip(1)
-        .take_while(|above| above.starts_with(cache) && *above != cache)
-    {
-        let in_the_way = fs::symlink_metadata(above).is_ok_and(|meta| !meta.is_dir() && !above.is_dir());
-        cleared |= in_the_way && durable::remove_file(above).is_ok();
-    }
-    let folder = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
-    cleared | (folder && fs::remove_dir_all(path).is_ok())
 }

@@ -42,7 +42,12 @@ impl Cache {
             ("version", "1\n"),
         ] {
             let path = root.join(name);
-            if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
+            // Longer ones, and folders, are somebody else's: AOSM_CACHE_DIR may name any folder. Damage is not longer.
+            let ours = match fs::metadata(&path) {
+                Ok(meta) => meta.is_file() && meta.len() <= text.len() as u64,
+                Err(_) => true,
+            };
+            if ours && fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
                 cas::write(root, &path, text.as_bytes()).map_err(fail)?;
             }
         }
@@ -63,6 +68,11 @@ impl Cache {
     /// The contents.
     pub fn cas(&self) -> &Cas {
         &self.cas
+    }
+
+    /// Has no step ever been kept here?
+    pub fn is_cold(&self) -> bool {
+        fs::read_dir(self.root.join("ac")).map_or(true, |mut entries| entries.next().is_none())
     }
 
     /// The result of a step, if its entry is whole and all its outputs are there.

@@ -53,6 +53,7 @@ pub fn prune(root: &Utf8Path, limits: PruneLimits) -> Result<PruneReport, Fault>
         return Err(Fault::new(Kind::LockHeld, format!("the cache is in use: {root}"))
             .hint("wait for the other run to end, then prune again"));
     }
+    super::cas::sweep(root);
     let now = SystemTime::now();
     let mut entries: Vec<(SystemTime, Utf8PathBuf)> = files(&root.join("ac"));
     entries.sort_by(|a, b| b.cmp(a));

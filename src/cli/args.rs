@@ -216,7 +216,7 @@ Independent steps go on after a failure. Ctrl-C ends cleanly after the running s
     /// Print the manual page
     #[command(after_help = "Example:\n  aosm-build man | man -l -")]
     Man,
-    /// Print a JSON schema: aosm, cnf-input, plan, apply, images or graph
+    /// Print a JSON schema of a project file or of a document that is printed
     #[command(after_help = "Example:\n  aosm-build schema aosm > aosm.schema.json")]
     Schema {
         /// Which; all names without it

@@ -5,7 +5,7 @@ use super::args::CacheAction;
 use super::context::Context;
 use crate::cache::{PruneLimits, prune};
 use crate::plan::cache_folder;
-use crate::report::{bytes, count};
+use crate::report::{CachePruneDocument, bytes, count};
 
 pub fn run(context: &Context, action: &CacheAction) -> Ended {
     let folder = cache_folder(&context.project()?)?;
@@ -20,13 +20,13 @@ pub fn run(context: &Context, action: &CacheAction) -> Ended {
                 },
             )?;
             if context.screen.json() {
-                context.screen.json_result(&serde_json::json!({
-                    "format": "aosm-cache-prune/1",
-                    "kept": report.kept,
-                    "removed": report.removed,
-                    "bytes-freed": report.bytes_freed,
-                    "bytes-kept": report.bytes_kept,
-                }));
+                context.screen.json_result(&CachePruneDocument {
+                    format: "aosm-cache-prune/1",
+                    kept: report.kept,
+                    removed: report.removed,
+                    bytes_freed: report.bytes_freed,
+                    bytes_kept: report.bytes_kept,
+                });
             } else {
                 context.screen.result(&format!(
                     "removed {}, freed {}; {} and {} remain",

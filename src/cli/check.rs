@@ -4,14 +4,14 @@ use super::Ended;
 use super::context::Context;
 use crate::fault::Faults;
 use crate::lock::Lock;
-use crate::plan::{check_names, prepare, wanted};
-use crate::report::count;
+use crate::plan::{Steps, check_names, prepare, wanted};
+use crate::report::{CheckDocument, count};
 
 pub async fn run(context: &Context) -> Ended {
     let session = context.session()?;
     let mut faults = Faults::new();
     faults.extend(Lock::load(&session.lock_path()).err().into_iter().flatten());
-    let outcome = prepare(&session).await.and_then(|prepared| {
+    let outcome = prepare(&session, Steps::All).await.and_then(|prepared| {
         context.screen.faults(&prepared.warnings);
         let wanted = wanted(&session.project, &prepared)?;
         check_names(&session.project, &wanted)?;
@@ -27,14 +27,14 @@ pub async fn run(context: &Context) -> Ended {
         }
     };
     if context.screen.json() {
-        context.screen.json_result(&serde_json::json!({
-            "format": "aosm-check/1",
-            "packages": prepared.packages.len(),
-            "charts": wanted.charts.len(),
-            "images": wanted.images.len(),
-            "candidates": wanted.candidates.len(),
-            "warnings": prepared.warnings.len(),
-        }));
+        context.screen.json_result(&CheckDocument {
+            format: "aosm-check/1",
+            packages: prepared.packages.len(),
+            charts: wanted.charts.len(),
+            images: wanted.images.len(),
+            candidates: wanted.candidates.len(),
+            warnings: prepared.warnings.len(),
+        });
     } else {
         context.screen.result(&format!(
             "ok: {}, {}, {}",

@@ -3,7 +3,7 @@
 use super::Ended;
 use super::args::GraphFormat;
 use super::context::Context;
-use crate::graph::{dot, json, mermaid};
+use crate::graph::{GraphDocument, dot, mermaid};
 use crate::plan::{Asking, PlanOptions, plan};
 
 pub async fn run(context: &Context, format: GraphFormat) -> Ended {
@@ -17,8 +17,8 @@ pub async fn run(context: &Context, format: GraphFormat) -> Ended {
     let planned = plan(&session, &options).await?;
     context.screen.finish();
     match format {
-        _ if context.screen.json() => context.screen.json_result(&json(&planned.graph)),
-        GraphFormat::Json => context.screen.json_result(&json(&planned.graph)),
+        _ if context.screen.json() => context.screen.json_result(&GraphDocument::new(&planned.graph)),
+        GraphFormat::Json => context.screen.json_result(&GraphDocument::new(&planned.graph)),
         GraphFormat::Dot => context.screen.result(&dot(&planned.graph)),
         GraphFormat::Mermaid => context.screen.result(&mermaid(&planned.graph)),
     }

@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use super::Ended;
 use super::context::Context;
 use crate::fault::{Fault, Kind};
-use crate::plan::{Asking, ImagesDocument, Locations, World, images_from_lock, locate_images, prepare, wanted};
+use crate::plan::{Asking, ImagesDocument, Locations, Steps, World, images_from_lock, locate_images, prepare, wanted};
 use crate::plan::{FoundAt, ImageEntry};
 use crate::report::count;
 
 pub async fn run(context: &Context, locate: bool, why: Option<&str>) -> Ended {
     let session = context.session()?;
-    let prepared = prepare(&session).await?;
+    let prepared = prepare(&session, Steps::Images).await?;
     context.screen.faults(&prepared.warnings);
     let wanted = wanted(&session.project, &prepared)?;
     let world = World::open(&session)?;
@@ -30,7 +30,7 @@ pub async fn run(context: &Context, locate: bool, why: Option<&str>) -> Ended {
     if let Some(text) = why {
         let chosen = chosen(&document, text)?;
         if context.screen.json() {
-            context.screen.json_result(&chosen);
+            context.screen.json_result(&document.only(chosen));
         } else {
             context.screen.result(&chain(chosen));
         }

@@ -3,8 +3,8 @@
 use super::Ended;
 use super::context::Context;
 use crate::fault::{Fault, Kind, Place};
-use crate::lock::{ChangeKind, LockChange};
-use crate::plan::{Asking, World, locate_images, prepare, wanted};
+use crate::lock::{ChangeKind, LockChange, LockChangesDocument};
+use crate::plan::{Asking, Steps, World, locate_images, prepare, wanted};
 use crate::report::count;
 
 pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> Ended {
@@ -12,7 +12,7 @@ pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> E
     if session.mode.offline {
         return Err(Fault::new(Kind::Usage, "`lock` asks the sources, which --offline forbids").into());
     }
-    let prepared = prepare(&session).await?;
+    let prepared = prepare(&session, Steps::Images).await?;
     context.screen.faults(&prepared.warnings);
     let wanted = wanted(&session.project, &prepared)?;
     let asking = match update {
@@ -34,9 +34,7 @@ pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> E
         locations.lock.save(&session.lock_path())?;
     }
     if context.screen.json() {
-        context
-            .screen
-            .json_result(&serde_json::json!({ "format": "aosm-lock-changes/1", "changes": changes }));
+        context.screen.json_result(&LockChangesDocument::new(changes.to_vec()));
     } else {
         let mut text: String = changes.iter().map(|change| format!("{}\n", change.words())).collect();
         text.push_str(&match changes.len() {
@@ -53,9 +51,7 @@ pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> E
 
 fn checked(context: &Context, path: &camino::Utf8Path, changes: &[LockChange]) -> Ended {
     if context.screen.json() {
-        context
-            .screen
-            .json_result(&serde_json::json!({ "format": "aosm-lock-changes/1", "changes": changes }));
+        context.screen.json_result(&LockChangesDocument::new(changes.to_vec()));
     }
     if changes.is_empty() {
         if !context.screen.json() {

@@ -1,5 +1,7 @@
-//! Temporary files that killed runs left: removed by later runs, once nobody can be writing them any more.
+//! What is in the way: temporary files that killed runs left, removed by later runs once nobody can be writing them any
+//! more; and folders where files belong, or the other way round.
 
+use std::fs;
 use std::time::{Duration, SystemTime};
 
 use camino::Utf8Path;
@@ -30,12 +32,28 @@ pub fn sweep(folder: &Utf8Path, prefix: &str) {
     }
 }
 
+/// Removes a folder at `path` where a file belongs, and files where its parents below `within` should be: damage, in
+/// folders that are this tool's own. Was there anything?
+pub fn clear_the_way(within: &Utf8Path, path: &Utf8Path) -> bool {
+    let mut cleared = false;
+    for above in path
+        .ancestors()
+        .skip(1)
+        .take_while(|above| above.starts_with(within) && *above != within)
+    {
+        let in_the_way = fs::symlink_metadata(above).is_ok_and(|_| !above.is_dir());
+        cleared |= in_the_way && remove_file(above).is_ok();
+    }
+    let folder = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
+    cleared | (folder && fs::remove_dir_all(path).is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
     use super::*;
     use camino::Utf8PathBuf;
-    use std::fs::{self, File};
+    use std::fs::File;
 
     #[test]
     fn only_old_files_with_the_prefix_are_removed() {

@@ -5,13 +5,21 @@ use std::io;
 
 use camino::Utf8Path;
 
-use super::{Sync, write};
+use super::{Sync, clear_the_way, write};
 use crate::digest::Digest;
 
 /// Writes `text` (which must end with a line break, or be empty) with its seal.
 pub fn write_sealed(path: &Utf8Path, text: &str, sync: Sync) -> io::Result<()> {
     let sealed = format!("{text}{}\n", Digest::of(text.as_bytes()));
-    write(path, sealed.as_bytes(), sync)
+    write(path, sealed.as_bytes(), sync).or_else(|e| {
+        // Sealed texts are this tool's own: what else is in their place is damage.
+        let within = path.ancestors().nth(2).unwrap_or(path);
+        if clear_the_way(within, path) {
+            write(path, sealed.as_bytes(), sync)
+        } else {
+            Err(e)
+        }
+    })
 }
 
 /// Reads a sealed text without its seal; `None` when it is absent, cut or damaged in any byte.

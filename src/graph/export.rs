@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Graph, StepId};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Graph, StepId, StepKind};
 
 /// Graphviz dot, left to right.
 pub fn dot(graph: &Graph) -> String {
@@ -38,20 +41,44 @@ pub fn mermaid(graph: &Graph) -> String {
     text
 }
 
-/// `{"format":"aosm-graph/1","steps":[{"id","kind","store","deps"}]}`.
-pub fn json(graph: &Graph) -> serde_json::Value {
-    let steps: Vec<_> = graph
-        .steps()
-        .map(|step| {
-            serde_json::json!({
-                "id": step.id.as_str(),
-                "kind": step.kind.as_str(),
-                "store": step.store,
-                "deps": step.needs.iter().map(StepId::as_str).collect::<Vec<_>>(),
-            })
-        })
-        .collect();
-    serde_json::json!({ "format": "aosm-graph/1", "steps": steps })
+/// One step of the graph.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct GraphStep {
+    /// Its id.
+    pub id: StepId,
+    /// What it does.
+    pub kind: StepKind,
+    /// Name of its store; `null` for local steps.
+    pub store: Option<String>,
+    /// Ids of the steps it needs.
+    pub deps: Vec<StepId>,
+}
+
+/// All steps, local ones included: `aosm-graph/1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct GraphDocument {
+    /// `aosm-graph/1`.
+    pub format: &'static str,
+    /// Sorted by id.
+    pub steps: Vec<GraphStep>,
+}
+
+impl GraphDocument {
+    /// The document of a graph.
+    pub fn new(graph: &Graph) -> Self {
+        let steps = graph.steps().map(|step| GraphStep {
+            id: step.id.clone(),
+            kind: step.kind,
+            store: step.store.clone(),
+            deps: step.needs.clone(),
+        });
+        Self {
+            format: "aosm-graph/1",
+            steps: steps.collect(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -94,7 +121,7 @@ mod tests {
 
     #[test]
     fn json_carries_kind_store_and_needs() {
-        let value = json(&graph());
+        let value = serde_json::to_value(GraphDocument::new(&graph())).unwrap();
         assert_eq!(value["format"], "aosm-graph/1");
         assert_eq!(value["steps"][0]["store"], "images");
         assert_eq!(value["steps"][0]["deps"][0], "render:a");

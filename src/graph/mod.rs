@@ -4,6 +4,6 @@ mod export;
 mod frozen;
 mod step;
 
-pub use export::{dot, json, mermaid};
+pub use export::{GraphDocument, GraphStep, dot, mermaid};
 pub use frozen::Graph;
 pub use step::{Step, StepId, StepKind};

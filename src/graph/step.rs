@@ -3,10 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 /// What a step does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum StepKind {
     /// Renders one package with Helm, or takes its ready-made manifests (local, cached).
     Render,
@@ -85,7 +87,7 @@ impl Serialize for StepId {
     }
 }
 
-impl schemars::JsonSchema for StepId {
+impl JsonSchema for StepId {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "StepId".into()
     }

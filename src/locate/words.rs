@@ -43,24 +43,24 @@ pub(super) fn nowhere(wanted: &Wanted, sources: &[SourceEntry], answers: &[Answe
 /// A source that could not be asked; once for all images.
 pub(super) fn source_broken(entry: &SourceEntry, error: &OciError, references: &[&str]) -> Fault {
     let images = some_of(references);
+    // A token server is another name for trouble than the source's own; a file is told by its place.
+    let what = if entry.is_file || error.subject.starts_with(&entry.source.host) {
+        error.detail.clone()
+    } else {
+        format!("{}: {}", error.subject, error.detail)
+    };
     if Verdict::of(error.kind, entry.optional) == Verdict::Skipped {
-        return Fault::warning(format!(
-            "optional image source {} was left out: {}",
-            entry.source, error.detail
-        ))
-        .because(format!("not searched for {images}"))
-        .hint("images that it has too may have been taken from a later source");
+        return Fault::warning(format!("optional image source {} was left out: {what}", entry.source))
+            .because(format!("not searched for {images}"))
+            .hint("images that it has too may have been taken from a later source");
     }
     let kind = match error.kind {
         ErrorKind::Unreachable | ErrorKind::Protocol if entry.is_file => Kind::Invalid,
         _ => Fault::from(error.clone()).kind(),
     };
-    let fault = Fault::new(
-        kind,
-        format!("image source {} cannot be asked: {}", entry.source, error.detail),
-    )
-    .at_opt(entry.place.clone())
-    .because(format!("needed for {images}"));
+    let fault = Fault::new(kind, format!("image source {} cannot be asked: {what}", entry.source))
+        .at_opt(entry.place.clone())
+        .because(format!("needed for {images}"));
     let hint = error.hint.clone().unwrap_or_else(|| match error.kind {
         _ if entry.is_file => "name a good one in the source's `path`, or make this one again".to_owned(),
         ErrorKind::BadCredentials => format!("log in again: docker login {}", entry.source.host),

@@ -33,6 +33,26 @@ pub struct LockChange {
     pub new: Option<String>,
 }
 
+/// What `lock` changed, or `lock --check` would: `aosm-lock-changes/1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct LockChangesDocument {
+    /// `aosm-lock-changes/1`.
+    pub format: &'static str,
+    /// Sorted by reference.
+    pub changes: Vec<LockChange>,
+}
+
+impl LockChangesDocument {
+    /// The document of these changes.
+    pub fn new(changes: Vec<LockChange>) -> Self {
+        Self {
+            format: "aosm-lock-changes/1",
+            changes,
+        }
+    }
+}
+
 impl LockChange {
     /// In words: `release/a:1.0.0: 0123456789ab → ba9876543210`.
     pub fn words(&self) -> String {

@@ -13,5 +13,5 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use changes::{ChangeKind, LockChange, changes};
+pub use changes::{ChangeKind, LockChange, LockChangesDocument, changes};
 pub use model::{Lock, LockedChart, LockedImage, LockedStore, VERSION};

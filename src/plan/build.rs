@@ -8,7 +8,7 @@ use globset::GlobMatcher;
 use super::bytes::transfer_sizes;
 use super::locating::{Asking, Locations, locate_images};
 use super::observe::{Look, observe};
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, Steps, prepare};
 use super::target::{Target, targets};
 use super::wanted::{Wanted, wanted};
 use super::world::World;
@@ -56,7 +56,7 @@ pub struct Planned {
 /// Makes the plan. Errors that concern single steps make those steps invalid; errors that concern the project as a
 /// whole (broken charts, one name wanted with two contents) come back as such, before anything is looked at.
 pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Planned, Faults> {
-    let prepared = prepare(session).await?;
+    let prepared = prepare(session, Steps::All).await?;
     for warning in &prepared.warnings {
         session.events.emit(Event::Fault(warning.clone()));
     }
@@ -127,7 +127,7 @@ fn decided(session: &Session, options: &PlanOptions, target: &Target, seen: &See
     let hint = format!("aosm-build apply --replace={name}");
     let decision = decide(&target.desired, seen, (!allowed).then_some(hint.as_str()));
     let observed = match seen {
-        Seen::Store(Observed::Present(root) | Observed::Damaged { root, .. }) | Seen::SameContent(root) => {
+        Seen::Store(Observed::Present(root) | Observed::Damaged { root: Some(root), .. }) | Seen::SameContent(root) => {
             Some(root.digest.clone())
         }
         _ => None,

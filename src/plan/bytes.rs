@@ -40,12 +40,14 @@ pub async fn transfer_sizes(
             let content = target
                 .image
                 .and_then(|image| locations.content(image, world, &job)?.ok());
+            let whole = target.image.and_then(|image| locations.get(image)?.ok());
+            let whole = whole.map_or(0, |located| located.size);
             let (target, id) = (target.clone(), target.id.clone());
             async move {
                 session.stopped()?;
                 let parts = match (&target.chart, content) {
                     (Some(chart), _) => chart.output.parts(),
-                    (None, Some(content)) => parts(&session, content, &target).await,
+                    (None, Some(content)) => parts(&session, content, &target, whole).await,
                     (None, None) => Vec::new(),
                 };
                 session
@@ -85,8 +87,9 @@ pub async fn transfer_sizes(
     Ok(())
 }
 
-/// Blobs and manifests of an image. A graph that cannot be read now gives no estimate: copying will say why.
-async fn parts(session: &Arc<Session>, content: Arc<dyn Content>, target: &Target) -> Vec<Descriptor> {
+/// Blobs and manifests of an image. Of a graph that cannot be read now only the size of the `whole` is known, from the
+/// lock: shared blobs are then counted for each image, so it stays an upper bound. Copying will say why.
+async fn parts(session: &Arc<Session>, content: Arc<dyn Content>, target: &Target, whole: u64) -> Vec<Descriptor> {
     let super::Desired::Known(root) = &target.desired else {
         return Vec::new();
     };
@@ -102,10 +105,11 @@ async fn parts(session: &Arc<Session>, content: Arc<dyn Content>, target: &Targe
             graph.blobs.iter().cloned().chain(manifests).collect()
         }
         Err(e) => {
-            session
-                .events
-                .emit(Event::Detail(format!("{}: size not known: {e}", target.id)));
-            Vec::new()
+            session.events.emit(Event::Detail(format!(
+                "{}: only the size of the whole is known: {e}",
+                target.id
+            )));
+            vec![Descriptor::new(root.media_type.clone(), root.digest.clone(), whole)]
         }
     }
 }

@@ -105,10 +105,13 @@ pub fn decide(desired: &Desired, seen: &Seen, replace_hint: Option<&str>) -> Dec
             effect: Effect::None,
             reasons: Vec::new(),
         },
-        Seen::Store(Observed::Damaged { root: old, why }) if old.digest == new => {
+        Seen::Store(Observed::Damaged { root: None, why }) => {
             decision(Action::Run, Effect::Create, Reason::Damaged { why: why.clone() })
         }
-        Seen::Store(Observed::Present(old) | Observed::Damaged { root: old, .. }) => {
+        Seen::Store(Observed::Damaged { root: Some(old), why }) if old.digest == new => {
+            decision(Action::Run, Effect::Create, Reason::Damaged { why: why.clone() })
+        }
+        Seen::Store(Observed::Present(old) | Observed::Damaged { root: Some(old), .. }) => {
             let old = old.digest.clone();
             match replace_hint {
                 None => decision(Action::Run, Effect::Replace, Reason::DigestDiffers { old, new }),
@@ -146,7 +149,7 @@ mod tests {
     fn every_combination_of_desired_and_observed_has_its_decision() {
         let new = Desired::Known(root("new"));
         let damaged = |content| Observed::Damaged {
-            root: root(content),
+            root: Some(root(content)),
             why: "cut".into(),
         };
         let hint = Some("aosm-build apply --replace");

@@ -25,8 +25,6 @@ pub struct PlanStep {
     /// Its id.
     pub id: StepId,
     /// Copy or push.
-    #[serde(serialize_with = "kind")]
-    #[schemars(with = "String")]
     pub kind: StepKind,
     /// The store it changes.
     pub store: String,
@@ -52,10 +50,6 @@ pub struct PlanStep {
     /// Where it comes from, in words (`myregistry.azurecr.io/release/a:1.0.0`, `charts/contoso`).
     #[serde(skip)]
     pub from: String,
-}
-
-fn kind<S: serde::Serializer>(kind: &StepKind, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(kind.as_str())
 }
 
 /// How many steps there are of each action.

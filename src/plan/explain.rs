@@ -1,6 +1,7 @@
 //! Why: a step's desired and observed state, and what changed since it last ran, down to the line.
 
 use camino::Utf8Path;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::prepare::Package;
@@ -12,7 +13,7 @@ use crate::graph::{StepId, StepKind};
 use crate::state::History;
 
 /// One change since a step last ran.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Change {
     /// The step whose input changed.
@@ -22,7 +23,7 @@ pub struct Change {
 }
 
 /// A step, explained: `aosm-why/1`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Explained {
     /// `aosm-why/1`.

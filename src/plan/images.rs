@@ -161,6 +161,23 @@ impl ImagesDocument {
     }
 }
 
+impl ImagesDocument {
+    /// The same form with nothing but this image.
+    pub fn only(&self, image: &ImageEntry) -> Self {
+        Self {
+            format: self.format,
+            images: vec![image.clone()],
+            candidates: Vec::new(),
+            missing: self
+                .missing
+                .iter()
+                .filter(|m| m.reference == image.reference)
+                .cloned()
+                .collect(),
+        }
+    }
+}
+
 impl From<&Found> for FoundAt {
     fn from(found: &Found) -> Self {
         let tier = match found.tier {

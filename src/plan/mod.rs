@@ -23,7 +23,7 @@ pub use explain::{Change, Explained, explain};
 pub use images::{FoundAt, ImageEntry, ImagesDocument};
 pub use locating::{Asking, Locations, images_from_lock, locate_images};
 pub use observe::{Look, observe};
-pub use prepare::{CacheContent, ChartOutput, Package, Prepared, pack_now, prepare};
+pub use prepare::{CacheContent, ChartOutput, Package, Prepared, Steps, pack_now, prepare};
 pub use reason::Reason;
 pub use session::{Mode, Session, cache_folder};
 pub use target::{Target, check_names};

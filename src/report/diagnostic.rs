@@ -42,6 +42,10 @@ pub fn render(fault: &Fault, style: Style) -> String {
         .with_width(style.width.max(MIN_WIDTH))
         .with_context_lines(1)
         .with_links(false)
+        // At spaces only: a path or a reference that is broken in two can be neither copied nor searched for.
+        .with_word_separator(textwrap::WordSeparator::AsciiSpace)
+        .with_word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .with_break_words(false)
         // The place is part of the source's name, as its lines may be cropped.
         .without_primary_span_start()
         .without_syntax_highlighting();

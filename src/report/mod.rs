@@ -1,11 +1,13 @@
 //! What people and machines see: words, trees, bars, JSON. The only room besides `cli` that prints.
 
 pub mod diagnostic;
+mod documents;
 mod human;
 mod live;
 mod screen;
 mod tree;
 
+pub use documents::{CachePruneDocument, CheckDocument};
 pub use human::{bytes, count, plural};
 pub use live::Live;
 pub use screen::{Screen, Verbosity};

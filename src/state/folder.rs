@@ -14,15 +14,19 @@ pub struct StateFolder {
 impl StateFolder {
     /// Opens (and on first use makes) the folder. An unwritable project is an error with its place.
     pub fn open(root: &Utf8Path) -> Result<Self, Fault> {
+        const IGNORE: &[u8] = b"*\n";
         let ignore = root.join(".gitignore");
-        if !ignore.is_file() {
-            durable::write(&ignore, b"*\n", Sync::No).map_err(|e| {
+        if !std::fs::read(&ignore).is_ok_and(|held| held == IGNORE) {
+            durable::clear_the_way(root, &ignore);
+            durable::write(&ignore, IGNORE, Sync::No).map_err(|e| {
                 Fault::infrastructure(format!("the state folder cannot be written: {root}"))
                     .at(Place::file_only(root))
                     .because(e)
                     .hint("the project folder must be writable: aosm-build keeps its state in .aosm")
             })?;
         }
+        // A folder of that name cannot be locked.
+        durable::clear_the_way(root, &root.join("lock"));
         Ok(Self { root: root.to_owned() })
     }
 

@@ -48,8 +48,8 @@ pub enum Observed {
     Present(Descriptor),
     /// The tag is there, but what it names is damaged or incomplete (found by stat change or a forced check).
     Damaged {
-        /// What the tag names.
-        root: Descriptor,
+        /// What the tag names; `None` when the list of tags itself is damaged, so that nobody can tell.
+        root: Option<Descriptor>,
         /// What is wrong.
         why: String,
     },

@@ -33,7 +33,7 @@ use crate::oci::{Content, CopyOptions, Descriptor, ErrorKind, OciError, TagAs, c
 
 use blobs::Blobs;
 use files::Files;
-use tags::Tags;
+use tags::{Holds, Tags};
 use target::LocalTarget;
 
 /// An image layout folder as an artifact store. Made on the first fill.
@@ -111,11 +111,13 @@ impl ArtifactStore for LocalStore {
     async fn observe(&self, name: &ArtifactName, thorough: bool, job: &Job) -> Result<Observed, OciError> {
         let (name, cancel) = (name.to_string(), job.cancel.clone());
         self.blocking(move |inner| {
-            let Some(root) = inner.tags.held(&inner.files, &name)? else {
-                return Ok(Observed::Absent);
+            let root = match inner.tags.held(&inner.files, &name)? {
+                Holds::Nothing => return Ok(Observed::Absent),
+                Holds::Unclear(root, why) => return Ok(Observed::Damaged { root, why }),
+                Holds::Root(root) => root,
             };
             Ok(match check::why_damaged(&inner.blobs, &root, thorough, &cancel)? {
-                Some(why) => Observed::Damaged { root, why },
+                Some(why) => Observed::Damaged { root: Some(root), why },
                 None => Observed::Present(root),
             })
         })

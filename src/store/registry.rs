@@ -53,7 +53,7 @@ impl RegistryStore {
         let target = RegistryTarget::new(repository);
         Ok(match find_missing(&content, &target, &root, job).await? {
             None => Observed::Present(root),
-            Some(why) => Observed::Damaged { root, why },
+            Some(why) => Observed::Damaged { root: Some(root), why },
         })
     }
 }

@@ -12,11 +12,18 @@
 #[allow(dead_code, reason = "a toolbox: not every tool is in use at every moment")]
 mod support;
 
+mod ci_cache;
 mod contoso_fixture;
+mod damage;
 mod discovery;
 mod harness;
 mod harness_faults;
+mod kills;
+mod locking;
+mod power_cuts;
 mod registry_room;
 mod registry_to_registry;
 mod second_run;
+mod secrets;
+mod sources;
 mod worked_example;

@@ -316,28 +316,34 @@ impl Output {
         self.expect(0)
     }
 
-    /// Fails unless this was written to standard output or standard error.
+    /// Fails unless this was written to standard output or standard error; lines that were wrapped count as one.
     pub fn says(self, text: &str) -> Self {
-        assert!(
-            self.stdout.contains(text) || self.stderr.contains(text),
-            "nothing says {text:?}: {self}"
-        );
+        assert!(self.holds(text), "nothing says {text:?}: {self}");
         self
     }
 
     /// Fails if this was written anywhere.
     pub fn silent_about(self, text: &str) -> Self {
-        assert!(
-            !self.stdout.contains(text) && !self.stderr.contains(text),
-            "{text:?} is said: {self}"
-        );
+        assert!(!self.holds(text), "{text:?} is said: {self}");
         self
+    }
+
+    fn holds(&self, text: &str) -> bool {
+        [&self.stdout, &self.stderr]
+            .iter()
+            .any(|written| written.contains(text) || unwrapped(written).contains(text))
     }
 
     /// Standard output as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("not JSON ({e}): {self}"))
     }
+}
+
+/// A text with the line breaks that fitting it to the screen brought in taken out.
+fn unwrapped(text: &str) -> String {
+    let words = text.split_whitespace().filter(|word| !matches!(*word, "│" | "|"));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 impl std::fmt::Display for Output {

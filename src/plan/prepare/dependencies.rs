@@ -14,7 +14,8 @@ pub(super) async fn fetch(
     tree: ChartTree,
     tools: &Tools,
 ) -> Result<(ChartTree, Vec<LockedChart>), Faults> {
-    let (helm, _) = tools.helm(session).await?;
+    let helm = tools.helm(session).await?;
+    tools.helm_version(session).await?;
     let records: Vec<FetchedDependency> = Lock::load(&session.lock_path())?
         .map(|lock| lock.charts.into_iter().map(fetched).collect())
         .unwrap_or_default();

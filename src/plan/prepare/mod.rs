@@ -8,4 +8,4 @@ mod run;
 
 pub use chart_output::{CacheContent, ChartOutput};
 pub use package::{Package, pack_now};
-pub use run::{Prepared, prepare};
+pub use run::{Prepared, Steps, prepare};

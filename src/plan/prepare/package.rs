@@ -13,7 +13,7 @@ use crate::oci::Descriptor;
 use crate::plan::Session;
 use crate::project::{ChartInput, ChartPackage};
 
-use super::run::Tools;
+use super::run::{Steps, Tools};
 use super::{ChartOutput, dependencies};
 
 /// Bumped when rendering itself changes what it gives for the same inputs.
@@ -48,7 +48,7 @@ pub struct Package {
     pub tree: Arc<ChartTree>,
     /// Its images.
     pub discovered: Arc<Discovered>,
-    /// Its packed chart; `None` for ready-made manifests.
+    /// Its packed chart; `None` for ready-made manifests, and where only images are wanted.
     pub chart: Option<ChartOutput>,
     /// What the steps were made of.
     pub keys: Keys,
@@ -62,6 +62,7 @@ pub(super) async fn prepare(
     index: usize,
     package: &ChartPackage,
     tools: &Tools,
+    steps: Steps,
 ) -> Result<(Package, Faults), Faults> {
     let (tree, warnings) = {
         let (session, package) = (Arc::clone(session), package.clone());
@@ -78,8 +79,16 @@ pub(super) async fn prepare(
     };
     let tree = Arc::new(tree);
     session.stopped()?;
-    let render = render_key(session, package, &tree, tools).await?;
-    let (rendered, fresh_text) = rendered(session, package, &tree, tools, &render).await?;
+    // The key needs Helm's version, which takes a process of its own to learn. Where nothing can be cached anyway,
+    // the render need not wait for it.
+    let (render, early) = if tools.cold && tree.is_chart() {
+        let key = render_key(session, package, &tree, tools);
+        let (key, text) = tokio::join!(key, render_now(session, package, &tree, tools));
+        (key?, Some(text?))
+    } else {
+        (render_key(session, package, &tree, tools).await?, None)
+    };
+    let (rendered, fresh_text) = rendered(session, package, &tree, tools, &render, early).await?;
     session.stopped()?;
     let rules = serde_json::to_string(&session.project.discovery).unwrap_or_default();
     let discover = KeyDocument::new("discover", discover::REVISION)
@@ -88,7 +97,7 @@ pub(super) async fn prepare(
         .input("rendered", rendered);
     let discovered = discovered(session, package, &tree, tools, &render, &discover, fresh_text).await?;
     session.stopped()?;
-    let (chart, package_key) = if tree.is_chart() {
+    let (chart, package_key) = if tree.is_chart() && steps == Steps::All {
         let (output, key) = packed(session, package, &tree).await?;
         (Some(output), Some(key))
     } else {
@@ -149,7 +158,7 @@ async fn render_key(
         key = key.input(name, digest);
     }
     if tree.is_chart() {
-        key = key.field("helm", tools.helm(session).await?.1);
+        key = key.field("helm", tools.helm_version(session).await?);
     }
     Ok(key)
 }
@@ -161,6 +170,7 @@ async fn rendered(
     tree: &Arc<ChartTree>,
     tools: &Tools,
     key: &KeyDocument,
+    early: Option<Arc<str>>,
 ) -> Result<(Digest, Option<Arc<str>>), Fault> {
     let advanced = |cached| Event::PhaseAdvanced {
         phase: Phase::Local,
@@ -175,7 +185,10 @@ async fn rendered(
         session.events.emit(advanced(true));
         return Ok((digest, None));
     }
-    let text = render_now(session, package, tree, tools).await?;
+    let text = match early {
+        Some(text) => text,
+        None => render_now(session, package, tree, tools).await?,
+    };
     let result = session.cache.store(key, &[(RENDERED, text.as_bytes())])?;
     session.events.emit(advanced(false));
     let digest = result
@@ -192,7 +205,7 @@ async fn render_now(
 ) -> Result<Arc<str>, Fault> {
     let limits = &session.project.render_limits;
     let text = if tree.is_chart() {
-        let (helm, _) = tools.helm(session).await?;
+        let helm = tools.helm(session).await?;
         let _permit = tools.helm_permit().await;
         chart::render(&helm, package, tree, limits, &session.scratch(), &session.cancel).await?
     } else {

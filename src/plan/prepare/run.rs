@@ -47,29 +47,39 @@ impl Prepared {
 
 /// What the packages share: Helm, found at most once, and how many may run at a time.
 pub(super) struct Tools {
-    helm: OnceCell<(Arc<Helm>, String)>,
+    helm: OnceCell<Arc<Helm>>,
+    version: OnceCell<String>,
     children: Semaphore,
+    /// Nothing is cached yet: every render will be a miss.
+    pub cold: bool,
 }
 
 impl Tools {
-    fn new() -> Self {
+    fn new(cold: bool) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Self {
             helm: OnceCell::new(),
+            version: OnceCell::new(),
             children: Semaphore::new(cores),
+            cold,
         }
     }
 
-    /// Helm and its version.
-    pub async fn helm(&self, session: &Arc<Session>) -> Result<(Arc<Helm>, String), Fault> {
-        self.helm
-            .get_or_try_init(|| async {
-                let helm = Helm::find(session.helm.as_deref().map(camino::Utf8Path::new))?;
-                let version = helm.version(&*session.stats, &session.cancel).await?;
-                Ok((Arc::new(helm), version))
-            })
-            .await
-            .cloned()
+    /// Helm.
+    pub async fn helm(&self, session: &Arc<Session>) -> Result<Arc<Helm>, Fault> {
+        let find = || async { Helm::find(session.helm.as_deref().map(camino::Utf8Path::new)).map(Arc::new) };
+        self.helm.get_or_try_init(find).await.cloned()
+    }
+
+    /// Helm's version. Too old a Helm is an error.
+    pub async fn helm_version(&self, session: &Arc<Session>) -> Result<String, Fault> {
+        let ask = || async {
+            self.helm(session)
+                .await?
+                .version(&*session.stats, &session.cancel)
+                .await
+        };
+        self.version.get_or_try_init(ask).await.cloned()
     }
 
     /// Leave to run one Helm process.
@@ -78,18 +88,27 @@ impl Tools {
     }
 }
 
+/// Which local steps are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steps {
+    /// Only those that tell which images there are.
+    Images,
+    /// All, charts packed too.
+    All,
+}
+
 /// Runs the local steps of all packages. All faults of all packages come back together.
-pub async fn prepare(session: &Arc<Session>) -> Result<Prepared, Faults> {
+pub async fn prepare(session: &Arc<Session>, steps: Steps) -> Result<Prepared, Faults> {
     let packages = &session.project.charts;
     session.events.emit(Event::PhaseStarted {
         phase: Phase::Local,
-        total: Some(packages.len() as u64 * 3),
+        total: Some(packages.len() as u64 * if steps == Steps::All { 3 } else { 2 }),
     });
-    let tools = Arc::new(Tools::new());
+    let tools = Arc::new(Tools::new(session.cache.is_cold()));
     let mut tasks = JoinSet::new();
     for (index, chart) in packages.iter().enumerate() {
         let (session, chart, tools) = (Arc::clone(session), chart.clone(), Arc::clone(&tools));
-        tasks.spawn(async move { (index, package::prepare(&session, index, &chart, &tools).await) });
+        tasks.spawn(async move { (index, package::prepare(&session, index, &chart, &tools, steps).await) });
     }
     let mut results = Vec::new();
     while let Some(joined) = tasks.join_next().await {
@@ -116,7 +135,7 @@ pub async fn prepare(session: &Arc<Session>) -> Result<Prepared, Faults> {
     }
     // A stopped run says so once, not once a chart.
     session.stopped()?;
-    let helm = tools.helm.get().map(|(_, version)| version.clone());
+    let helm = tools.version.get().cloned();
     // One Helm for all: when it is missing, each package says the same.
     let ((), warnings) = dedup(faults).into_result(())?;
     Ok(Prepared {

@@ -39,6 +39,14 @@ fn an_error_shows_its_line_and_its_hint() {
 }
 
 #[test]
+fn lines_break_at_spaces_only_so_that_paths_and_references_stay_whole() {
+    let path = format!("contoso/{}/templates/app-0.yaml", "sub-chart/".repeat(9));
+    let fault = Fault::invalid(format!("image r.example/a/b:1: not found ({path}, rendered line 15)")).because(&path);
+    let drawn = plain(&fault);
+    assert_eq!(drawn.matches(path.as_str()).count(), 2, "{drawn}");
+}
+
+#[test]
 fn places_in_two_files_get_an_excerpt_each_and_the_hint_comes_last() {
     let other = SourceFile::new("cnf-input.jsonc", "{\n  \"version\": \"2.0.0\"\n}\n");
     let fault = Fault::invalid("version: the two files differ")

@@ -8,7 +8,7 @@ use super::blobs::{Blobs, State};
 use crate::digest::Digest;
 use crate::oci::graph::{DEPTH_LIMIT, MANIFESTS_LIMIT};
 use crate::oci::layout::read_limited;
-use crate::oci::manifest::{MANIFEST_LIMIT, children};
+use crate::oci::manifest::{MANIFEST_LIMIT, MANIFEST_TYPES, children, own_media_type};
 use crate::oci::{Descriptor, ErrorKind, OciError};
 
 /// The first thing that is wrong below `root`, in words; `None` when nothing is. Costs one stat a blob when nothing
@@ -19,7 +19,25 @@ pub(super) fn why_damaged(
     thorough: bool,
     cancel: &CancellationToken,
 ) -> Result<Option<String>, OciError> {
-    walk(blobs, root, thorough, cancel, &mut |_| {})
+    if let Some(why) = walk(blobs, root, thorough, cancel, &mut |_| {})? {
+        return Ok(Some(why));
+    }
+    let wanted = recorded_type(blobs, root);
+    Ok((wanted != root.media_type).then(|| format!("index.json calls it {:?}, it is {wanted}", root.media_type)))
+}
+
+/// The media type under which `index.json` lists a manifest that is in place: the announced one, unless that is no type of
+/// manifests and the manifest itself names one.
+pub(super) fn recorded_type(blobs: &Blobs, root: &Descriptor) -> String {
+    let known = |media_type: &str| MANIFEST_TYPES.contains(&media_type);
+    if known(&root.media_type) {
+        return root.media_type.clone();
+    }
+    read_limited(&blobs.path(&root.digest), MANIFEST_LIMIT)
+        .ok()
+        .and_then(|bytes| own_media_type(&bytes))
+        .filter(|own| known(own))
+        .unwrap_or_else(|| root.media_type.clone())
 }
 
 /// The same, and tells every digest that was found whole.

@@ -8,11 +8,40 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::durable::{self, Sync};
-use crate::oci::layout::{LAYOUT_VERSION, LayoutIndex, check_marker, read_folder_index};
+use crate::oci::layout::{INDEX_LIMIT, LAYOUT_VERSION, LayoutIndex, check_marker, read_limited};
+use crate::oci::manifest::{MANIFEST_LIMIT, OCI_INDEX};
 use crate::oci::{ErrorKind, OciError};
 
 /// Where blobs are written before they have their name.
 const TEMPORARY: &str = ".tmp";
+
+/// `index.json` as it was found.
+#[derive(Debug)]
+pub(super) struct FoundIndex {
+    pub(super) index: LayoutIndex,
+    /// What is wrong with it or with `oci-layout`, in words.
+    pub(super) damaged: Option<String>,
+    /// Text that is no index.
+    pub(super) lost: Option<Vec<u8>>,
+}
+
+impl FoundIndex {
+    fn whole(index: LayoutIndex) -> Self {
+        Self {
+            index,
+            damaged: None,
+            lost: None,
+        }
+    }
+}
+
+/// How `oci-layout` was found.
+#[derive(Debug, PartialEq, Eq)]
+enum Marker {
+    Whole,
+    Missing,
+    Damaged(String),
+}
 
 /// Paths and locks of one store.
 #[derive(Debug)]
@@ -45,14 +74,10 @@ impl Files {
         if in_use.is_some() {
             return Ok(());
         }
-        let marker = self.root.join("oci-layout");
-        match std::fs::read(&marker) {
-            Ok(bytes) => check_marker(&bytes, self.root.as_str())?,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                let text = format!("{{\"imageLayoutVersion\":\"{LAYOUT_VERSION}\"}}");
-                durable::write(&marker, text.as_bytes(), Sync::Yes).map_err(|e| self.failed("make store", &e))?;
-            }
-            Err(e) => return Err(self.failed("open store", &e)),
+        if self.read_marker()? != Marker::Whole {
+            let text = format!("{{\"imageLayoutVersion\":\"{LAYOUT_VERSION}\"}}");
+            durable::write(&self.root.join("oci-layout"), text.as_bytes(), Sync::Yes)
+                .map_err(|e| self.failed("make store", &e))?;
         }
         *in_use = Some(self.join_users().map_err(|e| self.failed("write store", &e))?);
         Ok(())
@@ -98,17 +123,67 @@ impl Files {
         lock().map_err(|e| self.failed("lock store", &e))
     }
 
-    /// The index on disk; empty for a store that was never filled.
-    pub(super) fn read_index(&self) -> Result<LayoutIndex, OciError> {
-        if matches!(std::fs::metadata(self.index_path()), Err(e) if e.kind() == io::ErrorKind::NotFound) {
-            return Ok(LayoutIndex::empty());
-        }
-        read_folder_index(&self.root).map_err(|e| {
-            if e.hint.is_some() || e.kind == ErrorKind::Disk {
-                return e;
+    /// The index on disk; empty for a store that was never filled. Text that is no index is damage, and what it held
+    /// is lost; what is there but cannot be read, or is of another version, is an error.
+    pub(super) fn read_index(&self) -> Result<FoundIndex, OciError> {
+        let path = self.index_path();
+        let limited = match read_limited(&path, INDEX_LIMIT) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(FoundIndex::whole(LayoutIndex::empty())),
+            Err(e) => return Err(self.failed("read index.json of store", &e)),
+        };
+        let index = match LayoutIndex::parse(&limited, self.root.as_str()) {
+            Ok(index) => index,
+            Err(e) => {
+                return Ok(FoundIndex {
+                    index: LayoutIndex::empty(),
+                    damaged: Some(e.detail),
+                    lost: Some(limited),
+                });
             }
-            e.hint("the local store is damaged: move its folder away and run apply again")
+        };
+        let damaged = match (self.read_marker()?, &index.media_type) {
+            (Marker::Missing, _) => Some("its oci-layout file is missing".to_owned()),
+            (Marker::Damaged(why), _) => Some(why),
+            (Marker::Whole, Some(other)) if other != OCI_INDEX => Some(format!(
+                "index.json calls itself {:?}",
+                other.chars().take(100).collect::<String>()
+            )),
+            (Marker::Whole, _) => None,
+        };
+        Ok(FoundIndex {
+            index,
+            damaged,
+            lost: None,
         })
+    }
+
+    /// Writes the index in one step. What could not be read of the one before is kept beside it: others may have had
+    /// tags there.
+    pub(super) fn write_index(&self, index: &LayoutIndex, lost: Option<&[u8]>) -> Result<(), OciError> {
+        let write = || {
+            if let Some(lost) = lost.filter(|bytes| !bytes.is_empty()) {
+                durable::write(&self.root.join("index.json.damaged"), lost, Sync::Yes)?;
+            }
+            let mut bytes = serde_json::to_vec_pretty(index)?;
+            bytes.push(b'\n');
+            durable::write(&self.index_path(), &bytes, Sync::Yes)
+        };
+        write().map_err(|e| self.failed("write store", &e))
+    }
+
+    /// The `oci-layout` file. A version that is not known is an error: the folder is somebody else's.
+    fn read_marker(&self) -> Result<Marker, OciError> {
+        let bytes = match read_limited(&self.root.join("oci-layout"), MANIFEST_LIMIT) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Marker::Missing),
+            Err(e) => return Err(self.failed("open store", &e)),
+        };
+        match check_marker(&bytes, self.root.as_str()) {
+            Ok(()) => Ok(Marker::Whole),
+            Err(e) if e.hint.is_some() => Err(e),
+            Err(e) => Ok(Marker::Damaged(e.detail)),
+        }
     }
 
     /// An error of the disk under this store.

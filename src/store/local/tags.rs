@@ -1,14 +1,14 @@
 //! The tags of the store: what is on disk, and what waits to be written there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::blobs::Blobs;
 use super::files::Files;
 use super::stamp::Stamp;
 use crate::digest::Digest;
-use crate::durable::{self, Sync};
 use crate::oci::layout::{LayoutIndex, REF_NAME};
+use crate::oci::manifest::OCI_INDEX;
 use crate::oci::{Descriptor, ErrorKind, Guard, OciError};
 
 /// With this many tags waiting they are written: what a kill costs at most.
@@ -30,7 +30,53 @@ pub(super) struct Tags {
 #[derive(Debug, Clone)]
 struct Held {
     stamp: Option<Stamp>,
-    by_name: Arc<HashMap<String, Descriptor>>,
+    names: Arc<Names>,
+}
+
+/// What an index says of names.
+#[derive(Debug, Default)]
+struct Names {
+    /// The first entry of a name counts, as for other readers.
+    roots: HashMap<String, Descriptor>,
+    /// Names with several entries that differ: readers may take either.
+    twice: BTreeSet<String>,
+    /// What is wrong with the index as a whole.
+    damaged: Option<String>,
+}
+
+impl Names {
+    fn of(index: &LayoutIndex, damaged: Option<String>) -> Self {
+        let mut names = Self {
+            damaged,
+            ..Self::default()
+        };
+        for entry in &index.manifests {
+            let Some(name) = entry.annotations.get(REF_NAME) else {
+                continue;
+            };
+            let root = Descriptor::new(entry.media_type.clone(), entry.digest.clone(), entry.size);
+            match names.roots.get(name) {
+                Some(first) if *first != root => _ = names.twice.insert(name.clone()),
+                Some(_) => {}
+                None => _ = names.roots.insert(name.clone(), root),
+            }
+        }
+        names
+    }
+
+    /// Is there exactly this under a name?
+    fn says(&self, name: &str, root: &Descriptor) -> bool {
+        self.roots.get(name) == Some(root) && !self.twice.contains(name)
+    }
+}
+
+/// What a name holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Holds {
+    Nothing,
+    Root(Descriptor),
+    /// The index cannot be trusted about it; why, in words.
+    Unclear(Option<Descriptor>, String),
 }
 
 #[derive(Debug, Default)]
@@ -42,13 +88,22 @@ struct Waiting {
 
 impl Tags {
     /// What a name holds on disk.
-    pub(super) fn held(&self, files: &Files, name: &str) -> Result<Option<Descriptor>, OciError> {
-        Ok(self.read(files)?.get(name).cloned())
+    pub(super) fn held(&self, files: &Files, name: &str) -> Result<Holds, OciError> {
+        let names = self.read(files)?;
+        let root = names.roots.get(name).cloned();
+        Ok(match (&names.damaged, root) {
+            (Some(why), root) => Holds::Unclear(root, why.clone()),
+            (None, Some(root)) if names.twice.contains(name) => {
+                Holds::Unclear(Some(root), "index.json has two entries of this name".to_owned())
+            }
+            (None, Some(root)) => Holds::Root(root),
+            (None, None) => Holds::Nothing,
+        })
     }
 
     /// All names on disk, sorted.
     pub(super) fn names(&self, files: &Files) -> Result<Vec<String>, OciError> {
-        let mut names: Vec<String> = self.read(files)?.keys().cloned().collect();
+        let mut names: Vec<String> = self.read(files)?.roots.keys().cloned().collect();
         names.sort();
         Ok(names)
     }
@@ -67,8 +122,8 @@ impl Tags {
             return allow(name, &other.digest, root, &Guard::Create);
         }
         match self.held(files, name)? {
-            Some(held) => allow(name, &held.digest, root, guard),
-            None => Ok(()),
+            Holds::Root(held) | Holds::Unclear(Some(held), _) => allow(name, &held.digest, root, guard),
+            Holds::Nothing | Holds::Unclear(None, _) => Ok(()),
         }
     }
 
@@ -115,13 +170,13 @@ impl Tags {
             return Ok(());
         }
         let lock = files.lock_index()?;
-        let mut index = files.read_index()?;
-        let held = by_name(&index);
+        let mut found = files.read_index()?;
+        let held = Names::of(&found.index, found.damaged.clone());
         let mut lost = Vec::new();
         let mut changes: BTreeMap<&str, &Descriptor> = BTreeMap::new();
         for (name, (root, guard)) in &tags {
-            match held.get(name) {
-                Some(there) if there.digest == root.digest => {}
+            match held.roots.get(name) {
+                _ if held.says(name, root) => {}
                 Some(there) => match allow(name, &there.digest, root, guard) {
                     Ok(()) => _ = changes.insert(name, root),
                     Err(error) => lost.push(error),
@@ -129,10 +184,9 @@ impl Tags {
                 None => _ = changes.insert(name, root),
             }
         }
-        if !changes.is_empty() {
-            merge(&mut index, &changes);
-            let bytes = to_bytes(&index).map_err(|e| files.failed("write store", &e.into()))?;
-            durable::write(&files.index_path(), &bytes, Sync::Yes).map_err(|e| files.failed("write store", &e))?;
+        if !changes.is_empty() || found.damaged.is_some() {
+            merge(&mut found.index, &changes);
+            files.write_index(&found.index, found.lost.as_deref())?;
         }
         drop(lock);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,18 +198,19 @@ impl Tags {
     }
 
     /// The index on disk, read again only when its stat changed.
-    fn read(&self, files: &Files) -> Result<Arc<HashMap<String, Descriptor>>, OciError> {
+    fn read(&self, files: &Files) -> Result<Arc<Names>, OciError> {
         let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = std::fs::metadata(files.index_path()).ok().map(|m| Stamp::of(&m));
         if let Some(held) = disk.as_ref().filter(|held| held.stamp == stamp) {
-            return Ok(Arc::clone(&held.by_name));
+            return Ok(Arc::clone(&held.names));
         }
-        let by_name = Arc::new(by_name(&files.read_index()?));
+        let found = files.read_index()?;
+        let names = Arc::new(Names::of(&found.index, found.damaged));
         *disk = Some(Held {
             stamp,
-            by_name: Arc::clone(&by_name),
+            names: Arc::clone(&names),
         });
-        Ok(by_name)
+        Ok(names)
     }
 }
 
@@ -171,20 +226,9 @@ fn allow(name: &str, held: &Digest, root: &Descriptor, guard: &Guard) -> Result<
         .hint("somebody else filled this store meanwhile: look at a new plan"))
 }
 
-/// The first entry of a name counts, as for other readers.
-fn by_name(index: &LayoutIndex) -> HashMap<String, Descriptor> {
-    let mut names = HashMap::new();
-    for entry in &index.manifests {
-        if let Some(name) = entry.annotations.get(REF_NAME) {
-            let root = Descriptor::new(entry.media_type.clone(), entry.digest.clone(), entry.size);
-            names.entry(name.clone()).or_insert(root);
-        }
-    }
-    names
-}
-
 /// Puts changes into an index; everything that others wrote there stays.
 fn merge(index: &mut LayoutIndex, changes: &BTreeMap<&str, &Descriptor>) {
+    index.media_type = Some(OCI_INDEX.to_owned());
     index.manifests.retain(|entry| {
         entry
             .annotations
@@ -204,10 +248,4 @@ fn merge(index: &mut LayoutIndex, changes: &BTreeMap<&str, &Descriptor>) {
         };
         key(a).cmp(&key(b))
     });
-}
-
-fn to_bytes(index: &LayoutIndex) -> serde_json::Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec_pretty(index)?;
-    bytes.push(b'\n');
-    Ok(bytes)
 }

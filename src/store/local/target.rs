@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Inner;
 use super::blobs::State;
-use super::check::walk;
+use super::check::{recorded_type, walk};
 use crate::oci::{Content, Descriptor, ErrorKind, Guard, Job, Moved, OciError, Target, verified};
 
 /// How much is gathered before a blocking task writes it, in bytes.
@@ -173,7 +173,10 @@ impl Target for LocalTarget {
             self.put_manifest(&root, bytes, job).await?;
         }
         let (name, guard) = (format!("{}:{tag}", self.repository), guard.clone());
-        self.blocking(move |inner| inner.tags.add(&inner.files, &name, &root, &guard))
-            .await
+        self.blocking(move |inner| {
+            root.media_type = recorded_type(&inner.blobs, &root);
+            inner.tags.add(&inner.files, &name, &root, &guard)
+        })
+        .await
     }
 }

@@ -1,3 +1,5 @@
+//! Copies between registries over the fake: what is sent, mounted, and left alone.
+
 use std::collections::BTreeSet;
 
 use super::fake::{Fake, FakeHost, Fault, Login};
@@ -318,7 +320,7 @@ async fn a_thorough_look_finds_what_is_missing_below_a_tag() {
         blobs.remove(&first);
     });
     assert!(
-        matches!(observe().await, Observed::Damaged { root: found, why } if found.digest == root.digest && why.contains("missing"))
+        matches!(observe().await, Observed::Damaged { root: Some(found), why } if found.digest == root.digest && why.contains("missing"))
     );
     assert!(matches!(
         store.observe(&name("app", "1"), false, &job()).await.unwrap(),

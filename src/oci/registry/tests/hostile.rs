@@ -1,3 +1,5 @@
+//! Registries that answer nonsense, too much, or somebody else's content.
+
 use super::fake::{Fake, FakeHost, Fault, Login};
 use super::*;
 use crate::oci::manifest::DOCKER_MANIFEST;

@@ -1,3 +1,5 @@
+//! Logging in: challenges, tokens, refused credentials.
+
 use super::fake::{Fake, FakeHost, Fault, Login};
 use super::*;
 use crate::oci::{ErrorKind, Selector};

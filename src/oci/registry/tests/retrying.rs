@@ -1,3 +1,5 @@
+//! What is tried again, when, and what is not.
+
 use std::time::Duration;
 
 use tokio::time::Instant;

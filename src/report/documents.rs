@@ -1,0 +1,38 @@
+//! Small documents that one command prints and no room makes.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What `check` found: `aosm-check/1`. Only when there is no error; errors go to standard error.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct CheckDocument {
+    /// `aosm-check/1`.
+    pub format: &'static str,
+    /// Helm packages, ready-made manifests included.
+    pub packages: usize,
+    /// Charts that would be pushed.
+    pub charts: usize,
+    /// Images.
+    pub images: usize,
+    /// Texts that look like images where images are not certain.
+    pub candidates: usize,
+    /// Warnings.
+    pub warnings: usize,
+}
+
+/// What `cache prune` did: `aosm-cache-prune/1`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct CachePruneDocument {
+    /// `aosm-cache-prune/1`.
+    pub format: &'static str,
+    /// Entries that stayed.
+    pub kept: u64,
+    /// Entries that went.
+    pub removed: u64,
+    /// Bytes that went.
+    pub bytes_freed: u64,
+    /// Bytes that stayed.
+    pub bytes_kept: u64,
+}
