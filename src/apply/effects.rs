@@ -32,10 +32,10 @@ impl Running {
 
     async fn fill(&self, target: &Target, step: &PlanStep, store: &Arc<dyn ArtifactStore>) -> Result<(), Fault> {
         if self.session.mode.offline && store.is_remote() {
-            return Err(Fault::infrastructure(format!(
-                "--offline forbids writing to the store {}",
-                store.name()
-            )));
+            return Err(
+                Fault::infrastructure(format!("--offline forbids writing to the store {}", store.name()))
+                    .hint("run without --offline"),
+            );
         }
         let Desired::Known(root) = &target.desired else {
             return Err(Fault::bug("it has no known digest"));

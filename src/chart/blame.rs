@@ -88,13 +88,14 @@ fn excerpt(shown: &str, document: &str, first_line: usize, span: &Range<usize>) 
     let before = document.get(..start).unwrap_or_default();
     let number = before.matches('\n').count();
     let column = before.rsplit('\n').next().unwrap_or_default().len();
+    let hidden = secrets::may_hold_secret(document);
     let mut text = "\n".repeat(first_line - 1);
     let mut at = text.len();
     for (index, line) in document.lines().enumerate().take(number + AROUND + 1) {
         if index == number {
             at = text.len();
         }
-        if index + AROUND >= number && !secrets::may_hold_secret(document) {
+        if index + AROUND >= number && !hidden {
             text.push_str(line);
         } else if index == number {
             text.push_str("(not shown: a Secret may be in it)");
@@ -102,6 +103,7 @@ fn excerpt(shown: &str, document: &str, first_line: usize, span: &Range<usize>) 
         text.push('\n');
     }
     let length = text.get(at..).unwrap_or_default().lines().next().map_or(0, str::len);
+    let column = if hidden { 0 } else { column };
     let column = floor(text.get(at..).unwrap_or_default(), column.min(length));
     Place::new(SourceFile::new(shown, text), at + column..at + length)
 }

@@ -101,7 +101,9 @@ pub async fn render(
         ))
         .because(e)
         .hint("check that it is a Helm executable for this system")),
-        Err(Stopped::Pipe(e)) => Err(Fault::infrastructure(format!("render {name}: helm cannot be heard")).because(e)),
+        Err(Stopped::Pipe(e)) => Err(Fault::infrastructure(format!("render {name}: helm cannot be heard"))
+            .because(e)
+            .hint("run the command again")),
     }
 }
 
@@ -157,8 +159,11 @@ fn command(helm: &Helm, package: &ChartPackage, chart: &Utf8Path, folder: &Utf8P
 /// Empty homes: no repositories, plugins, caches or kubeconfig of the user's.
 pub(super) fn home(command: &mut Command, folder: &Utf8Path) -> Result<(), Fault> {
     let home = folder.join("home");
-    std::fs::create_dir_all(&home)
-        .map_err(|e| Fault::infrastructure("temporary folder: cannot be written").because(e))?;
+    std::fs::create_dir_all(&home).map_err(|e| {
+        Fault::infrastructure("temporary folder: cannot be written")
+            .because(e)
+            .hint("check free space and permissions of the temporary folder")
+    })?;
     for name in [
         "HOME",
         "USERPROFILE",

@@ -151,7 +151,9 @@ async fn one(request: &Request<'_>, lock: Option<&Lock>, sources: &Sources<'_>, 
     let tag = match wanted.reference.store_tag(wanted.version.as_deref()) {
         Ok(tag) => tag,
         Err(error) => {
-            let fault = Fault::invalid(format!("version of image {}", wanted.reference)).because(error);
+            let fault = Fault::invalid(format!("version of image {}", wanted.reference))
+                .because(&error)
+                .hint("give it a valid tag as `version` in [[images]]");
             let missing = Missing {
                 reference: wanted.reference.clone(),
                 answers: Vec::new(),

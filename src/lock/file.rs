@@ -46,6 +46,7 @@ fn read(path: &Utf8Path) -> Result<Option<String>, Fault> {
         Fault::infrastructure("aosm.lock cannot be read")
             .at(Place::file_only(path))
             .because(e)
+            .hint("check that it may be read")
     };
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,

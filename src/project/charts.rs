@@ -90,7 +90,11 @@ fn setting(view: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> Opti
     if let Some(version) = &kube_version
         && let Err(why) = names::kube_version(&version.value)
     {
-        faults.push(Fault::invalid(format!("charts.kube-version: {why}")).at_opt(version.place.clone()));
+        faults.push(
+            Fault::invalid(format!("charts.kube-version: {why}"))
+                .at_opt(version.place.clone())
+                .hint("write it like `kube-version = \"1.31\"`"),
+        );
     }
     let chart_only = [
         "values",
@@ -174,7 +178,8 @@ fn unique(partials: Vec<Partial>, table: &str, faults: &mut Faults) -> Vec<Parti
                     "{table}: package {}: {why}",
                     super::check::shorten(&name.value)
                 ))
-                .at_opt(name.place.clone()),
+                .at_opt(name.place.clone())
+                .hint("AOSM and Helm install the package under this name: choose another"),
             );
         }
         if let Some(first) = kept.iter().find(|other| other.name.value == name.value) {

@@ -129,7 +129,11 @@ fn images(root: &View<'_>, faults: &mut Faults) -> Vec<ExtraImage> {
         if let Some(version) = &image.version
             && let Err(why) = names::tag(&version.value)
         {
-            faults.push(Fault::invalid(format!("images.version: {why}")).at_opt(version.place.clone()));
+            faults.push(
+                Fault::invalid(format!("images.version: {why}"))
+                    .at_opt(version.place.clone())
+                    .hint("it is the image's tag in the store: write it like `version = \"1.0.0\"`"),
+            );
         }
         let store = |image: &ExtraImage| image.store.as_ref().map(|store| store.value.clone());
         let twin = images

@@ -36,7 +36,11 @@ impl Counting {
     /// What it was asked for since the last time.
     fn calls(&self) -> Vec<String> {
         let file = self.folder.path().join("calls");
-        let calls = fs::read_to_string(&file).unwrap_or_default().lines().map(str::to_owned).collect();
+        let calls = fs::read_to_string(&file)
+            .unwrap_or_default()
+            .lines()
+            .map(str::to_owned)
+            .collect();
         let _ = fs::remove_file(file);
         calls
     }
@@ -77,11 +81,22 @@ fn a_fresh_clone_with_the_cache_restored_runs_no_local_step() {
         checkout(&first, &clone);
         restore_cache(&first, &clone);
         let before = Snapshot::of(&clone.path(".aosm/cache"));
-        let plan = clone.aosm(&["plan", "--json", "--locked"]).env("AOSM_HELM", helm.program()).run().ok();
+        let plan = clone
+            .aosm(&["plan", "--json", "--locked"])
+            .env("AOSM_HELM", helm.program())
+            .run()
+            .ok();
         // A machine that does not know this executable yet asks for its version, once.
         assert_eq!(helm.calls(), ["version"], "{plan}");
-        assert_eq!(before.touched(&Snapshot::of(&clone.path(".aosm/cache"))), Vec::<String>::new());
-        clone.aosm(&["apply", "--locked"]).env("AOSM_HELM", helm.program()).run().ok();
+        assert_eq!(
+            before.touched(&Snapshot::of(&clone.path(".aosm/cache"))),
+            Vec::<String>::new()
+        );
+        clone
+            .aosm(&["apply", "--locked"])
+            .env("AOSM_HELM", helm.program())
+            .run()
+            .ok();
         assert_eq!(helm.calls(), Vec::<String>::new());
         let images = clone.aosm(&["images"]).env("AOSM_HELM", helm.program()).run().ok();
         assert_eq!(helm.calls(), Vec::<String>::new(), "{images}");
@@ -96,9 +111,14 @@ fn new_times_on_every_file_start_no_local_step() {
     helm.calls();
     for (number, path) in snapshot::walk(&project.path("charts")).into_iter().enumerate() {
         let file = fs::File::options().write(true).open(path).unwrap();
-        file.set_modified(SystemTime::now() - Duration::from_secs(1000 * number as u64)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(1000 * number as u64))
+            .unwrap();
     }
-    project.aosm(&["plan", "--detailed-exitcode"]).env("AOSM_HELM", helm.program()).run().ok();
+    project
+        .aosm(&["plan", "--detailed-exitcode"])
+        .env("AOSM_HELM", helm.program())
+        .run()
+        .ok();
     assert_eq!(helm.calls(), Vec::<String>::new());
 }
 
@@ -122,7 +142,12 @@ fn the_plan_is_the_same_bytes_from_anywhere() {
         let runs = [
             ("another folder", clone.aosm(&["plan", "--json"])),
             ("again", clone.aosm(&["plan", "--json"])),
-            ("another current folder", clone.aosm(&["-C", folder, "plan", "--json"]).current_dir(elsewhere.path())),
+            (
+                "another current folder",
+                clone
+                    .aosm(&["-C", folder, "plan", "--json"])
+                    .current_dir(elsewhere.path()),
+            ),
             (
                 "another user, language and time zone",
                 clone
@@ -154,26 +179,44 @@ fn the_plan_is_the_same_bytes_from_anywhere() {
 /// Names of action entries: the keys.
 fn keys(project: &Project) -> Vec<String> {
     let entries = snapshot::walk(&project.path(".aosm/cache/ac"));
-    entries.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
+    entries
+        .iter()
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .collect()
 }
 
 #[test]
 fn keys_cover_neither_folders_nor_times_nor_users_nor_languages_nor_job_counts() {
     let (first, _) = small();
     first.write("values/lab.yaml", "replicas: 2\n");
-    first.edit("aosm.toml", "path = \"charts/small\"", "path = \"charts/small\"\nvalues = [\"values/lab.yaml\"]\nset = { color = \"blue\" }");
+    first.edit(
+        "aosm.toml",
+        "path = \"charts/small\"",
+        "path = \"charts/small\"\nvalues = [\"values/lab.yaml\"]\nset = { color = \"blue\" }",
+    );
     first.aosm(&["apply", "-j", "1"]).env("TZ", "UTC").run().ok();
     let other = Project::new();
     checkout(&first, &other);
     for path in snapshot::walk(&other.folder()) {
         let file = fs::File::options().write(true).open(path).unwrap();
-        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000))
+            .unwrap();
     }
-    other.aosm(&["apply", "-j", "8"]).env("TZ", "Asia/Tokyo").env("USER", "other").env("LC_ALL", "fr_FR.UTF-8").run().ok();
+    other
+        .aosm(&["apply", "-j", "8"])
+        .env("TZ", "Asia/Tokyo")
+        .env("USER", "other")
+        .env("LC_ALL", "fr_FR.UTF-8")
+        .run()
+        .ok();
     assert!(keys(&first).len() >= 3, "render, discover, package");
     assert_eq!(keys(&first), keys(&other));
     let documents = snapshot::holding(&first.path(".aosm/cache"), first.folder().to_str().unwrap());
-    assert_eq!(documents, Vec::<std::path::PathBuf>::new(), "nothing in the cache names this machine's folders");
+    assert_eq!(
+        documents,
+        Vec::<std::path::PathBuf>::new(),
+        "nothing in the cache names this machine's folders"
+    );
 }
 
 #[test]
@@ -189,15 +232,33 @@ fn keys_cover_what_decides() {
     };
     project.edit("charts/small/values.yaml", "replicas: 1", "replicas: 3");
     more("a value of the chart");
-    project.edit("charts/small/templates/app.yaml", "apiVersion: apps/v1", "# a comment\napiVersion: apps/v1");
+    project.edit(
+        "charts/small/templates/app.yaml",
+        "apiVersion: apps/v1",
+        "# a comment\napiVersion: apps/v1",
+    );
     more("a template");
     project.write("values/lab.yaml", "replicas: 2\n");
-    project.edit("aosm.toml", "path = \"charts/small\"", "path = \"charts/small\"\nvalues = [\"values/lab.yaml\"]");
+    project.edit(
+        "aosm.toml",
+        "path = \"charts/small\"",
+        "path = \"charts/small\"\nvalues = [\"values/lab.yaml\"]",
+    );
     more("a values file");
     project.write("values/lab.yaml", "replicas: 4\n");
     more("its content");
-    for line in ["set = { color = \"blue\" }", "release-name = \"other\"", "namespace = \"other\"", "kube-version = \"1.30\"", "api-versions = [\"a/v1\"]"] {
-        project.edit("aosm.toml", "path = \"charts/small\"", &format!("path = \"charts/small\"\n{line}"));
+    for line in [
+        "set = { color = \"blue\" }",
+        "release-name = \"other\"",
+        "namespace = \"other\"",
+        "kube-version = \"1.30\"",
+        "api-versions = [\"a/v1\"]",
+    ] {
+        project.edit(
+            "aosm.toml",
+            "path = \"charts/small\"",
+            &format!("path = \"charts/small\"\n{line}"),
+        );
         more(line);
     }
 }
@@ -206,7 +267,11 @@ fn keys_cover_what_decides() {
 fn a_checkout_with_windows_line_endings_gives_the_same_keys_and_the_same_plan() {
     let (first, _) = small();
     first.write("values/lab.yaml", "replicas: 2\nnote: |\n  two\n  lines\n");
-    first.edit("aosm.toml", "path = \"charts/small\"", "path = \"charts/small\"\nvalues = [\"values/lab.yaml\"]");
+    first.edit(
+        "aosm.toml",
+        "path = \"charts/small\"",
+        "path = \"charts/small\"\nvalues = [\"values/lab.yaml\"]",
+    );
     first.write("charts/small/.helmignore", "*.bak\n");
     first.write("charts/small/files/run.bat", "echo 1\r\necho 2\r\n");
     let windows = Project::new();
@@ -219,7 +284,10 @@ fn a_checkout_with_windows_line_endings_gives_the_same_keys_and_the_same_plan() 
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, text.replace('\n', "\r\n")).unwrap();
     }
-    let (unix, crlf) = (first.run(&["plan", "--json"]).ok(), windows.run(&["plan", "--json"]).ok());
+    let (unix, crlf) = (
+        first.run(&["plan", "--json"]).ok(),
+        windows.run(&["plan", "--json"]).ok(),
+    );
     assert!(unix.stdout == crlf.stdout, "{unix}\n{crlf}");
     assert_eq!(keys(&first), keys(&windows));
 }
@@ -237,7 +305,9 @@ fn caches_of_two_jobs_merged_by_plain_union_serve_both() {
         // A job of its own renders one chart only.
         let start = input.find("\"helm_packages\"").unwrap();
         let values = if keep == chart_b { "values/gateway.yaml" } else { "" };
-        let package = format!("\"helm_packages\": [{{\"name\": \"{keep}\", \"path_to_chart\": \"charts/{keep}\", \"default_values\": \"{values}\"}}]\n}}\n");
+        let package = format!(
+            "\"helm_packages\": [{{\"name\": \"{keep}\", \"path_to_chart\": \"charts/{keep}\", \"default_values\": \"{values}\"}}]\n}}\n"
+        );
         project.write("cnf-input.jsonc", format!("{}{package}", &input[..start]));
         project.aosm(&["plan"]).env("AOSM_HELM", helm.program()).run().ok();
         project.remove(&format!("charts/{drop}"));
@@ -247,7 +317,11 @@ fn caches_of_two_jobs_merged_by_plain_union_serve_both() {
     assert_eq!(helm.calls().iter().filter(|call| *call == "template").count(), 2);
     restore_cache(&a, &whole);
     restore_cache(&b, &whole);
-    let plan = whole.aosm(&["plan", "--json"]).env("AOSM_HELM", helm.program()).run().ok();
+    let plan = whole
+        .aosm(&["plan", "--json"])
+        .env("AOSM_HELM", helm.program())
+        .run()
+        .ok();
     assert!(!helm.calls().contains(&"template".to_owned()), "{plan}");
     // And each job with the union.
     for job in [&a, &b] {
@@ -280,7 +354,12 @@ fn an_apply_with_nothing_to_do_writes_no_file() {
         };
         project.run(&["apply"]).ok();
         let (content, files) = (Snapshot::of(&project.folder()), inodes(&project.folder()));
-        for command in [["apply", "-v"], ["plan", "--json"], ["images", "--json"], ["graph", "--json"]] {
+        for command in [
+            ["apply", "-v"],
+            ["plan", "--json"],
+            ["images", "--json"],
+            ["graph", "--json"],
+        ] {
             project.run(&command).ok();
             let mut touched = content.touched(&Snapshot::of(&project.folder()));
             // Holds the number of the process that took it last.
@@ -291,6 +370,9 @@ fn an_apply_with_nothing_to_do_writes_no_file() {
             now.insert(lock.clone(), files[&lock]);
             assert!(now == files, "{command:?} wrote a file anew");
         }
-        assert!(snapshot::walk(project.home().as_path()).is_empty(), "nothing goes into the user's home");
+        assert!(
+            snapshot::walk(project.home().as_path()).is_empty(),
+            "nothing goes into the user's home"
+        );
     }
 }

@@ -28,8 +28,13 @@ enum Damage {
 impl Damage {
     fn all() -> Vec<Self> {
         let cuts = [0, 1, 50, 90, 99].map(Self::Cut);
-        let flips = [0, 3, 25, 50, 75, 90, 99].into_iter().flat_map(|at| [Self::Flip(at, 0x01), Self::Flip(at, 0x20)]);
-        cuts.into_iter().chain(flips).chain([Self::Zeros, Self::Longer, Self::Folder, Self::Gone]).collect()
+        let flips = [0, 3, 25, 50, 75, 90, 99]
+            .into_iter()
+            .flat_map(|at| [Self::Flip(at, 0x01), Self::Flip(at, 0x20)]);
+        cuts.into_iter()
+            .chain(flips)
+            .chain([Self::Zeros, Self::Longer, Self::Folder, Self::Gone])
+            .collect()
     }
 
     fn inflict(self, path: &Path) {
@@ -104,10 +109,17 @@ fn sweep(applied: &Applied, folder: &str, check: impl Fn(&Project, &Path, Damage
         // AOSM_CACHE_DIR may name any folder: a folder of such a name may be somebody's, and is left alone.
         let plain = ["CACHEDIR.TAG", ".gitignore", "version"].map(|name| format!(".aosm/cache/{name}"));
         let spared = plain.iter().any(|name| files[number] == Path::new(name));
-        for damage in Damage::all().into_iter().filter(|damage| !(spared && *damage == Damage::Folder)) {
+        for damage in Damage::all()
+            .into_iter()
+            .filter(|damage| !(spared && *damage == Damage::Folder))
+        {
             damage.inflict(&path);
             check(&project, &files[number], damage);
-            assert!(path.is_file() || damage == Damage::Gone, "{} with {damage:?} was not repaired", path.display());
+            assert!(
+                path.is_file() || damage == Damage::Gone,
+                "{} with {damage:?} was not repaired",
+                path.display()
+            );
         }
     });
 }
@@ -120,13 +132,28 @@ fn damage_to_any_file_of_cache_and_state_is_never_an_error_and_never_makes_anyth
         sweep(&applied, folder, |project, file, damage| {
             let plan = project.run(&["plan", "--json", "--detailed-exitcode"]);
             assert_eq!(plan.code(), 0, "{} with {damage:?}: {plan}", file.display());
-            assert_eq!(plan.stdout, truth, "{} with {damage:?}: {}", file.display(), plan.stderr);
-            assert!(!plan.stderr.contains("error"), "{} with {damage:?}: {plan}", file.display());
+            assert_eq!(
+                plan.stdout,
+                truth,
+                "{} with {damage:?}: {}",
+                file.display(),
+                plan.stderr
+            );
+            assert!(
+                !plan.stderr.contains("error"),
+                "{} with {damage:?}: {plan}",
+                file.display()
+            );
             let again = project.run(&["apply"]);
             assert_eq!(again.code(), 0, "{} with {damage:?}: {again}", file.display());
             // Repaired: nobody hears of it a second time.
             let quiet = project.run(&["apply"]);
-            assert_eq!((quiet.code(), quiet.stderr.as_str()), (0, ""), "{} with {damage:?}: {quiet}", file.display());
+            assert_eq!(
+                (quiet.code(), quiet.stderr.as_str()),
+                (0, ""),
+                "{} with {damage:?}: {quiet}",
+                file.display()
+            );
         });
     }
     applied.small.assert_complete(&applied.project);
@@ -135,8 +162,17 @@ fn damage_to_any_file_of_cache_and_state_is_never_an_error_and_never_makes_anyth
 #[test]
 fn with_damage_a_change_of_chart_and_store_is_still_seen() {
     let applied = Applied::new();
-    let files: Vec<PathBuf> = [".aosm/cache", ".aosm/state"].iter().flat_map(|folder| applied.files(folder)).collect();
-    let damages = [Damage::Cut(0), Damage::Cut(50), Damage::Flip(50, 0x01), Damage::Zeros, Damage::Folder];
+    let files: Vec<PathBuf> = [".aosm/cache", ".aosm/state"]
+        .iter()
+        .flat_map(|folder| applied.files(folder))
+        .collect();
+    let damages = [
+        Damage::Cut(0),
+        Damage::Cut(50),
+        Damage::Flip(50, 0x01),
+        Damage::Zeros,
+        Damage::Folder,
+    ];
     let numbers: Vec<usize> = (0..files.len()).collect();
     in_parallel(&numbers, |number| {
         let project = applied.copy();
@@ -144,7 +180,9 @@ fn with_damage_a_change_of_chart_and_store_is_still_seen() {
         damage.inflict(&project.folder().join(&files[number]));
         // The chart no longer wants the second image, and the store lost the first.
         project.edit("charts/small/templates/app.yaml", "small-2:1.0.0", "small-1:1.0.0");
-        let index = project.read(".aosm/store/index.json").replace("release/small-1:1.0.0", "release/elsewhere:1.0.0");
+        let index = project
+            .read(".aosm/store/index.json")
+            .replace("release/small-1:1.0.0", "release/elsewhere:1.0.0");
         project.write(".aosm/store/index.json", index);
         let plan = project.run(&["plan", "--json", "--detailed-exitcode"]);
         assert_eq!(plan.code(), 2, "{} with {damage:?}: {plan}", files[number].display());
@@ -152,9 +190,17 @@ fn with_damage_a_change_of_chart_and_store_is_still_seen() {
             .as_array()
             .unwrap()
             .iter()
-            .map(|step| (step["id"].as_str().unwrap().to_owned(), step["action"].as_str().unwrap().to_owned()))
+            .map(|step| {
+                (
+                    step["id"].as_str().unwrap().to_owned(),
+                    step["action"].as_str().unwrap().to_owned(),
+                )
+            })
             .collect();
-        let wanted = [("copy:local/release/small-1:1.0.0", "run"), ("push:local/small:1.0.0", "run")];
+        let wanted = [
+            ("copy:local/release/small-1:1.0.0", "run"),
+            ("push:local/small:1.0.0", "run"),
+        ];
         let wanted: BTreeMap<String, String> = wanted.map(|(id, action)| (id.to_owned(), action.to_owned())).into();
         assert_eq!(steps, wanted, "{} with {damage:?}", files[number].display());
     });
@@ -167,7 +213,12 @@ fn stale(plan: &Output) -> BTreeMap<String, String> {
         .unwrap()
         .iter()
         .filter(|step| step["action"] == "run")
-        .map(|step| (step["id"].as_str().unwrap().to_owned(), step["reasons"][0]["type"].as_str().unwrap().to_owned()))
+        .map(|step| {
+            (
+                step["id"].as_str().unwrap().to_owned(),
+                step["reasons"][0]["type"].as_str().unwrap().to_owned(),
+            )
+        })
         .collect()
 }
 
@@ -182,10 +233,18 @@ fn damaged_blobs_of_a_local_store_are_found_by_plan_and_made_anew_by_apply() {
         let plan = project.run(&["plan", "--json", "--detailed-exitcode"]);
         assert_eq!(plan.code(), 2, "{} with {damage:?}: {plan}", file.display());
         let stale = stale(&plan);
-        assert!(!stale.is_empty() && stale.values().all(|reason| reason == "damaged"), "{damage:?}: {stale:?}");
+        assert!(
+            !stale.is_empty() && stale.values().all(|reason| reason == "damaged"),
+            "{damage:?}: {stale:?}"
+        );
         project.run(&["apply", "--quiet"]).ok();
         applied.small.assert_complete(project);
-        assert_eq!(project.run(&["plan", "--detailed-exitcode"]).code(), 0, "{} with {damage:?}", file.display());
+        assert_eq!(
+            project.run(&["plan", "--detailed-exitcode"]).code(),
+            0,
+            "{} with {damage:?}",
+            file.display()
+        );
     });
 }
 
@@ -197,7 +256,10 @@ fn meaning(index: &[u8]) -> Option<Vec<String>> {
         return None;
     }
     let entries = index["manifests"].as_array()?.iter();
-    let mut tags: Vec<String> = entries.filter(|e| !e["annotations"][layout::REF_NAME].is_null()).map(|e| e.to_string()).collect();
+    let mut tags: Vec<String> = entries
+        .filter(|e| !e["annotations"][layout::REF_NAME].is_null())
+        .map(|e| e.to_string())
+        .collect();
     tags.sort();
     Some(tags)
 }
@@ -206,7 +268,9 @@ fn meaning(index: &[u8]) -> Option<Vec<String>> {
 fn a_damaged_index_of_a_local_store_is_found_by_plan_and_made_anew_by_apply() {
     let applied = Applied::new();
     let whole = fs::read(applied.project.path(".aosm/store/index.json")).unwrap();
-    let cuts = (0..whole.len()).step_by(whole.len() / 12).map(|at| whole[..at].to_vec());
+    let cuts = (0..whole.len())
+        .step_by(whole.len() / 12)
+        .map(|at| whole[..at].to_vec());
     let flips = (0..whole.len()).step_by(11).map(|at| {
         let mut bytes = whole.clone();
         bytes[at] ^= if at % 2 == 0 { 0x01 } else { 0x08 };
@@ -222,7 +286,11 @@ fn a_damaged_index_of_a_local_store_is_found_by_plan_and_made_anew_by_apply() {
         let plan = project.run(&["plan", "--json"]);
         assert_eq!(plan.code(), 0, "{plan}\n{shown}");
         // A flipped space is no damage.
-        assert_eq!(stale(&plan).is_empty(), meaning(&versions[number]) == meaning(&whole), "{plan}\n{shown}");
+        assert_eq!(
+            stale(&plan).is_empty(),
+            meaning(&versions[number]) == meaning(&whole),
+            "{plan}\n{shown}"
+        );
         project.run(&["apply", "--quiet"]).ok();
         let mut names = layout::names(&project.path(".aosm/store"));
         names.retain(|name| applied.small.names().contains(name));
@@ -245,7 +313,11 @@ fn what_could_not_be_read_of_an_index_is_kept_beside_the_new_one() {
     let whole = project.read(".aosm/store/index.json");
     let cut = &whole[..whole.len() - 20];
     project.write(".aosm/store/index.json", cut);
-    project.run(&["plan"]).ok().says("damaged in the store").says("index.json");
+    project
+        .run(&["plan"])
+        .ok()
+        .says("damaged in the store")
+        .says("index.json");
     project.run(&["apply"]).ok();
     assert_eq!(project.read(".aosm/store/index.json.damaged"), cut);
     assert_eq!(project.read(".aosm/store/index.json"), whole);
@@ -256,7 +328,12 @@ fn a_damaged_oci_layout_file_is_found_and_written_anew_but_one_of_another_versio
     let applied = Applied::new();
     let project = applied.copy();
     let whole = project.read(".aosm/store/oci-layout");
-    for damage in ["", "{", "{\"imageLayoutVersion\":\"1.0", "{\"imageLayoutVersioo\":\"1.0.0\"}"] {
+    for damage in [
+        "",
+        "{",
+        "{\"imageLayoutVersion\":\"1.0",
+        "{\"imageLayoutVersioo\":\"1.0.0\"}",
+    ] {
         project.write(".aosm/store/oci-layout", damage);
         let plan = project.run(&["plan", "--json", "--detailed-exitcode"]).expect(2);
         assert!(stale(&plan).values().all(|reason| reason == "damaged"), "{plan}");
@@ -315,7 +392,9 @@ fn damage_that_the_stat_does_not_show_is_found_by_a_forced_check_and_repaired() 
         let trusting = project.run(&["plan", "--json"]).ok();
         let manifest = serde_json::from_slice::<serde_json::Value>(&fs::read(&path).unwrap()).is_ok();
         assert!(manifest || stale(&trusting).len() <= 2, "{trusting}");
-        let forced = project.run(&["plan", "--json", "--force-check", "--detailed-exitcode"]).expect(2);
+        let forced = project
+            .run(&["plan", "--json", "--force-check", "--detailed-exitcode"])
+            .expect(2);
         assert!(stale(&forced).values().all(|reason| reason == "damaged"), "{forced}");
         project.run(&["apply", "--force-check"]).ok();
         applied.small.assert_complete(&project);
@@ -330,7 +409,12 @@ fn an_old_mtime_does_not_hide_a_changed_file() {
     let chart = project.path("charts/small/values.yaml");
     let modified = fs::metadata(&chart).unwrap().modified().unwrap();
     project.edit("charts/small/values.yaml", "replicas: 1", "replicas: 2");
-    fs::File::options().write(true).open(&chart).unwrap().set_modified(modified).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(&chart)
+        .unwrap()
+        .set_modified(modified)
+        .unwrap();
     let plan = project.run(&["plan", "--json", "--detailed-exitcode"]).expect(2);
     assert_eq!(stale(&plan).into_keys().collect::<Vec<_>>(), ["push:local/small:1.0.0"]);
 }

@@ -44,9 +44,14 @@ fn record(small: &Small) -> Vec<disk::Operation> {
     operations.iter().for_each(|operation| replayed.replay(operation));
     let again = temp_dir();
     replayed.crash(Loss::Nothing).write(again.path());
-    let (made, replayed) = (Snapshot::of(&project.path(".aosm")), Snapshot::of(&again.path().join(".aosm")));
+    let (made, replayed) = (
+        Snapshot::of(&project.path(".aosm")),
+        Snapshot::of(&again.path().join(".aosm")),
+    );
     let mut differ = replayed.changed(&made);
-    differ.retain(|name| !["cache/lock", "state/lock", "store/.tmp/in-use", "store/.tmp/index-lock"].contains(&name.as_str()));
+    differ.retain(|name| {
+        !["cache/lock", "state/lock", "store/.tmp/in-use", "store/.tmp/index-lock"].contains(&name.as_str())
+    });
     assert!(differ.is_empty(), "not recorded: {differ:?}");
     operations
 }
@@ -77,7 +82,11 @@ fn outcomes(mut disk: Disk, operations: &[disk::Operation]) -> Vec<(usize, Loss,
 }
 
 /// Runs `apply` on each outcome, laid out by `project_after`.
-fn sweep(small: &Small, outcomes: &[(usize, Loss, Outcome)], project_after: impl Fn(&Outcome) -> Project + std::marker::Sync) {
+fn sweep(
+    small: &Small,
+    outcomes: &[(usize, Loss, Outcome)],
+    project_after: impl Fn(&Outcome) -> Project + std::marker::Sync,
+) {
     let numbers: Vec<usize> = (0..outcomes.len()).collect();
     in_parallel(&numbers, |number| {
         let (prefix, loss, outcome) = &outcomes[number];
@@ -98,7 +107,9 @@ fn sweep(small: &Small, outcomes: &[(usize, Loss, Outcome)], project_after: impl
 fn every_prefix_of_a_run_with_unsynced_writes_lost_converges() {
     let small = Small::new(2);
     let operations = record(&small);
-    sweep(&small, &outcomes(Disk::new(), &operations), |outcome| project_after(&small, outcome));
+    sweep(&small, &outcomes(Disk::new(), &operations), |outcome| {
+        project_after(&small, outcome)
+    });
 }
 
 #[test]
@@ -107,7 +118,11 @@ fn every_prefix_of_a_run_that_changes_a_store_with_unsynced_writes_lost_converge
     let before = temp_dir();
     aosm::copy_folder(&project.folder(), before.path());
     let recording = temp_dir();
-    project.aosm(&["apply"]).env("AOSM_RECORD_DURABLE", recording.path()).run().ok();
+    project
+        .aosm(&["apply"])
+        .env("AOSM_RECORD_DURABLE", recording.path())
+        .run()
+        .ok();
     let operations = read_recording(recording.path(), &project.folder());
     sweep(&new, &outcomes(Disk::in_use(), &operations), |outcome| {
         let project = Project::new();

@@ -28,7 +28,12 @@ pub enum Operation {
 /// Reads a recording of what happened below `folder`; what happened elsewhere is left out.
 pub fn read_recording(recording: &Path, folder: &Path) -> Vec<Operation> {
     let log = fs::read_to_string(recording.join("log")).expect("a recording");
-    let below = |value: &Value| Path::new(value.as_str().expect("a path")).strip_prefix(folder).ok().map(Path::to_owned);
+    let below = |value: &Value| {
+        Path::new(value.as_str().expect("a path"))
+            .strip_prefix(folder)
+            .ok()
+            .map(Path::to_owned)
+    };
     let content = |value: &Value| -> Bytes { Arc::new(fs::read(recording.join(value.to_string())).expect("content")) };
     log.lines()
         .filter_map(|line| {
@@ -93,27 +98,45 @@ pub struct Disk {
 impl Disk {
     /// An empty one.
     pub fn new() -> Self {
-        Self { nodes: vec![Node::Folder(Folder { now: BTreeMap::new(), synced: BTreeMap::new() })], lenient: false }
+        Self {
+            nodes: vec![Node::Folder(Folder {
+                now: BTreeMap::new(),
+                synced: BTreeMap::new(),
+            })],
+            lenient: false,
+        }
     }
 
     /// One on which there is something already: outcomes are written over a copy of that.
     pub fn in_use() -> Self {
-        Self { lenient: true, ..Self::new() }
+        Self {
+            lenient: true,
+            ..Self::new()
+        }
     }
 
     pub fn replay(&mut self, operation: &Operation) {
         match operation {
             Operation::Folder(path) => {
-                let number = self.add(Node::Folder(Folder { now: BTreeMap::new(), synced: BTreeMap::new() }));
+                let number = self.add(Node::Folder(Folder {
+                    now: BTreeMap::new(),
+                    synced: BTreeMap::new(),
+                }));
                 self.link(path, number, false);
             }
             Operation::Create(path) => {
-                let number = self.add(Node::File(File { now: Arc::default(), synced: None }));
+                let number = self.add(Node::File(File {
+                    now: Arc::default(),
+                    synced: None,
+                }));
                 self.link(path, number, true);
             }
             Operation::Sync(path, bytes) => {
                 if let Some(number) = self.find(path) {
-                    self.nodes[number] = Node::File(File { now: Arc::clone(bytes), synced: Some(Arc::clone(bytes)) });
+                    self.nodes[number] = Node::File(File {
+                        now: Arc::clone(bytes),
+                        synced: Some(Arc::clone(bytes)),
+                    });
                 }
             }
             Operation::Rename(from, to, bytes) => {
@@ -141,9 +164,13 @@ impl Disk {
     }
 
     fn survivors(&self, folder: usize, at: &Path, loss: Loss, outcome: &mut Outcome) {
-        let Node::Folder(folder) = &self.nodes[folder] else { return };
+        let Node::Folder(folder) = &self.nodes[folder] else {
+            return;
+        };
         let coin = |what: &str| match loss {
-            Loss::Chance(seed) => sha256(format!("{seed} {what} {}", at.display()).as_bytes()).as_bytes()["sha256:".len()] % 4,
+            Loss::Chance(seed) => {
+                sha256(format!("{seed} {what} {}", at.display()).as_bytes()).as_bytes()["sha256:".len()] % 4
+            }
             _ => 0,
         };
         let mut entries = match loss {
@@ -206,7 +233,9 @@ impl Disk {
         if self.lenient {
             self.make_known(above);
         }
-        let number = self.find(above).unwrap_or_else(|| panic!("{} was made by nobody", above.display()));
+        let number = self
+            .find(above)
+            .unwrap_or_else(|| panic!("{} was made by nobody", above.display()));
         match &mut self.nodes[number] {
             Node::Folder(folder) => folder,
             Node::File(_) => panic!("{} is a file", above.display()),
@@ -217,8 +246,15 @@ impl Disk {
     fn make_known(&mut self, path: &Path) {
         for above in path.ancestors().collect::<Vec<_>>().into_iter().rev().skip(1) {
             if self.find(above).is_none() {
-                let number = self.add(Node::Folder(Folder { now: BTreeMap::new(), synced: BTreeMap::new() }));
-                let name = above.file_name().and_then(|name| name.to_str()).expect("a plain name").to_owned();
+                let number = self.add(Node::Folder(Folder {
+                    now: BTreeMap::new(),
+                    synced: BTreeMap::new(),
+                }));
+                let name = above
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .expect("a plain name")
+                    .to_owned();
                 let folder = self.parent(above);
                 folder.now.insert(name.clone(), number);
                 folder.synced.insert(name, number);
@@ -227,7 +263,11 @@ impl Disk {
     }
 
     fn link(&mut self, path: &Path, number: usize, replace: bool) {
-        let name = path.file_name().and_then(|name| name.to_str()).expect("a plain name").to_owned();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a plain name")
+            .to_owned();
         let folder = self.parent(path);
         // Two threads may each have seen to the same folder.
         if replace || !folder.now.contains_key(&name) {
@@ -236,7 +276,11 @@ impl Disk {
     }
 
     fn unlink(&mut self, path: &Path) {
-        let name = path.file_name().and_then(|name| name.to_str()).expect("a plain name").to_owned();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a plain name")
+            .to_owned();
         self.parent(path).now.remove(&name);
     }
 }

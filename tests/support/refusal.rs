@@ -65,7 +65,8 @@ impl Refusal {
         let mut inside = false;
         for line in self.0.stderr.lines() {
             let is_error = line.starts_with("  error:");
-            if is_error || line.starts_with("  warning:") || line.is_empty() {
+            // An empty line may stand in the words of somebody else.
+            if is_error || line.starts_with("  warning:") || !line.is_empty() && !line.starts_with(' ') {
                 inside = is_error;
             }
             if is_error {
