@@ -27,17 +27,15 @@ impl Running {
         let Some(store) = self.planned.world.stores.get(target.store) else {
             return Err(Fault::bug(format!("{}: its store is not open", target.id)));
         };
-        self.fill(target, step, store)
-            .await
-            .map_err(|fault| fault.context(&target.id))
+        self.fill(target, step, store).await
     }
 
     async fn fill(&self, target: &Target, step: &PlanStep, store: &Arc<dyn ArtifactStore>) -> Result<(), Fault> {
         if self.session.mode.offline && store.is_remote() {
-            return Err(Fault::infrastructure(format!(
-                "--offline forbids writing to the store {}",
-                store.name()
-            )));
+            return Err(
+                Fault::infrastructure(format!("--offline forbids writing to the store {}", store.name()))
+                    .hint("run without --offline"),
+            );
         }
         let Desired::Known(root) = &target.desired else {
             return Err(Fault::bug("it has no known digest"));

@@ -11,7 +11,7 @@ use super::effects::Running;
 use super::remember;
 use crate::engine::{self, Ended};
 use crate::event::{Event, Outcome, Phase};
-use crate::fault::{Fault, Faults, Kind};
+use crate::fault::{Fault, Faults, Kind, some_of};
 use crate::plan::{Action, Planned, Reason, Session};
 use crate::state::RunLock;
 use crate::store::{Filled, Job};
@@ -98,17 +98,7 @@ pub async fn apply(session: &Arc<Session>, planned: Planned, jobs: usize) -> Res
     let mut all = Faults::new();
     all.extend(planned.faults.iter().cloned());
     all.extend(unasked(&planned));
-    all.extend(
-        ends.iter()
-            .filter_map(|end| {
-                if let Ended::Failed(fault) = end {
-                    Some(fault.clone())
-                } else {
-                    None
-                }
-            })
-            .map(as_step_fault),
-    );
+    all.extend(failures(&planned, &run, &ends).into_iter().map(as_step_fault));
     all.extend(faults.drain(..).map(|(_, fault)| fault));
     remember::remember(session, &planned, &done);
     session.remember();
@@ -117,6 +107,27 @@ pub async fn apply(session: &Arc<Session>, planned: Planned, jobs: usize) -> Res
         faults: all,
         interrupted: session.cancel.is_cancelled(),
     })
+}
+
+/// What failed. Steps that failed for one and the same reason (a full disk, a registry that went away) are one fault.
+fn failures(planned: &Planned, run: &[usize], ends: &[Ended]) -> Vec<Fault> {
+    let mut groups: Vec<(&Fault, Vec<&str>)> = Vec::new();
+    for (index, end) in run.iter().zip(ends) {
+        let (Ended::Failed(fault), Some(step)) = (end, planned.plan.steps.get(*index)) else {
+            continue;
+        };
+        match groups.iter_mut().find(|(known, _)| *known == fault) {
+            Some((_, steps)) => steps.push(step.id.as_str()),
+            None => groups.push((fault, vec![step.id.as_str()])),
+        }
+    }
+    let told = groups.into_iter().map(|(fault, steps)| match steps.as_slice() {
+        [one] => fault.clone().context(one),
+        several => fault
+            .clone()
+            .because(format!("{} steps failed so: {}", several.len(), some_of(several))),
+    });
+    told.collect()
 }
 
 /// Steps nobody can tell about because the run is offline: what `plan` may leave open, `apply` may not.

@@ -93,6 +93,7 @@ fn walk(
     let allowance = limits.entries.saturating_mul(2048).saturating_add(64 * 1024);
     let mut archive = tar::Archive::new(Bounded {
         inner: reader,
+        limit: limits.total_size,
         left: limits.total_size.saturating_add(allowance),
     });
     let (mut entries, mut total) = (0_u64, 0_u64);
@@ -122,10 +123,13 @@ fn walk(
                     "pack the file itself instead of a link to it (`tar -h` follows links, `helm package` does too)",
                 ));
             }
-            _ => return Err(refused(label, &shown, "it is neither a file nor a folder")),
+            _ => {
+                return Err(refused(label, &shown, "it is neither a file nor a folder")
+                    .hint("a chart holds files and folders only: pack it again without this entry"));
+            }
         }
         let Some(name) = name else {
-            return Err(refused(label, &shown, "it has no name"));
+            return Err(refused(label, &shown, "it has no name").hint("pack the chart again"));
         };
         let size = entry.size();
         if size > limits.file_size {
@@ -136,13 +140,11 @@ fn walk(
         }
         total = total.saturating_add(size);
         if total > limits.total_size {
-            return Err(too_much(
-                label,
-                &format!("more than {} unpacked", mib(limits.total_size)),
-            ));
+            return Err(too_much(label, &format!("{OVER}{}", mib(limits.total_size))));
         }
         if !seen.insert(name.clone()) {
-            return Err(refused(label, &shown, "the name occurs twice"));
+            return Err(refused(label, &shown, "the name occurs twice")
+                .hint("which of the two counts depends on who reads it: pack the chart again"));
         }
         let executable = entry.header().mode().is_ok_and(|mode| mode & 0o100 != 0);
         let mut shown = Entry {
@@ -170,18 +172,19 @@ fn walk(
 /// A reader that fails once it has given more than it may.
 struct Bounded<R> {
     inner: R,
+    limit: u64,
     left: u64,
 }
 
 /// What [`Bounded`] fails with.
-const OVER: &str = "larger unpacked than the limit";
+const OVER: &str = "unpacks to more than ";
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer)?;
         match self.left.checked_sub(n as u64) {
             Some(left) => self.left = left,
-            None => return Err(io::Error::other(OVER)),
+            None => return Err(io::Error::other(format!("{OVER}{}", mib(self.limit)))),
         }
         Ok(n)
     }
@@ -215,7 +218,7 @@ fn cut_short(label: &Utf8Path) -> Fault {
 fn unreadable(label: &Utf8Path, error: &io::Error) -> Fault {
     let text = error.to_string();
     if text.contains(OVER) {
-        return too_much(label, OVER);
+        return too_much(label, &text);
     }
     if error.kind() == io::ErrorKind::UnexpectedEof {
         return cut_short(label);

@@ -53,7 +53,8 @@ fn cannot_write(label: &Utf8Path, path: &Utf8Path, error: &std::io::Error) -> Fa
     ) {
         return Fault::invalid(format!("{label}: two entries claim one path"))
             .at(Place::file_only(label))
-            .because(format!("{}: {error}", path.file_name().unwrap_or_default()));
+            .because(format!("{}: {error}", path.file_name().unwrap_or_default()))
+            .hint("rename one of the two, and pack the chart again");
     }
     Fault::infrastructure(format!("{label}: cannot be unpacked"))
         .because(format!("{path}: {error}"))

@@ -110,13 +110,7 @@ impl Cache {
 
     /// Keeps a step's outputs: contents, then the key document, then the entry that names them.
     pub fn store(&self, document: &KeyDocument, outputs: &[(&str, &[u8])]) -> Result<ActionResult, Fault> {
-        let put = |bytes: &[u8]| {
-            self.cas.put(bytes).map_err(|e| {
-                Fault::infrastructure(format!("cannot write to the cache {}", self.root))
-                    .because(e)
-                    .hint("free some space, or name another folder in AOSM_CACHE_DIR")
-            })
-        };
+        let put = |bytes: &[u8]| self.cas.put(bytes).map_err(|e| self.cannot_write(&e));
         let mut result = ActionResult::default();
         for (path, bytes) in outputs {
             result.outputs.push(Output {
@@ -128,9 +122,14 @@ impl Cache {
         result.outputs.sort_by(|a, b| a.path.cmp(&b.path));
         let key = put(&document.bytes())?;
         let path = self.entry_path(&key);
-        cas::write(&self.root, &path, &result.bytes())
-            .map_err(|e| Fault::infrastructure(format!("cannot write to the cache {}", self.root)).because(e))?;
+        cas::write(&self.root, &path, &result.bytes()).map_err(|e| self.cannot_write(&e))?;
         Ok(result)
+    }
+
+    fn cannot_write(&self, error: &std::io::Error) -> Fault {
+        Fault::infrastructure(format!("cannot write to the cache {}", self.root))
+            .because(error)
+            .hint("free some space, or name another folder in AOSM_CACHE_DIR")
     }
 
     /// A key document kept by an earlier run.

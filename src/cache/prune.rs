@@ -42,7 +42,11 @@ pub fn prune(root: &Utf8Path, limits: PruneLimits) -> Result<PruneReport, Fault>
     if !root.is_dir() {
         return Ok(report);
     }
-    let fail = |e: std::io::Error| Fault::infrastructure(format!("cannot prune the cache {root}")).because(e);
+    let fail = |e: std::io::Error| {
+        Fault::infrastructure(format!("cannot prune the cache {root}"))
+            .because(e)
+            .hint("check that the folder may be written, or remove it whole: it is made again")
+    };
     let lock = File::options()
         .create(true)
         .read(true)

@@ -65,7 +65,9 @@ impl Reader<'_> {
     }
 
     fn wrong(&mut self, at: &At, message: String) -> &mut Faults {
-        let fault = Fault::invalid(message).at(self.place(at.span.clone()));
+        let name = self.file.path.file_name().unwrap_or("this file");
+        let hint = format!("correct {name}: Helm wants it so as well (helm.sh/docs/topics/charts)");
+        let fault = Fault::invalid(message).at(self.place(at.span.clone())).hint(hint);
         self.faults.push(fault);
         self.faults
     }
@@ -83,6 +85,7 @@ impl Reader<'_> {
                 let fault = Fault::invalid(format!("{name}: not YAML"))
                     .at(self.place(bad.span.unwrap_or_default()))
                     .because(bad.message);
+                let fault = fault.hint("correct this file: Helm refuses the chart for it as well");
                 self.faults.push(fault);
                 None
             }
@@ -144,8 +147,11 @@ impl Reader<'_> {
             );
         } else if metadata.version.len() > 128 {
             let place = self.key_place(root, "version");
-            self.faults
-                .push(Fault::invalid("chart version: longer than the 128 characters that a tag may have").at(place));
+            self.faults.push(
+                Fault::invalid("chart version: longer than the 128 characters that a tag may have")
+                    .at(place)
+                    .hint("shorten it: the version is the chart's tag in the store"),
+            );
         }
         if !matches!(metadata.chart_type.as_str(), "" | "application" | "library") {
             let place = self.key_place(root, "type");

@@ -324,7 +324,11 @@ async fn run_helm(
     }
     let (guard, folder) = scratch_in(context.scratch)?;
     let chart = folder.join("fetch");
-    let no_scratch = |e: std::io::Error| Fault::infrastructure("temporary folder: cannot be written").because(e);
+    let no_scratch = |e: std::io::Error| {
+        Fault::infrastructure("temporary folder: cannot be written")
+            .because(e)
+            .hint("check free space and permissions of the temporary folder")
+    };
     std::fs::create_dir_all(&chart).map_err(no_scratch)?;
     std::fs::write(chart.join("Chart.yaml"), asking_chart(absent)).map_err(no_scratch)?;
 
@@ -418,6 +422,7 @@ fn keep(
         Fault::infrastructure("cache: cannot be written")
             .at(Place::file_only(context.cache))
             .because(e)
+            .hint("check free space and permissions there, or name another folder in AOSM_CACHE_DIR")
     })?;
     Ok(FetchedDependency {
         name: name.clone(),

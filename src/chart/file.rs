@@ -41,6 +41,7 @@ impl ChartFile {
             Fault::infrastructure(format!("{}: cannot be read", self.name))
                 .at(Place::file_only(super::shown(&self.path)))
                 .because(e)
+                .hint("check that it may be read")
         })?;
         let content = if is_text(&self.name) {
             convert(&raw).unwrap_or(raw)

@@ -91,7 +91,10 @@ impl Helm {
             Ok(done) if done.status.success() => {
                 Ok(String::from_utf8_lossy(&done.stdout).trim().chars().take(100).collect())
             }
-            Ok(done) => Err(failed(done.stderr.trim().to_owned())),
+            Ok(done) => Err(failed(match done.stderr.trim() {
+                "" => format!("it said nothing and ended with {}", done.status),
+                said => said.to_owned(),
+            })),
             Err(Stopped::Cancelled) => Err(Fault::new(Kind::Interrupted, "helm version: stopped")),
             Err(Stopped::TimedOut) => Err(failed("no answer within 60 s".into())),
             Err(Stopped::TooMuchOutput) => Err(failed("it writes without end".into())),

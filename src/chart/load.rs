@@ -61,7 +61,8 @@ pub(super) fn load_path(
                     "{}: neither a chart folder nor an archive",
                     super::shown(&path.value)
                 ))
-                .at_opt(path.place.clone()),
+                .at_opt(path.place.clone())
+                .hint("name a chart folder, a `.tgz`, a `.tar` or a `.tar.gz`"),
             );
             None
         }
@@ -87,7 +88,8 @@ fn manifests(list: &[Spanned<Utf8PathBuf>], files: &dyn FileDigests, faults: &mu
             Err(e) => faults.push(
                 Fault::invalid(format!("{}: cannot be read", super::shown(&file.value)))
                     .at_opt(file.place.clone())
-                    .because(e),
+                    .because(e)
+                    .hint("check that it may be read"),
             ),
         }
     }
@@ -132,7 +134,8 @@ fn folder(root: &Utf8Path, files: &dyn FileDigests, faults: &mut Faults) -> Opti
     let Some(chart) = source("Chart.yaml") else {
         faults.push(
             Fault::infrastructure("Chart.yaml: cannot be read, or larger than 4 MiB")
-                .at(Place::file_only(super::shown(&root.join("Chart.yaml")))),
+                .at(Place::file_only(super::shown(&root.join("Chart.yaml"))))
+                .hint("check that it may be read; real ones have some kilobytes"),
         );
         return None;
     };
@@ -147,7 +150,8 @@ fn folder(root: &Utf8Path, files: &dyn FileDigests, faults: &mut Faults) -> Opti
             Err(e) => faults.push(
                 Fault::infrastructure(format!("{}: cannot be read", super::shown(&path)))
                     .at(Place::file_only(super::shown(&path)))
-                    .because(e),
+                    .because(e)
+                    .hint("check that it may be read"),
             ),
         }
     }
@@ -210,6 +214,7 @@ fn vendored_name(path: &Utf8Path, files: &dyn FileDigests) -> Result<Option<Stri
         Fault::infrastructure(format!("{label}: cannot be read"))
             .at(Place::file_only(&label))
             .because(e)
+            .hint("check that it may be read")
     })?;
     let name = name_in_archive(&bytes, &label)?;
     if let Some(name) = &name {
@@ -317,7 +322,8 @@ fn archived(path: &Utf8Path, files: &dyn FileDigests, faults: &mut Faults) -> Op
             faults.push(
                 Fault::infrastructure(format!("{}: cannot be read", super::shown(path)))
                     .at(Place::file_only(super::shown(path)))
-                    .because(e),
+                    .because(e)
+                    .hint("check that it may be read"),
             );
             None
         }
@@ -352,12 +358,14 @@ fn facts(path: &Utf8Path, files: &dyn FileDigests) -> Result<Facts, Faults> {
             Fault::infrastructure(format!("{label}: cannot be read"))
                 .at(Place::file_only(&label))
                 .because(e)
+                .hint("check that it may be read")
         })
     };
     let compressed = archive::detect(open()?).map_err(|e| {
         Fault::infrastructure(format!("{label}: cannot be read"))
             .at(Place::file_only(&label))
             .because(e)
+            .hint("check that it may be read")
     })? == archive::Format::Gzip;
     let mut seen = Seen::default();
     archive::for_each_entry(std::io::BufReader::new(open()?), &label, &Limits::CHART, &mut |entry| {
@@ -402,7 +410,9 @@ impl Seen {
         }
         if matches!(inner.as_str(), "Chart.yaml" | "requirements.yaml") || is_vendored_chart_yaml(&inner) {
             if entry.size > MAX_METADATA {
-                return Err(Fault::invalid(format!("{inner}: larger than 4 MiB")).at(Place::file_only(label)));
+                return Err(Fault::invalid(format!("{inner}: larger than 4 MiB"))
+                    .at(Place::file_only(label))
+                    .hint("real ones have some kilobytes: pack the chart again"));
             }
             let text = String::from_utf8_lossy(&entry.read()?).into_owned();
             if inner.starts_with("charts/") {
@@ -421,6 +431,7 @@ impl Seen {
         let Some(top) = self.top else {
             return Err(Fault::invalid(format!("{label}: the archive holds no files"))
                 .at(place())
+                .hint("a chart archive is what `helm package` or `tar -czf` writes")
                 .into());
         };
         if !self.others.is_empty() {

@@ -2,7 +2,7 @@
 //! line that Helm would write, so that whatever reads the text can say which file an object came from.
 
 use super::tree::ChartTree;
-use crate::fault::{Fault, Place};
+use crate::fault::{Fault, Place, SourceFile};
 use crate::project::RenderLimits;
 
 /// Puts the manifests of a tree together.
@@ -14,6 +14,7 @@ pub fn concatenate(tree: &ChartTree, limits: &RenderLimits) -> Result<String, Fa
             Fault::invalid(format!("{}: not UTF-8", super::shown(&file.path)))
                 .at(Place::file_only(super::shown(&file.path)))
                 .because(e)
+                .hint("Kubernetes YAML is UTF-8: save the file so")
         })?;
         append(&mut out, &file.name, text);
         if out.len() as u64 > limits.output {
@@ -23,6 +24,38 @@ pub fn concatenate(tree: &ChartTree, limits: &RenderLimits) -> Result<String, Fa
         }
     }
     Ok(out)
+}
+
+/// Where a line (from 1) of what [`concatenate`] gives stands in the files; `None` for lines that it added.
+pub fn manifest_place(tree: &ChartTree, line: usize) -> Option<Place> {
+    let mut before = 0;
+    for file in &tree.files {
+        let content = String::from_utf8(file.content().ok()?).ok()?;
+        let mut written = String::new();
+        append(&mut written, &file.name, &content);
+        let count = written.lines().count();
+        if line > before + count {
+            before += count;
+            continue;
+        }
+        // What was added stands nowhere in the file: the other lines are those of the file, in their order.
+        let mut start = content.len() - content.trim_start_matches('\u{feff}').len();
+        let mut own = content.get(start..)?.split_inclusive('\n').peekable();
+        for (number, text) in (before + 1..).zip(written.lines()) {
+            let next = own.peek().map_or("", |next| next.trim_end_matches(['\n', '\r']));
+            let is_own = own.peek().is_some() && next == text;
+            if number == line {
+                let indent = next.len() - next.trim_start().len();
+                let span = start + indent..start + next.trim_end().len();
+                return is_own.then(|| Place::new(SourceFile::new(super::shown(&file.path), content.clone()), span));
+            }
+            if is_own {
+                start += own.next().map_or(0, str::len);
+            }
+        }
+        return None;
+    }
+    None
 }
 
 fn append(out: &mut String, name: &str, text: &str) {
@@ -69,7 +102,43 @@ fn is_blank_or_comment(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
+
+    #[test]
+    fn lines_are_found_again_in_the_files_they_came_from() {
+        use crate::chart::{Form, Metadata, file::ChartFile};
+        let folder = tempfile::tempdir().unwrap();
+        let root = camino::Utf8Path::from_path(folder.path()).unwrap();
+        let mut files = Vec::new();
+        for (name, text) in [
+            ("a.yaml", "\u{feff}x: 1\n---\n  y: 2\n"),
+            ("b.yaml", "---\r\n# c\r\nz: 3\r\n"),
+        ] {
+            std::fs::write(root.join(name), text).unwrap();
+            let digests = crate::cache::StatTable::load(&root.join("stat"));
+            files.push(ChartFile::new(format!("m/{name}"), root.join(name), &digests).unwrap());
+        }
+        let tree = ChartTree::new(Form::Manifests, root.to_owned(), Metadata::default(), files);
+        let text = concatenate(&tree, &crate::project::RenderLimits::default()).unwrap();
+        for (content, file, line, column) in [
+            ("x: 1", "a.yaml", 1, 1),
+            ("  y: 2", "a.yaml", 3, 3),
+            ("z: 3", "b.yaml", 3, 1),
+        ] {
+            let at = text.lines().position(|line| line == content).unwrap() + 1;
+            let place = manifest_place(&tree, at).unwrap();
+            assert!(place.path().as_str().ends_with(file), "{place}");
+            assert_eq!(
+                place.line_column().unwrap(),
+                (line, column + usize::from(content == "x: 1")),
+                "{content}"
+            );
+        }
+        let added = text.lines().position(|line| line.starts_with("# Source")).unwrap() + 1;
+        assert_eq!(manifest_place(&tree, added), None);
+        assert_eq!(manifest_place(&tree, 1000), None);
+    }
 
     #[test]
     fn every_document_says_where_it_came_from() {

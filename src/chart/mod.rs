@@ -5,6 +5,7 @@
 //! user's tree, and nothing that a secret is part of leaves by way of a file, a message or the process list.
 
 mod artifact;
+mod blame;
 mod compare;
 mod decode;
 mod dependencies;
@@ -36,7 +37,7 @@ pub use file::ChartFile;
 pub use helm::Helm;
 pub use inputs::{RenderInputs, render_inputs};
 pub use load::load;
-pub use manifests::concatenate;
+pub use manifests::{concatenate, manifest_place};
 pub use metadata::{Dependency, Maintainer, Metadata};
 pub use pack::{PackedChart, pack};
 pub use render::render;

@@ -74,7 +74,11 @@ pub(super) fn overlay(package: &ChartPackage) -> Result<Overlay, Faults> {
                 .hint("write it in a values file, in quotes"),
             );
         } else if let Err(why) = apply(&mut values, assign) {
-            faults.push(Fault::invalid(format!("set {:?}: {why}", assign.path_text())).at_opt(place.clone()));
+            faults.push(
+                Fault::invalid(format!("set {:?}: {why}", assign.path_text()))
+                    .at_opt(place.clone())
+                    .hint("write it as Helm's --set takes it, or put it in a values file"),
+            );
         }
     }
     if !values.is_empty() {

@@ -70,6 +70,7 @@ pub fn pack(tree: &ChartTree) -> Result<PackedChart, Fault> {
                 Fault::invalid(format!("chart {}: cannot be packed", tree.name()))
                     .at(Place::file_only(super::shown(&tree.path)))
                     .because(e)
+                    .hint("rename or remove the file that an archive cannot hold")
             })?;
         }
     }

@@ -1,19 +1,19 @@
 //! `helm template`: a chart in, the text of Kubernetes objects out.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
+use super::blame;
 use super::helm::Helm;
 use super::overlay::{Overlay, overlay};
 use super::process::{ChildLimits, Finished, Stopped, run};
 use super::set_values::escape;
 use super::stage::{private_file, scratch_in, stage};
 use super::tree::{ChartTree, Form};
-use crate::fault::{Fault, Kind, Place, SourceFile};
+use crate::fault::{Fault, Kind};
 use crate::project::{ChartPackage, RenderLimits};
 
 /// Renders a package. `scratch` is a folder for temporary files; what is put there is removed at the end.
@@ -37,23 +37,37 @@ pub async fn render(
     let overlay = overlay(package).map_err(first)?;
     let (guard, folder) = scratch_in(scratch)?;
     let chart = chart_path(tree, &folder).await?;
-    let mut command = command(helm, package, &chart, &folder)?;
+    let mut flags: Vec<String> = Vec::new();
     for (at, (path, text)) in overlay.files.iter().enumerate() {
         let file = private_file(&folder, &format!("set-{at}"), text)?;
-        command
-            .arg("--set-file")
-            .arg(format!("{path}={}", escape(file.as_str(), &['\\', ','])));
+        let file = escape(file.as_str(), &['\\', ',']);
+        flags.extend(["--set-file".to_owned(), format!("{path}={file}")]);
     }
     if overlay.json.is_some() {
-        command.args(["--values", "-"]);
+        flags.extend(["--values".to_owned(), "-".to_owned()]);
     }
-    command.arg("--").arg(&package.release_name.value).arg(chart.as_str());
-
+    let helm_template = |more: &[&str]| -> Result<Command, Fault> {
+        let mut command = command(helm, package, &chart, &folder)?;
+        command.args(&flags).args(more);
+        command.arg("--").arg(&package.release_name.value).arg(chart.as_str());
+        Ok(command)
+    };
+    let input = || overlay.json.clone().map(String::into_bytes);
     let child = ChildLimits {
         timeout: limits.timeout,
         output: limits.output,
     };
-    let outcome = run(command, overlay.json.clone().map(String::into_bytes), child, cancel).await;
+    let outcome = run(helm_template(&[])?, input(), child, cancel).await;
+    // Helm tells a line of a text that it keeps to itself, unless it is asked again.
+    let broken_text = match &outcome {
+        Ok(done) if !done.status.success() && blame::is_broken_yaml(&done.stderr) => {
+            let again = run(helm_template(&["--debug"])?, input(), child, cancel).await;
+            again
+                .ok()
+                .map(|done| String::from_utf8_lossy(&done.stdout).into_owned())
+        }
+        _ => None,
+    };
     drop(guard);
     if outcome.is_ok() && !tree.needs_staging() {
         let tree = tree.clone();
@@ -67,7 +81,7 @@ pub async fn render(
             // Bytes that are no text cannot be YAML; whoever parses the output names the line.
             Err(bad) => String::from_utf8_lossy(bad.as_bytes()).into_owned(),
         }),
-        Ok(done) => Err(failure(package, tree, &done, &chart, &overlay)),
+        Ok(done) => Err(failure(package, tree, &done, broken_text.as_deref(), &chart, &overlay)),
         Err(Stopped::Cancelled) => Err(Fault::new(Kind::Interrupted, format!("render {name}: stopped"))),
         Err(Stopped::TimedOut) => Err(Fault::invalid(format!(
             "render {name}: helm took longer than {} s and was stopped",
@@ -87,7 +101,9 @@ pub async fn render(
         ))
         .because(e)
         .hint("check that it is a Helm executable for this system")),
-        Err(Stopped::Pipe(e)) => Err(Fault::infrastructure(format!("render {name}: helm cannot be heard")).because(e)),
+        Err(Stopped::Pipe(e)) => Err(Fault::infrastructure(format!("render {name}: helm cannot be heard"))
+            .because(e)
+            .hint("run the command again")),
     }
 }
 
@@ -143,8 +159,11 @@ fn command(helm: &Helm, package: &ChartPackage, chart: &Utf8Path, folder: &Utf8P
 /// Empty homes: no repositories, plugins, caches or kubeconfig of the user's.
 pub(super) fn home(command: &mut Command, folder: &Utf8Path) -> Result<(), Fault> {
     let home = folder.join("home");
-    std::fs::create_dir_all(&home)
-        .map_err(|e| Fault::infrastructure("temporary folder: cannot be written").because(e))?;
+    std::fs::create_dir_all(&home).map_err(|e| {
+        Fault::infrastructure("temporary folder: cannot be written")
+            .because(e)
+            .hint("check free space and permissions of the temporary folder")
+    })?;
     for name in [
         "HOME",
         "USERPROFILE",
@@ -171,25 +190,32 @@ fn csv_field(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn failure(package: &ChartPackage, tree: &ChartTree, done: &Finished, chart: &Utf8Path, overlay: &Overlay) -> Fault {
+fn failure(
+    package: &ChartPackage,
+    tree: &ChartTree,
+    done: &Finished,
+    broken_text: Option<&str>,
+    chart: &Utf8Path,
+    overlay: &Overlay,
+) -> Fault {
     let shown = super::shown(&tree.path);
     let mut text = done.stderr.replace(chart.as_str(), shown.as_str());
     for file in &package.values {
         text = text.replace(file.value.as_str(), super::shown(&file.value).as_str());
     }
-    // Where a template prints a value into its complaint, it must not go further.
+    // Where a template prints a value into its complaint or its output, it must not go further.
+    let mut broken_text = broken_text.map(str::to_owned);
     for secret in secrets(package, overlay) {
         text = text.replace(&secret, "***");
+        broken_text = broken_text.map(|broken| broken.replace(&secret, "***"));
     }
     let text = text.trim();
     let name = &package.name.value;
-    let place = template_place(tree, text);
+    let blamed = blame::blamed(package, tree, text, broken_text.as_deref());
     let mut fault = Fault::invalid(format!("render {name}: helm template failed"));
-    fault = match (place, &package.name.place) {
-        (Some(place), Some(named)) => fault
-            .label(place, "helm stopped here")
-            .label(named.clone(), "for this package"),
-        (Some(place), None) => fault.at(place),
+    fault = match (blamed, &package.name.place) {
+        (Some((place, what)), Some(named)) => fault.label(place, what).label(named.clone(), "for this package"),
+        (Some((place, _)), None) => fault.at(place),
         (None, named) => fault.at_opt(named.clone()),
     };
     fault = if text.is_empty() {
@@ -203,6 +229,10 @@ fn failure(package: &ChartPackage, tree: &ChartTree, done: &Finished, chart: &Ut
 fn hint(text: &str, shown: &Utf8Path) -> String {
     if text.contains("missing in charts/") {
         format!("run `helm dependency build {shown}`, or write `dependencies = \"build\"`")
+    } else if blame::is_broken_yaml(text) {
+        format!("the line is that of the rendered text: `helm template --debug {shown}` prints all of it")
+    } else if blame::is_about_values(text) {
+        "correct the values file: it must be a YAML map".to_owned()
     } else if text.contains("execution error at") || text.contains("values don't meet the specifications") {
         "the chart asks for values: give them with `values = [\"file.yaml\"]` or `set`".to_owned()
     } else {
@@ -226,38 +256,6 @@ fn secrets(package: &ChartPackage, overlay: &Overlay) -> Vec<String> {
     // The longest first, so that no half of one stays behind.
     texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
     texts
-}
-
-/// The first `NAME/templates/…:LINE[:COLUMN]` of a message, when it is a file of this chart folder.
-fn template_place(tree: &ChartTree, text: &str) -> Option<Place> {
-    let prefix = format!("{}/", tree.name());
-    for (at, _) in text.match_indices(&prefix) {
-        let rest = text.get(at + prefix.len()..)?;
-        let (name, rest) = rest.split_once(':')?;
-        let Some(file) = tree.files.iter().find(|file| file.name == name) else {
-            continue;
-        };
-        let mut numbers = rest.splitn(3, ':').map(|part| {
-            part.chars()
-                .take_while(char::is_ascii_digit)
-                .collect::<String>()
-                .parse::<usize>()
-                .ok()
-        });
-        let Some(line) = numbers.next().flatten() else { continue };
-        let column = numbers.next().flatten();
-        let content = String::from_utf8_lossy(&file.content().ok()?).into_owned();
-        let start: usize = content
-            .split_inclusive('\n')
-            .take(line.saturating_sub(1))
-            .map(str::len)
-            .sum();
-        let length = content.lines().nth(line.saturating_sub(1)).map_or(0, str::len);
-        let skip = column.map_or(0, |column| column.min(length));
-        let source = SourceFile::new(super::shown(&file.path), content);
-        return Some(Place::new(Arc::clone(&source), start + skip..start + length));
-    }
-    None
 }
 
 #[cfg(test)]

@@ -35,8 +35,10 @@ pub(super) fn scratch_in(scratch: &Utf8Path) -> Result<(tempfile::TempDir, Utf8P
     let made = std::fs::create_dir_all(scratch)
         .and_then(|()| tempfile::Builder::new().prefix("helm-").tempdir_in(scratch))
         .map_err(|e| no_scratch(&e))?;
-    let path = Utf8PathBuf::from_path_buf(made.path().to_owned())
-        .map_err(|path| Fault::infrastructure(format!("temporary folder {}: not UTF-8", path.display())))?;
+    let path = Utf8PathBuf::from_path_buf(made.path().to_owned()).map_err(|path| {
+        Fault::infrastructure(format!("temporary folder {}: not UTF-8", path.display()))
+            .hint("name another one in TMPDIR")
+    })?;
     // Helm reports real paths; a link on the way would keep ours from being found in its messages.
     let path = path.canonicalize_utf8().unwrap_or(path);
     Ok((made, path))

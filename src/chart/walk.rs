@@ -72,7 +72,11 @@ impl Walk {
         self.above.push(real);
         let mut names = Vec::new();
         for entry in folder.read_dir_utf8().map_err(|e| unreadable(folder, &e))? {
-            names.push(entry.map_err(|e| unreadable(folder, &e))?.file_name().to_owned());
+            let entry = entry.map_err(|e| match e.kind() {
+                std::io::ErrorKind::InvalidData => no_utf8(folder, &e),
+                _ => unreadable(folder, &e),
+            })?;
+            names.push(entry.file_name().to_owned());
         }
         names.sort_unstable();
         for name in names {
@@ -129,11 +133,24 @@ pub(super) fn not_loaded(name: &str) -> bool {
     false
 }
 
+/// Charts are archives of names in UTF-8, and so is everything that names their files.
+fn no_utf8(folder: &Utf8Path, error: &std::io::Error) -> Fault {
+    let shown = super::shown(folder);
+    Fault::invalid(format!("{shown}: a file's name in this folder is not UTF-8"))
+        .at(Place::file_only(&shown))
+        .because(error)
+        .hint("rename the file, or remove it from the chart")
+}
+
 fn unreadable(path: &Utf8Path, error: &std::io::Error) -> Fault {
     let shown = super::shown(path);
     let broken_link = error.kind() == std::io::ErrorKind::NotFound && path.is_symlink();
     let fault = if broken_link {
         Fault::invalid(format!("{shown}: a link that leads nowhere"))
+            .hint("remove the link, or restore what it leads to")
+    } else if path.is_symlink() && std::fs::canonicalize(path).is_err() {
+        Fault::invalid(format!("{shown}: a link that leads nowhere"))
+            .because(error)
             .hint("remove the link, or restore what it leads to")
     } else {
         Fault::infrastructure(format!("{shown}: cannot be read"))

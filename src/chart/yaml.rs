@@ -65,14 +65,45 @@ pub(super) fn parse_within(text: &str, nodes: usize) -> Result<At, BadYaml> {
             span: 0..0,
         }),
         Err(error) => {
-            let span = error.location().map(|place| span_of(&place));
             let message = error.to_string();
+            let message = message.lines().next().unwrap_or_default();
+            let (words, told) = told_place(message);
+            let location = error.location();
+            let span = match location.as_ref().map(serde_saphyr::Location::span) {
+                Some(span) if span.byte_offset().is_some() => location.as_ref().map(span_of),
+                _ => told.and_then(|(line, column)| span_at(text, line, column)),
+            };
             Err(BadYaml {
-                message: message.lines().next().unwrap_or_default().to_owned(),
+                message: words.to_owned(),
                 span,
             })
         }
     }
+}
+
+/// Splits `words at line 7, column 259`: syntax errors carry their place nowhere else.
+fn told_place(message: &str) -> (&str, Option<(usize, usize)>) {
+    let split = || {
+        let (words, place) = message.rsplit_once(" at line ")?;
+        let (line, column) = place.split_once(", column ")?;
+        Some((words, (line.parse().ok()?, column.trim().parse().ok()?)))
+    };
+    match split() {
+        Some((words, place)) => (words, Some(place)),
+        None => (message, None),
+    }
+}
+
+/// The character at a line and a column, both from 1.
+fn span_at(text: &str, line: usize, column: usize) -> Option<Span> {
+    let start: usize = text
+        .split_inclusive('\n')
+        .take(line.checked_sub(1)?)
+        .map(str::len)
+        .sum();
+    let mut rest = text.get(start..)?.char_indices().skip(column.checked_sub(1)?);
+    let (skipped, length) = rest.next().map_or((0, 0), |(at, c)| (at, c.len_utf8()));
+    Some(start + skipped..start + skipped + length)
 }
 
 fn span_of(place: &serde_saphyr::Location) -> Span {
@@ -307,5 +338,23 @@ mod tests {
     fn an_empty_file_is_null() {
         assert_eq!(parse("").unwrap().node, Node::Null);
         assert_eq!(parse("# nothing\n").unwrap().node, Node::Null);
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_told_with_its_place() {
+        for (yaml, at) in [
+            ("x: y\n  c: d\n", 8..9),
+            ("é: [b\nc: d\n", 9..10),
+            (&format!("a: {}", "[".repeat(300)), 258..259),
+        ] {
+            let bad = parse(yaml).unwrap_err();
+            let span = bad.span.unwrap();
+            assert!(
+                span.start.abs_diff(at.start) <= 1 && span.len() == 1,
+                "{yaml:.20} {span:?} {}",
+                bad.message
+            );
+            assert!(!bad.message.contains("line"), "{}", bad.message);
+        }
     }
 }

@@ -8,21 +8,20 @@ use super::context::Context;
 use crate::apply::{self, ApplySummary};
 use crate::fault::Kind;
 use crate::plan::{Plan, plan};
-use crate::report::{Verbosity, bytes, count, plan_tree};
+use crate::report::{bytes, count, plan_tree};
 
 pub async fn run(context: &Context, looking: &Looking, jobs: Option<NonZeroUsize>) -> Ended {
     let options = super::plan::options(looking)?;
     let session = context.session()?;
     let _lock = apply::lock(&session)?;
     let planned = plan(&session, &options).await?;
-    if !context.screen.json() && planned.plan.has_changes() {
-        let all = context.screen.verbosity() >= Verbosity::Verbose;
-        context
-            .screen
-            .say(plan_tree(&planned.plan, context.screen.err_color(), all).trim_end());
+    let idle = idle(&planned.plan);
+    if !context.screen.json() && !idle {
+        let tree = plan_tree(&planned.plan, context.screen.tree_style(true));
+        context.screen.say(tree.trim_end());
     }
     let jobs = jobs.map_or(session.project.copy.concurrency, NonZeroUsize::get);
-    let idle = idle(&planned.plan);
+    let lock_changes = planned.plan.lock_changes.len() as u64;
     let applied = apply::apply(&session, planned, jobs).await?;
     context.screen.finish();
     context.screen.faults(&applied.faults);
@@ -30,7 +29,7 @@ pub async fn run(context: &Context, looking: &Looking, jobs: Option<NonZeroUsize
     if context.screen.json() {
         context.screen.json_result(&applied.document);
     } else {
-        context.screen.result(&words(&summary, idle));
+        context.screen.result(&words(&summary, idle, lock_changes));
     }
     if applied.interrupted {
         return Ok(Kind::Interrupted.exit_code());
@@ -43,9 +42,13 @@ fn idle(plan: &Plan) -> bool {
     summary.run + summary.blocked + summary.invalid + summary.unknown == 0
 }
 
-fn words(summary: &ApplySummary, idle: bool) -> String {
+fn words(summary: &ApplySummary, idle: bool, lock_changes: u64) -> String {
     if idle {
-        return format!("nothing to do: {} up to date", count(summary.fresh, "artifact"));
+        let lock = match lock_changes {
+            0 => String::new(),
+            n => format!("; wrote aosm.lock ({})", count(n, "change")),
+        };
+        return format!("nothing to do: {} up to date{lock}", count(summary.fresh, "artifact"));
     }
     let mut parts = vec![format!("{} done", summary.done)];
     for (number, word) in [

@@ -2,14 +2,30 @@
 
 use super::Ended;
 use super::context::Context;
-use crate::plan::{Steps, prepare, wanted};
+use crate::fault::Faults;
+use crate::lock::Lock;
+use crate::plan::{Steps, check_names, prepare, wanted};
 use crate::report::{CheckDocument, count};
 
 pub async fn run(context: &Context) -> Ended {
     let session = context.session()?;
-    let prepared = prepare(&session, Steps::All).await?;
-    context.screen.faults(&prepared.warnings);
-    let wanted = wanted(&session.project, &prepared)?;
+    let mut faults = Faults::new();
+    faults.extend(Lock::load(&session.lock_path()).err().into_iter().flatten());
+    let outcome = prepare(&session, Steps::All).await.and_then(|prepared| {
+        context.screen.faults(&prepared.warnings);
+        let wanted = wanted(&session.project, &prepared)?;
+        check_names(&session.project, &wanted)?;
+        Ok((prepared, wanted))
+    });
+    context.screen.finish();
+    let (prepared, wanted) = match outcome {
+        Ok(good) if faults.is_empty() => good,
+        Ok(_) => return Err(faults),
+        Err(found) => {
+            faults.extend(found);
+            return Err(faults);
+        }
+    };
     if context.screen.json() {
         context.screen.json_result(&CheckDocument {
             format: "aosm-check/1",

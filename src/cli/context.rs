@@ -38,7 +38,8 @@ impl Context {
         } else {
             Err(
                 Fault::new(Kind::Usage, format!("-C {directory}: there is no such folder"))
-                    .at(Place::file_only(directory)),
+                    .at(Place::file_only(directory))
+                    .hint("name a folder that is there: relative ones start from the current folder"),
             )
         }
     }
@@ -76,8 +77,12 @@ impl Context {
 }
 
 fn current_folder() -> Result<Utf8PathBuf, Fault> {
-    let folder =
-        std::env::current_dir().map_err(|e| Fault::infrastructure("the current folder is not to be had").because(e))?;
-    Utf8PathBuf::from_path_buf(folder)
-        .map_err(|path| Fault::invalid(format!("the current folder's name is not UTF-8: {}", path.display())))
+    let folder = std::env::current_dir().map_err(|e| {
+        Fault::infrastructure("the current folder is not to be had")
+            .because(e)
+            .hint("go to a folder that is there")
+    })?;
+    Utf8PathBuf::from_path_buf(folder).map_err(|path| {
+        Fault::invalid(format!("the current folder's name is not UTF-8: {}", path.display())).hint("rename the folder")
+    })
 }

@@ -20,8 +20,11 @@ pub fn run(context: &Context, stdout: bool) -> Ended {
                 .into(),
         );
     }
-    durable::write(&proposal.file, proposal.text.as_bytes(), Sync::No)
-        .map_err(|e| Fault::infrastructure(format!("cannot write {}", proposal.file)).because(e))?;
+    durable::write(&proposal.file, proposal.text.as_bytes(), Sync::No).map_err(|e| {
+        Fault::infrastructure(format!("cannot write {}", proposal.file))
+            .because(e)
+            .hint("check that the folder may be written; `aosm-build init --stdout` prints the file")
+    })?;
     for note in &proposal.notes {
         context.screen.say(note);
     }

@@ -10,7 +10,11 @@ use crate::report::count;
 pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> Ended {
     let session = context.session()?;
     if session.mode.offline {
-        return Err(Fault::new(Kind::Usage, "`lock` asks the sources, which --offline forbids").into());
+        return Err(
+            Fault::new(Kind::Usage, "`lock` asks the sources, which --offline forbids")
+                .hint("run it without --offline; `plan --offline` uses the lock as it is")
+                .into(),
+        );
     }
     let prepared = prepare(&session, Steps::Images).await?;
     context.screen.faults(&prepared.warnings);

@@ -46,7 +46,11 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
-            screen.fault(&Fault::infrastructure("cannot start the runtime").because(e));
+            screen.fault(
+                &Fault::infrastructure("cannot start the runtime")
+                    .because(e)
+                    .hint("the system has no threads or files left: close something"),
+            );
             return ExitCode::from(Kind::Infrastructure.exit_code());
         }
     };

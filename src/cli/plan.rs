@@ -7,7 +7,7 @@ use super::args::Looking;
 use super::context::Context;
 use crate::fault::{Fault, Kind};
 use crate::plan::{Asking, PlanOptions, plan};
-use crate::report::{Verbosity, plan_tree};
+use crate::report::plan_tree;
 
 pub async fn run(context: &Context, looking: &Looking, detailed_exitcode: bool) -> Ended {
     let options = options(looking)?;
@@ -18,10 +18,9 @@ pub async fn run(context: &Context, looking: &Looking, detailed_exitcode: bool) 
     if context.screen.json() {
         context.screen.json_result(&planned.plan);
     } else {
-        let all = context.screen.verbosity() >= Verbosity::Verbose;
         context
             .screen
-            .result(&plan_tree(&planned.plan, context.screen.out_color(), all));
+            .result(&plan_tree(&planned.plan, context.screen.tree_style(false)));
     }
     if let Some(kind) = planned.faults.worst() {
         return Ok(kind.exit_code());

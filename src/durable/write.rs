@@ -68,7 +68,7 @@ pub fn write_staged(staging: &Utf8Path, path: &Utf8Path, bytes: &[u8], sync: Syn
 }
 
 fn fill(mut file: NamedTempFile, path: &Utf8Path, bytes: &[u8], sync: Sync) -> io::Result<()> {
-    file.write_all(bytes)?;
+    file.write_all(bytes).map_err(plain)?;
     persist(file, path, sync)
 }
 
@@ -81,9 +81,21 @@ pub fn append_temp(folder: &Utf8Path) -> io::Result<NamedTempFile> {
 fn create_temp(folder: &Utf8Path, prefix: &str) -> io::Result<NamedTempFile> {
     boundary_at("create temporary file in", folder);
     record::create(
-        || tempfile::Builder::new().prefix(prefix).tempfile_in(folder),
+        || {
+            tempfile::Builder::new()
+                .prefix(prefix)
+                .tempfile_in(folder)
+                .map_err(plain)
+        },
         |file| file.path().to_string_lossy().into_owned(),
     )
+}
+
+/// The system's own error, without the random name that `tempfile` adds: equal troubles read the same.
+fn plain(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(std::error::Error::source);
+    let code = inner.and_then(|inner| inner.downcast_ref::<io::Error>()?.raw_os_error());
+    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Renames a temporary file into place.

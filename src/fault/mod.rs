@@ -9,6 +9,18 @@ mod place;
 pub use kind::Kind;
 pub use place::{Place, SourceFile, Span};
 
+/// How many names a message lists.
+const SHOWN: usize = 5;
+
+/// Names for a message: the first few, and how many more there are.
+pub fn some_of(names: &[&str]) -> String {
+    let shown = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// How bad a fault is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -131,6 +143,15 @@ impl Fault {
     #[must_use]
     pub fn context(mut self, context: impl std::fmt::Display) -> Self {
         self.0.message = format!("{context}: {}", self.0.message);
+        self
+    }
+
+    /// The same fault with its message, causes and hint changed: for screens that show paths in their own way.
+    #[must_use]
+    pub fn rewritten(mut self, change: impl Fn(&str) -> String) -> Self {
+        self.0.message = change(&self.0.message);
+        self.0.causes.iter_mut().for_each(|cause| *cause = change(cause));
+        self.0.hint = self.0.hint.as_deref().map(change);
         self
     }
 

@@ -18,13 +18,21 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
-    /// Wraps a text that was read from `path`.
+    /// Wraps a text that was read from `path`. An absolute path below the current folder is shown from there.
     pub fn new(path: impl Into<Utf8PathBuf>, text: impl Into<String>) -> Arc<Self> {
+        let path: Utf8PathBuf = path.into();
+        let below = path.is_absolute().then(|| below_current_folder(&path)).flatten();
         Arc::new(Self {
-            path: path.into(),
+            path: below.unwrap_or(path),
             text: text.into(),
         })
     }
+}
+
+fn below_current_folder(path: &Utf8Path) -> Option<Utf8PathBuf> {
+    let here = Utf8PathBuf::from_path_buf(std::env::current_dir().ok()?).ok()?;
+    let below = path.strip_prefix(here).ok()?;
+    (!below.as_str().is_empty()).then(|| below.to_owned())
 }
 
 /// One place: a span of a source text. Clones share the text.

@@ -39,6 +39,10 @@ pub struct SourceEntry {
     pub access: Arc<dyn Source>,
     /// When it cannot be asked, go on to the next source.
     pub optional: bool,
+    /// A folder or an archive on this machine: what is wrong with it is wrong with the input, not with a network.
+    pub is_file: bool,
+    /// Where the project names it.
+    pub place: Option<Place>,
 }
 
 /// What the lock is for.
@@ -147,7 +151,9 @@ async fn one(request: &Request<'_>, lock: Option<&Lock>, sources: &Sources<'_>, 
     let tag = match wanted.reference.store_tag(wanted.version.as_deref()) {
         Ok(tag) => tag,
         Err(error) => {
-            let fault = Fault::invalid(format!("version of image {}", wanted.reference)).because(error);
+            let fault = Fault::invalid(format!("version of image {}", wanted.reference))
+                .because(&error)
+                .hint("give it a valid tag as `version` in [[images]]");
             let missing = Missing {
                 reference: wanted.reference.clone(),
                 answers: Vec::new(),

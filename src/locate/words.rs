@@ -3,14 +3,11 @@
 use super::answer::{Answer, Verdict};
 use super::request::{SourceEntry, Wanted};
 use crate::digest::Digest;
-use crate::fault::{Fault, Kind};
+use crate::fault::{Fault, Kind, some_of};
 use crate::lock::Lock;
 use crate::oci::{ErrorKind, OciError};
 use crate::project::ImageSource;
 use crate::reference::Candidate;
-
-/// How many names a message lists.
-const SHOWN: usize = 5;
 
 /// No source has it: every place asked, and its answer.
 pub(super) fn nowhere(wanted: &Wanted, sources: &[SourceEntry], answers: &[Answer]) -> Fault {
@@ -46,8 +43,8 @@ pub(super) fn nowhere(wanted: &Wanted, sources: &[SourceEntry], answers: &[Answe
 /// A source that could not be asked; once for all images.
 pub(super) fn source_broken(entry: &SourceEntry, error: &OciError, references: &[&str]) -> Fault {
     let images = some_of(references);
-    // A file or a token server is another name for trouble than the source's own.
-    let what = if error.subject.starts_with(&entry.source.host) {
+    // A token server is another name for trouble than the source's own; a file is told by its place.
+    let what = if entry.is_file || error.subject.starts_with(&entry.source.host) {
         error.detail.clone()
     } else {
         format!("{}: {}", error.subject, error.detail)
@@ -57,10 +54,15 @@ pub(super) fn source_broken(entry: &SourceEntry, error: &OciError, references: &
             .because(format!("not searched for {images}"))
             .hint("images that it has too may have been taken from a later source");
     }
-    let kind = Fault::from(error.clone()).kind();
+    let kind = match error.kind {
+        ErrorKind::Unreachable | ErrorKind::Protocol if entry.is_file => Kind::Invalid,
+        _ => Fault::from(error.clone()).kind(),
+    };
     let fault = Fault::new(kind, format!("image source {} cannot be asked: {what}", entry.source))
+        .at_opt(entry.place.clone())
         .because(format!("needed for {images}"));
     let hint = error.hint.clone().unwrap_or_else(|| match error.kind {
+        _ if entry.is_file => "name a good one in the source's `path`, or make this one again".to_owned(),
         ErrorKind::BadCredentials => format!("log in again: docker login {}", entry.source.host),
         ErrorKind::Throttled => "wait a while, or lower requests-per-second in [network]".to_owned(),
         _ => format!(
@@ -73,9 +75,13 @@ pub(super) fn source_broken(entry: &SourceEntry, error: &OciError, references: &
 
 /// Something is there, but cannot be used.
 pub(super) fn unusable(wanted: &Wanted, error: &OciError) -> Fault {
-    Fault::from(error.clone())
+    let fault = Fault::from(error.clone())
         .context(format!("image {}", wanted.reference))
-        .at_opt(wanted.place.clone())
+        .at_opt(wanted.place.clone());
+    if fault.hint_text().is_some() {
+        return fault;
+    }
+    fault.hint("look at what the source holds under this name (`crane manifest` shows it), and push the image again")
 }
 
 /// A source has both readings of a reference, and they differ.
@@ -137,10 +143,10 @@ pub(super) fn warnings(wanted: &Wanted, sources: &[SourceEntry], hit: &SourceEnt
 /// `--locked`, and there is no lock for these image sources.
 pub(super) fn lock_does_not_count(lock: Option<&Lock>, order: &[String]) -> Fault {
     let fault = match lock {
-        None => Fault::new(Kind::Stale, "lock is missing, and nothing may be asked"),
+        None => Fault::new(Kind::Stale, "aosm.lock is missing, and nothing may be asked"),
         Some(lock) => Fault::new(
             Kind::Stale,
-            "lock was made for other image sources, so its entries do not count",
+            "aosm.lock was made for other image sources, so its entries do not count",
         )
         .because(format!("then: {}", lock.image_sources.join(", ")))
         .because(format!("now: {}", order.join(", "))),
@@ -156,12 +162,4 @@ pub(super) fn not_in_lock(wanted: &Wanted) -> Fault {
     )
     .at_opt(wanted.place.clone())
     .hint("run aosm-build lock, and commit aosm.lock")
-}
-
-fn some_of(references: &[&str]) -> String {
-    let shown = references.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
-    match references.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }

@@ -33,7 +33,7 @@ impl Lock {
         durable::write(path, text.as_bytes(), Sync::Yes)
             .map(|()| true)
             .map_err(|e| {
-                Fault::infrastructure("lock cannot be written")
+                Fault::infrastructure("aosm.lock cannot be written")
                     .at(Place::file_only(path))
                     .because(e)
                     .hint("make the project folder writable, or use --locked with a lock that is complete")
@@ -43,9 +43,10 @@ impl Lock {
 
 fn read(path: &Utf8Path) -> Result<Option<String>, Fault> {
     let unreadable = |e: io::Error| {
-        Fault::infrastructure("lock cannot be read")
+        Fault::infrastructure("aosm.lock cannot be read")
             .at(Place::file_only(path))
             .because(e)
+            .hint("check that it may be read")
     };
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -54,7 +55,7 @@ fn read(path: &Utf8Path) -> Result<Option<String>, Fault> {
     };
     // A pipe in its place would make the reading wait for ever.
     if !metadata.is_file() {
-        return Err(Fault::invalid("lock is not a file")
+        return Err(Fault::invalid("aosm.lock is not a file")
             .at(Place::file_only(path))
             .hint("move it away"));
     }
@@ -63,12 +64,12 @@ fn read(path: &Utf8Path) -> Result<Option<String>, Fault> {
         .and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes))
         .map_err(unreadable)?;
     if bytes.len() as u64 > LIMIT {
-        return Err(Fault::invalid(format!("lock is larger than {} MiB", LIMIT >> 20))
+        return Err(Fault::invalid(format!("aosm.lock is larger than {} MiB", LIMIT >> 20))
             .at(Place::file_only(path))
             .hint("restore it from version control, or delete it and run aosm-build lock"));
     }
     String::from_utf8(bytes).map(Some).map_err(|e| {
-        Fault::invalid("lock is not UTF-8 text")
+        Fault::invalid("aosm.lock is not UTF-8 text")
             .at(Place::file_only(path))
             .because(e.utf8_error())
             .hint("restore it from version control, or delete it and run aosm-build lock")

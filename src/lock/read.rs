@@ -25,13 +25,13 @@ impl Lock {
         };
         let file = Arc::clone(&reader.file);
         if let Some(at) = conflict_marker(&file.text) {
-            let fault = Fault::invalid("lock has merge conflict markers").at(Place::new(file, at..at + 7));
+            let fault = Fault::invalid("aosm.lock has merge conflict markers").at(Place::new(file, at..at + 7));
             return Err(fault.hint("keep either side, then run aosm-build lock").into());
         }
         let (table, errors) = DeTable::parse_recoverable(&file.text);
         for error in errors {
             let span = error.span().unwrap_or(0..0);
-            reader.fault(span, format!("lock is no TOML: {}", error.message().trim()));
+            reader.fault(span, format!("aosm.lock is no TOML: {}", error.message().trim()));
         }
         if reader.faults.has_errors() {
             return Err(reader.faults);
@@ -69,7 +69,9 @@ impl Reader {
         if i64::try_from(version).is_ok_and(|version| version > VERSION) {
             let span = top.0.get("version").map_or(0..0, Spanned::span);
             let place = Place::new(Arc::clone(&self.file), span);
-            let fault = Fault::invalid(format!("lock has version {version}, this aosm-build knows {VERSION}"));
+            let fault = Fault::invalid(format!(
+                "aosm.lock has version {version}, this aosm-build knows {VERSION}"
+            ));
             self.faults
                 .push(fault.at(place).hint("use the newer aosm-build that wrote it"));
             return Lock::default();
@@ -80,7 +82,10 @@ impl Reader {
         for (entry, span) in self.tables(top.0, "image") {
             if let Some(image) = self.image(entry, &span) {
                 if !seen.insert((image.reference.clone(), image.name.tag.clone())) {
-                    self.fault(span, format!("lock names {} twice as {}", image.reference, image.name));
+                    self.fault(
+                        span,
+                        format!("aosm.lock names {} twice as {}", image.reference, image.name),
+                    );
                 }
                 lock.images.push(image);
             }

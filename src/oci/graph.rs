@@ -61,6 +61,10 @@ impl Graph {
     }
 }
 
+/// What to do about something that is no manifest.
+const NO_MANIFEST: &str =
+    "look at what the source holds under this name (`crane manifest` shows it), and push the image again";
+
 /// Decides whether a manifest, with all below it, can be left out.
 pub type Skip<'a> = dyn Fn(Descriptor) -> BoxFuture<'a, Result<bool, OciError>> + Send + Sync + 'a;
 
@@ -97,9 +101,13 @@ pub async fn read_graph(content: &Arc<dyn Content>, root: &Descriptor, skip: &Sk
                     TOTAL_LIMIT >> 20
                 )));
             }
-            let found = children(&bytes, &descriptor.media_type).map_err(|why| {
-                OciError::new(ErrorKind::Protocol, "read manifest", subject(content, &descriptor), why)
-            })?;
+            let refused =
+                |why: String| OciError::new(ErrorKind::Protocol, "read manifest", subject(content, &descriptor), why);
+            // Below an index anything may hang; what a tag names is a manifest, and every kind of manifest is JSON.
+            if descriptor.digest == root.digest && !is_json_object(&bytes) {
+                return Err(refused("is no manifest: it is not a JSON object".to_owned()).hint(NO_MANIFEST));
+            }
+            let found = children(&bytes, &descriptor.media_type).map_err(|why| refused(why).hint(NO_MANIFEST))?;
             for blob in found.blobs {
                 if seen_blobs.insert(blob.digest.clone()) {
                     blobs.push(blob);
@@ -135,6 +143,10 @@ pub async fn read_graph(content: &Arc<dyn Content>, root: &Descriptor, skip: &Sk
         )
     })?;
     Ok(Graph { levels, blobs })
+}
+
+fn is_json_object(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().first() == Some(&b'{') && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
 }
 
 async fn read_one(content: &Arc<dyn Content>, descriptor: Descriptor, skip: &Skip<'_>) -> Result<Read, OciError> {

@@ -14,8 +14,10 @@ use super::wanted::{Wanted, wanted};
 use super::world::World;
 use super::{Action, Desired, Effect, Plan, PlanStep, Seen, Session, Transfer, Unwanted, decide};
 use crate::event::Event;
+use crate::fault::some_of;
 use crate::fault::{Fault, Faults};
 use crate::graph::{Graph, Step, StepId, StepKind};
+use crate::project::StoreKind;
 use crate::store::Observed;
 
 /// What the command line asks of a plan.
@@ -80,6 +82,7 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
     for (target, seen) in targets.iter().zip(&seen) {
         steps.push(decided(session, options, target, seen, &mut faults));
     }
+    faults.extend(unreadable(session, &targets, &seen));
     blocked(&mut steps);
     transfer_sizes(session, &targets, &mut steps, &world, &locations).await?;
     let unwanted = if options.only.is_empty() {
@@ -139,11 +142,6 @@ fn decided(session: &Session, options: &PlanOptions, target: &Target, seen: &See
                 )),
         );
     }
-    if let Seen::Unreadable(why) = seen {
-        faults.push(
-            Fault::infrastructure(format!("{}: the store {store_name} could not be read", target.id)).because(why),
-        );
-    }
     PlanStep {
         id: target.id.clone(),
         kind: target.kind,
@@ -159,6 +157,33 @@ fn decided(session: &Session, options: &PlanOptions, target: &Target, seen: &See
         name: target.name.clone(),
         from: target.from.clone(),
     }
+}
+
+/// One fault for each store that could not be read, however many steps that concerns.
+fn unreadable(session: &Session, targets: &[Target], seen: &[Seen]) -> Vec<Fault> {
+    let mut answers: BTreeMap<(usize, &str), (Option<&str>, Vec<&str>)> = BTreeMap::new();
+    for (target, seen) in targets.iter().zip(seen) {
+        if let Seen::Unreadable { why, hint } = seen {
+            let (first_hint, steps) = answers.entry((target.store, why)).or_default();
+            *first_hint = first_hint.or(hint.as_deref());
+            steps.push(target.id.as_str());
+        }
+    }
+    let faults = answers.into_iter().map(|((index, why), (hint, steps))| {
+        let store = session.project.stores.get(index);
+        let name = store.map_or("", |store| store.name.value.as_str());
+        let otherwise = match store.map(|store| &store.kind) {
+            Some(StoreKind::Registry { host, .. }) => {
+                format!("check that {host} can be reached, or log in: docker login {host}")
+            }
+            _ => "look at what lies at the store's path: move it away, or set another path for this store".to_owned(),
+        };
+        Fault::infrastructure(format!("store {name} could not be read: {why}"))
+            .at_opt(store.and_then(|store| store.name.place.clone()))
+            .because(format!("needed for {}", some_of(&steps)))
+            .hint(hint.map_or(otherwise, str::to_owned))
+    });
+    faults.collect()
 }
 
 /// Steps that need an invalid or unknown one are blocked. (Today no effect needs another; later kinds do.)

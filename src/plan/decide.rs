@@ -54,7 +54,12 @@ pub enum Seen {
     /// The store holds another archive whose files are equal.
     SameContent(Descriptor),
     /// The store could not be read; why, in words.
-    Unreadable(String),
+    Unreadable {
+        /// What it answered.
+        why: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
     /// The store was not asked.
     NotAsked,
 }
@@ -81,7 +86,7 @@ pub fn decide(desired: &Desired, seen: &Seen, replace_hint: Option<&str>) -> Dec
     };
     let new = root.digest.clone();
     match seen {
-        Seen::Unreadable(why) => decision(
+        Seen::Unreadable { why, .. } => decision(
             Action::Unknown,
             Effect::None,
             Reason::StoreUnreadable { why: why.clone() },
@@ -195,7 +200,10 @@ mod tests {
             (&new, Seen::SameContent(root("old")), hint, Action::Fresh, Effect::None),
             (
                 &new,
-                Seen::Unreadable("503".into()),
+                Seen::Unreadable {
+                    why: "503".into(),
+                    hint: None,
+                },
                 None,
                 Action::Unknown,
                 Effect::None,

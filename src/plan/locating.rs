@@ -200,6 +200,7 @@ fn places(
                 .or_else(|| faults.iter().next());
             Some(Err(why.cloned().unwrap_or_else(|| {
                 Fault::invalid(format!("image {text} was not located"))
+                    .hint("`aosm-build images --locate` asks the sources")
             })))
         })
         .collect()

@@ -26,6 +26,6 @@ pub use observe::{Look, observe};
 pub use prepare::{CacheContent, ChartOutput, Package, Prepared, Steps, pack_now, prepare};
 pub use reason::Reason;
 pub use session::{Mode, Session, cache_folder};
-pub use target::Target;
+pub use target::{Target, check_names};
 pub use wanted::{Wanted, WantedChart, WantedImage, wanted};
 pub use world::World;

@@ -73,7 +73,13 @@ async fn look_at(session: &Arc<Session>, look: &Look, thorough: bool) -> Seen {
     let job = session.job(&format!("observe {}/{}", look.store.name(), look.name));
     let observed = match look.store.observe(&look.name, thorough, &job).await {
         Ok(observed) => observed,
-        Err(e) => return Seen::Unreadable(e.to_string()),
+        // The step says what was looked for, and the store where.
+        Err(e) => {
+            return Seen::Unreadable {
+                why: e.detail,
+                hint: e.hint,
+            };
+        }
     };
     if let (Observed::Present(root), Some(chart)) = (&observed, &look.chart)
         && look.desired.as_ref() != Some(&root.digest)

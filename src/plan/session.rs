@@ -107,7 +107,9 @@ pub fn cache_folder(project: &Project) -> Result<Utf8PathBuf, Fault> {
         Ok(folder) if !folder.is_empty() => {
             let folder = Utf8PathBuf::from(folder);
             camino::absolute_utf8(&folder).map_err(|e| {
-                Fault::infrastructure(format!("AOSM_CACHE_DIR names no usable folder: {folder}")).because(e)
+                Fault::infrastructure(format!("AOSM_CACHE_DIR names no usable folder: {folder}"))
+                    .because(e)
+                    .hint("name a folder that can be written, or unset it")
             })
         }
         _ => Ok(project.root.join(".aosm/cache")),

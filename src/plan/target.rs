@@ -6,7 +6,7 @@ use super::Desired;
 use super::locating::Locations;
 use super::wanted::{Wanted, WantedChart, WantedImage};
 use crate::digest::Digest;
-use crate::fault::{Fault, Faults};
+use crate::fault::{Fault, Faults, Place};
 use crate::graph::{StepId, StepKind};
 use crate::locate::{Located, conflicts};
 use crate::oci::Descriptor;
@@ -30,6 +30,8 @@ pub struct Target {
     pub desired: Desired,
     /// Where it comes from, in words.
     pub from: String,
+    /// Where the project names it, or where it was found first.
+    pub place: Option<Place>,
     /// All steps it needs.
     pub needs: Vec<StepId>,
     /// Those of them that are effects.
@@ -87,13 +89,22 @@ pub fn targets(project: &Project, wanted: &Wanted, locations: &Locations) -> Res
         }
     }
     for chart in &wanted.charts {
-        let what = format!("the chart of the Helm package {}", chart.package_name);
-        add(push(chart, store_name(chart.store)), what);
+        let what = format!("the chart of package {}", chart.package_name);
+        add(push(project, chart, store_name(chart.store)), what);
     }
     let mut targets: Vec<Target> = by_id.into_values().map(|(target, _)| target).collect();
     targets.sort_by(|a, b| a.id.cmp(&b.id));
     let (targets, _) = faults.into_result(targets)?;
     Ok(targets)
+}
+
+/// What can be said without the network: two charts that want one name are an error.
+pub fn check_names(project: &Project, wanted: &Wanted) -> Result<(), Faults> {
+    let charts = Wanted {
+        charts: wanted.charts.clone(),
+        ..Wanted::default()
+    };
+    targets(project, &charts, &Locations::default()).map(drop)
 }
 
 /// Images that would land on one name of one store with different digests.
@@ -139,6 +150,7 @@ fn copy(image: &WantedImage, index: usize, store: usize, store_name: String, loc
         name,
         desired,
         from,
+        place: image.place(),
         needs,
         needs_effects: Vec::new(),
         chart: None,
@@ -160,8 +172,9 @@ fn undecided_name(image: &WantedImage) -> ArtifactName {
     }
 }
 
-fn push(chart: &WantedChart, store_name: String) -> Target {
+fn push(project: &Project, chart: &WantedChart, store_name: String) -> Target {
     let name = chart.output.artifact_name();
+    let package = project.charts.get(chart.package);
     Target {
         id: StepId::effect(StepKind::Push, &store_name, &name),
         kind: StepKind::Push,
@@ -170,6 +183,7 @@ fn push(chart: &WantedChart, store_name: String) -> Target {
         name,
         desired: Desired::Known(chart.output.manifest.clone()),
         from: format!("package {}", chart.package_name),
+        place: package.and_then(|package| package.name.place.clone()),
         needs: vec![StepId::local(StepKind::Package, &chart.package_name)],
         needs_effects: Vec::new(),
         chart: Some(chart.clone()),
@@ -191,17 +205,23 @@ fn two_contents(known: &Target, first: &str, other: &Target, second: &str) -> Fa
             .map_or_else(String::new, |d| format!(" ({})", d.short()))
     };
     let from = |target: &Target| {
-        if target.from.is_empty() {
+        if target.from.is_empty() || target.chart.is_some() {
             String::new()
         } else {
             format!(" from {}", target.from)
         }
     };
-    Fault::invalid(format!(
+    let mut fault = Fault::invalid(format!(
         "{} is wanted with two contents in the store {}",
         known.name, known.store_name
-    ))
-    .because(format!("{first}{}{}", from(known), digest(known)))
-    .because(format!("{second}{}{}", from(other), digest(other)))
-    .hint("give one of them another name or version, or send it to another store")
+    ));
+    for (target, what) in [(known, "one of them"), (other, "the other")] {
+        if let Some(place) = &target.place {
+            fault = fault.label(place.clone(), what);
+        }
+    }
+    fault
+        .because(format!("{first}{}{}", from(known), digest(known)))
+        .because(format!("{second}{}{}", from(other), digest(other)))
+        .hint("give one of them another name or version, or send it to another store")
 }

@@ -106,11 +106,16 @@ impl World {
                     }
                 },
             };
-            let optional = self.project.sources.get(host).is_some_and(|config| config.optional);
+            let config = self.project.sources.get(host);
+            let path = config.and_then(|config| config.path.as_ref());
             entries.push(SourceEntry {
                 source: source.value.clone(),
                 access,
-                optional,
+                optional: config.is_some_and(|config| config.optional),
+                is_file: self.files.contains_key(host),
+                place: path
+                    .and_then(|path| path.place.clone())
+                    .or_else(|| source.place.clone()),
             });
         }
         let (entries, _) = faults.into_result(entries)?;

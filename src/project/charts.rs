@@ -90,7 +90,11 @@ fn setting(view: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> Opti
     if let Some(version) = &kube_version
         && let Err(why) = names::kube_version(&version.value)
     {
-        faults.push(Fault::invalid(format!("charts.kube-version: {why}")).at_opt(version.place.clone()));
+        faults.push(
+            Fault::invalid(format!("charts.kube-version: {why}"))
+                .at_opt(version.place.clone())
+                .hint("write it like `kube-version = \"1.31\"`"),
+        );
     }
     let chart_only = [
         "values",
@@ -174,7 +178,8 @@ fn unique(partials: Vec<Partial>, table: &str, faults: &mut Faults) -> Vec<Parti
                     "{table}: package {}: {why}",
                     super::check::shorten(&name.value)
                 ))
-                .at_opt(name.place.clone()),
+                .at_opt(name.place.clone())
+                .hint("AOSM and Helm install the package under this name: choose another"),
             );
         }
         if let Some(first) = kept.iter().find(|other| other.name.value == name.value) {
@@ -193,6 +198,9 @@ fn unique(partials: Vec<Partial>, table: &str, faults: &mut Faults) -> Vec<Parti
     kept
 }
 
+/// Values files have some kilobytes; Helm needs some twenty times their size in memory.
+const MAX_VALUES: u64 = 16 * 1024 * 1024;
+
 /// A file that can be read to its end: no folder, no pipe, no device.
 pub(crate) fn file_path(
     written: &Spanned<String>,
@@ -202,15 +210,17 @@ pub(crate) fn file_path(
     faults: &mut Faults,
 ) -> Option<Spanned<Utf8PathBuf>> {
     let path = resolver.existing(written, view.document, what, faults)?;
-    if path.value.is_file() {
-        return Some(path);
-    }
-    let why = if path.value.is_dir() {
-        "is a folder"
-    } else {
-        "not a regular file"
+    let (why, hint) = match std::fs::metadata(&path.value) {
+        Ok(meta) if meta.is_file() && meta.len() <= MAX_VALUES => return Some(path),
+        Ok(meta) if meta.is_file() => ("larger than 16 MiB", "is this the right file? Helm would read it whole"),
+        Ok(meta) if meta.is_dir() => ("is a folder", "name the file in it"),
+        _ => ("not a regular file", "name a file that can be read to its end"),
     };
-    faults.push(Fault::invalid(format!("{what} {}: {why}", written.value)).at_opt(path.place));
+    faults.push(
+        Fault::invalid(format!("{what} {}: {why}", written.value))
+            .at_opt(path.place)
+            .hint(hint),
+    );
     None
 }
 

@@ -145,13 +145,23 @@ fn read_text(path: &Utf8Path, shown: &Utf8Path) -> Result<String, Fault> {
             Fault::invalid(format!("{shown}: there is no such file"))
                 .hint("check the path; `aosm-build init` writes a project file")
         } else {
-            Fault::infrastructure(format!("{shown}: cannot be read")).because(error)
+            Fault::infrastructure(format!("{shown}: cannot be read"))
+                .because(error)
+                .hint("check that it may be read, or name another with --project")
         };
         fault.at(Place::file_only(shown))
     };
     // Asked before opening: opening a named pipe would wait for a writer.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(Fault::invalid(format!("{shown}: not a regular file")).at(Place::file_only(shown)));
+    let meta = std::fs::metadata(path).map_err(unreadable)?;
+    if !meta.is_file() {
+        let what = if meta.is_dir() {
+            "is a folder"
+        } else {
+            "not a regular file"
+        };
+        return Err(Fault::invalid(format!("{shown}: {what}"))
+            .at(Place::file_only(shown))
+            .hint("a project file is a text file: move this away, or name another with --project"));
     }
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(unreadable)?;
@@ -175,9 +185,15 @@ fn read_text(path: &Utf8Path, shown: &Utf8Path) -> Result<String, Fault> {
                 .filter(|byte| **byte == b'\n')
                 .count()
                 + 1;
+            let hint = match error.as_bytes() {
+                [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+                    "it looks like UTF-16, which PowerShell's `>` writes: save it as UTF-8"
+                }
+                _ => "save the file as UTF-8",
+            };
             Err(Fault::invalid(format!("{shown}: line {line} is not UTF-8"))
                 .at(Place::file_only(shown))
-                .hint("save the file as UTF-8"))
+                .hint(hint))
         }
     }
 }

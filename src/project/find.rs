@@ -59,7 +59,9 @@ pub(crate) fn find(folder: &Utf8Path, file: Option<&Utf8Path>, current_dir: &Utf
 fn nothing(folder: &Utf8Path, current_dir: &Utf8Path) -> Fault {
     let shown = relative_to(folder, current_dir);
     if !folder.is_dir() {
-        return Fault::invalid(format!("{shown}: there is no such folder")).at(Place::file_only(shown));
+        return Fault::invalid(format!("{shown}: there is no such folder"))
+            .at(Place::file_only(shown))
+            .hint("name a folder that is there");
     }
     let fault = if shown == "." {
         Fault::invalid("no `aosm.toml` and no `cnf-input.jsonc` in the current folder")

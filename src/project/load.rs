@@ -78,12 +78,14 @@ impl Loading<'_> {
             (Some(document), Some(written)) => self.named_input(document, written),
             _ => Named::Nothing,
         };
+        let mut input_lost = matches!(named, Named::Broken);
         let input_path = match named {
             Named::Is(path) => Some(path),
             Named::Broken => None,
             Named::Nothing => files.input,
         };
-        let input_document = input_path.and_then(|path| self.read(&path, Format::Jsonc));
+        let input_document = input_path.as_ref().and_then(|path| self.read(path, Format::Jsonc));
+        input_lost |= input_path.is_some() && input_document.is_none();
         let input = input_document
             .as_ref()
             .map(|document| input::decode(document, self.resolver, &mut self.faults));
@@ -103,7 +105,8 @@ impl Loading<'_> {
         let whole = [document.as_ref(), input_document.as_ref()]
             .into_iter()
             .flatten()
-            .all(|document| !document.damaged);
+            .all(|document| !document.damaged)
+            && !input_lost;
         Some(self.join(root, settings, input, whole))
     }
 

@@ -54,6 +54,7 @@ fn one(
                 .hint(format!("write `{}/*.yaml`", pattern.value.trim_end_matches('/')))
         } else {
             Fault::invalid(format!("manifest {}: not a regular file", pattern.value))
+                .hint("name a file that can be read to its end")
         };
         faults.push(fault.at_opt(pattern.place.clone()));
         return BTreeSet::new();
@@ -65,7 +66,8 @@ fn one(
             faults.push(
                 Fault::invalid("charts.manifests: not a pattern")
                     .at_opt(pattern.place.clone())
-                    .because(error.kind()),
+                    .because(error.kind())
+                    .hint("`*` matches within a folder, `**` over folders: `rendered/*.yaml`"),
             );
             return BTreeSet::new();
         }

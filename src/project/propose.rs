@@ -39,7 +39,9 @@ pub fn propose(folder: &Utf8Path) -> Result<Proposal, Fault> {
             .hint("edit it, or remove it first: `init` never overwrites"));
     }
     if !folder.is_dir() {
-        return Err(Fault::invalid(format!("{folder}: there is no such folder")).at(Place::file_only(folder)));
+        return Err(Fault::invalid(format!("{folder}: there is no such folder"))
+            .at(Place::file_only(folder))
+            .hint("name a folder that is there"));
     }
     let input = INPUT_FILES.into_iter().find(|name| folder.join(name).is_file());
     let (body, notes) = match input {

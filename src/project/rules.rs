@@ -140,7 +140,8 @@ fn read_rule(view: &View<'_>, place: &Place, faults: &mut Faults) -> DiscoveryRu
                 faults.push(
                     Fault::invalid("discovery.rules: not a regular expression")
                         .at(at)
-                        .because(error),
+                        .because(error)
+                        .hint("write backslashes twice, or put the expression between single quotes"),
                 );
             }
         }

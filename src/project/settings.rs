@@ -11,6 +11,7 @@ use super::sources::{self, SourceList, with_first};
 use super::view::View;
 use super::{check, mask, names, rules, stores, toml_keys};
 use crate::fault::{Fault, Faults};
+use crate::reference::ImageReference;
 
 /// What `aosm.toml` says.
 pub(crate) struct Settings {
@@ -115,15 +116,24 @@ fn images(root: &View<'_>, faults: &mut Faults) -> Vec<ExtraImage> {
             version: view.text("version"),
             store: view.text("store"),
         };
-        if image.reference.value.chars().any(char::is_whitespace) {
+        if let Err(why) = ImageReference::parse(&image.reference.value) {
             faults.push(
-                Fault::invalid("images.reference: a reference has no spaces").at_opt(image.reference.place.clone()),
+                Fault::invalid(format!(
+                    "images.reference: `{}` is no image reference: {why}",
+                    check::shorten(&image.reference.value)
+                ))
+                .at_opt(image.reference.place.clone())
+                .hint(why.hint()),
             );
         }
         if let Some(version) = &image.version
             && let Err(why) = names::tag(&version.value)
         {
-            faults.push(Fault::invalid(format!("images.version: {why}")).at_opt(version.place.clone()));
+            faults.push(
+                Fault::invalid(format!("images.version: {why}"))
+                    .at_opt(version.place.clone())
+                    .hint("it is the image's tag in the store: write it like `version = \"1.0.0\"`"),
+            );
         }
         let store = |image: &ExtraImage| image.store.as_ref().map(|store| store.value.clone());
         let twin = images

@@ -90,6 +90,11 @@ pub fn one_line(fault: &Fault) -> String {
     excerpt::printable(&words.join(" "), false)
 }
 
+/// A text on one line, safe for a terminal.
+pub fn printable(text: &str) -> String {
+    excerpt::printable(text, false)
+}
+
 fn word(severity: Severity) -> &'static str {
     match severity {
         Severity::Warning => "warning",

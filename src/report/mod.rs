@@ -11,4 +11,4 @@ pub use documents::{CachePruneDocument, CheckDocument};
 pub use human::{bytes, count, plural};
 pub use live::Live;
 pub use screen::{Screen, Verbosity};
-pub use tree::plan_tree;
+pub use tree::{TreeStyle, plan_tree};

@@ -7,7 +7,8 @@ use anstyle::{AnsiColor, Style};
 
 use super::diagnostic;
 use super::live::Live;
-use crate::event::{Event, Events, Outcome, Sink};
+use super::tree::TreeStyle;
+use crate::event::{Event, Events, Outcome, Phase, Sink};
 use crate::fault::{Fault, Faults};
 
 /// How much to say.
@@ -31,12 +32,25 @@ struct Shared {
     verbosity: Verbosity,
     out_color: bool,
     err_color: bool,
-    width: usize,
+    /// Columns; `None` where standard error is no terminal and nobody says how wide it is.
+    width: Option<usize>,
     json: bool,
     live: Option<Live>,
+    /// The current folder with a `/`: paths below it are shown from there.
+    here: String,
     /// Lines of different threads must not mix.
-    lock: Mutex<()>,
+    lock: Mutex<Flow>,
 }
+
+/// What was printed last.
+#[derive(Default)]
+struct Flow {
+    /// A drawn fault: what comes next gets an empty line before it.
+    after_fault: bool,
+}
+
+/// Columns when nobody says how many there are.
+const WIDTH: usize = 100;
 
 impl Screen {
     /// A screen for this process's streams. `color` forces or forbids; `None` looks at the terminal and `NO_COLOR`.
@@ -46,20 +60,16 @@ impl Screen {
         let terminal = std::io::stderr().is_terminal();
         let choose = |is_terminal: bool| color.unwrap_or(is_terminal && !no_color && !dumb);
         let live = (terminal && !dumb && !json && verbosity != Verbosity::Quiet).then(Live::new);
-        let width = std::env::var("COLUMNS")
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(100_usize)
-            .clamp(40, 160);
         Self {
             shared: Arc::new(Shared {
                 verbosity,
                 out_color: choose(std::io::stdout().is_terminal()),
                 err_color: choose(terminal),
-                width,
+                width: width(terminal),
                 json,
                 live,
-                lock: Mutex::new(()),
+                here: here(),
+                lock: Mutex::default(),
             }),
         }
     }
@@ -84,6 +94,27 @@ impl Screen {
         self.shared.json
     }
 
+    /// How a plan is drawn on standard output, or (`err`) on standard error.
+    pub fn tree_style(&self, err: bool) -> TreeStyle {
+        let terminal = if err {
+            std::io::stderr().is_terminal()
+        } else {
+            std::io::stdout().is_terminal()
+        };
+        TreeStyle {
+            color: if err {
+                self.shared.err_color
+            } else {
+                self.shared.out_color
+            },
+            all: self.shared.verbosity >= Verbosity::Verbose,
+            width: self
+                .shared
+                .width
+                .filter(|_| terminal || std::env::var_os("COLUMNS").is_some()),
+        }
+    }
+
     /// This screen as a sink of events.
     pub fn events(&self) -> Events {
         Arc::new(self.clone())
@@ -91,7 +122,10 @@ impl Screen {
 
     /// A result, to standard output. A closed pipe is the reader's choice and no error.
     pub fn result(&self, text: &str) {
-        let _guard = self.guard();
+        let mut flow = self.guard();
+        if std::mem::take(&mut flow.after_fault) && std::io::stdout().is_terminal() {
+            let _ = writeln!(std::io::stderr().lock());
+        }
         let mut out = std::io::stdout().lock();
         let _ = out.write_all(text.as_bytes());
         if !text.ends_with('\n') {
@@ -121,9 +155,11 @@ impl Screen {
         let style = diagnostic::Style {
             color: self.shared.err_color,
             unicode: !cfg!(windows) || self.shared.err_color,
-            width: self.shared.width,
+            width: self.shared.width.unwrap_or(WIDTH),
         };
-        self.line(diagnostic::render(fault, style).trim_end());
+        let fault = fault.clone().rewritten(|text| self.from_here(text));
+        let drawn = diagnostic::render(&fault, style);
+        self.print(drawn.trim_end(), true);
     }
 
     /// All faults.
@@ -141,16 +177,37 @@ impl Screen {
     }
 
     fn line(&self, text: &str) {
-        let _guard = self.guard();
+        self.print(text, false);
+    }
+
+    /// Prints to standard error, with an empty line before and after a fault.
+    fn print(&self, text: &str, is_fault: bool) {
+        let mut flow = self.guard();
+        let apart = if flow.after_fault { "\n" } else { "" };
+        flow.after_fault = is_fault;
         match &self.shared.live {
-            Some(live) => live.print(text),
+            Some(live) => live.print(&format!("{apart}{text}")),
             None => {
-                let _ = writeln!(std::io::stderr().lock(), "{text}");
+                let _ = writeln!(std::io::stderr().lock(), "{apart}{text}");
             }
         }
     }
 
-    fn guard(&self) -> std::sync::MutexGuard<'_, ()> {
+    /// A text whose paths below the current folder are shown from there.
+    fn from_here(&self, text: &str) -> String {
+        if self.shared.here.is_empty() {
+            text.to_owned()
+        } else {
+            text.replace(&self.shared.here, "")
+        }
+    }
+
+    /// Words of files and servers on one line: nothing in them moves the cursor.
+    fn words(&self, text: &str) -> String {
+        diagnostic::printable(&self.from_here(text))
+    }
+
+    fn guard(&self) -> std::sync::MutexGuard<'_, Flow> {
         self.shared
             .lock
             .lock()
@@ -164,6 +221,24 @@ impl Screen {
             text.to_owned()
         }
     }
+}
+
+/// `COLUMNS`, else what the terminal says; within what can be read.
+fn width(terminal: bool) -> Option<usize> {
+    let told = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let asked = || terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| usize::from(width.0));
+    let width = told.or_else(|| if terminal { asked() } else { None })?;
+    Some(width.clamp(40, 160))
+}
+
+/// The current folder with a `/`; empty where that would shorten nothing or too much.
+fn here() -> String {
+    let folder = std::env::current_dir()
+        .ok()
+        .and_then(|path| path.into_os_string().into_string().ok());
+    folder
+        .filter(|folder| folder.len() > 1)
+        .map_or_else(String::new, |folder| format!("{folder}{}", std::path::MAIN_SEPARATOR))
 }
 
 const GREEN: Style = AnsiColor::Green.on_default();
@@ -202,9 +277,7 @@ impl Sink for Screen {
                     )),
                     // The fault itself is drawn once, with everything else that failed, at the end.
                     Outcome::Failed(fault) => {
-                        // It begins with the step already.
-                        let words = fault.to_string();
-                        let words = words.strip_prefix(&format!("{step}: ")).unwrap_or(&words);
+                        let words = self.words(&fault.to_string());
                         self.say(&format!("{} {step}: {words}", self.paint(RED, "failed")));
                     }
                     Outcome::Blocked => self.say(&format!("{} {step}", self.paint(RED, "blocked"))),
@@ -218,16 +291,23 @@ impl Sink for Screen {
                 attempt,
                 delay,
                 why,
-            } if (verbose || delay.as_secs() >= 5) => {
+            } if verbose || delay.as_secs() >= 5 => {
                 self.say(&format!(
-                    "{step}: try {attempt} failed: {why}; again in {:.1} s",
+                    "{step}: try {attempt} failed: {}; again in {:.1} s",
+                    self.words(&why),
                     delay.as_secs_f64()
                 ));
             }
-            Event::PhaseAdvanced { what, cached, .. } if verbose => {
-                self.say(&self.paint(DIM, &format!("{what}{}", if cached { " (cached)" } else { "" })));
+            Event::PhaseAdvanced { phase, what, cached } if verbose => {
+                let word = match phase {
+                    Phase::Local | Phase::Apply => "",
+                    Phase::Locate => "locate ",
+                    Phase::Observe => "look at ",
+                };
+                let cached = if cached { " (cached)" } else { "" };
+                self.say(&self.paint(DIM, &format!("{word}{what}{cached}")));
             }
-            Event::Detail(text) if verbose => self.say(&self.paint(DIM, &text)),
+            Event::Detail(text) if verbose => self.say(&self.paint(DIM, &self.words(&text))),
             _ => {}
         }
     }

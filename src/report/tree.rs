@@ -1,27 +1,56 @@
 //! A plan as a tree grouped by store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
 use super::{bytes, count};
+use crate::lock::ChangeKind;
 use crate::plan::{Action, Effect, Plan, PlanStep, Reason};
 
-/// Draws a plan. Fresh steps are counted, and listed only when `all`.
-pub fn plan_tree(plan: &Plan, color: bool, all: bool) -> String {
+/// How a plan is drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct TreeStyle {
+    /// With colours.
+    pub color: bool,
+    /// List what is only counted otherwise: fresh steps, additions to the lock.
+    pub all: bool,
+    /// Columns of the screen; `None` when nobody looks at one.
+    pub width: Option<usize>,
+}
+
+/// Names are padded to the longest of a store, but not beyond this.
+const NAME_COLUMN: usize = 56;
+
+/// Draws a plan as a tree grouped by store.
+pub fn plan_tree(plan: &Plan, style: TreeStyle) -> String {
+    let TreeStyle { color, all, .. } = style;
     let mut text = String::new();
     let mut stores: BTreeMap<&str, Vec<&PlanStep>> = BTreeMap::new();
     for step in &plan.steps {
         stores.entry(&step.store).or_default().push(step);
     }
     for (store, steps) in stores {
-        let _ = writeln!(text, "store {store}");
         let fresh = steps.iter().filter(|step| step.action == Action::Fresh).count();
-        for step in steps {
-            if step.action != Action::Fresh || all {
-                draw(&mut text, step, color);
-            }
+        if fresh == steps.len() && !all {
+            // The last line says it.
+            continue;
+        }
+        let _ = writeln!(text, "store {store}");
+        let drawn: Vec<&PlanStep> = steps
+            .into_iter()
+            .filter(|step| step.action != Action::Fresh || all)
+            .collect();
+        let running = drawn.iter().filter(|step| step.action == Action::Run);
+        let column = running
+            .map(|step| title(step).chars().count())
+            .max()
+            .unwrap_or(0)
+            .min(NAME_COLUMN);
+        let mut said: BTreeSet<String> = BTreeSet::new();
+        for step in drawn {
+            draw(&mut text, step, style, column, &mut said);
         }
         if fresh > 0 && !all {
             let _ = writeln!(
@@ -32,12 +61,7 @@ pub fn plan_tree(plan: &Plan, color: bool, all: bool) -> String {
             );
         }
     }
-    for change in &plan.lock_changes {
-        let _ = writeln!(text, "lock   {}", change.words());
-    }
-    for change in &plan.drift {
-        let _ = writeln!(text, "drift  {}", change.words());
-    }
+    lock_lines(&mut text, plan, all);
     if !plan.unwanted.is_empty() {
         let _ = writeln!(text, "not wanted by this project (kept):");
         for unwanted in &plan.unwanted {
@@ -48,8 +72,30 @@ pub fn plan_tree(plan: &Plan, color: bool, all: bool) -> String {
     text
 }
 
-fn draw(text: &mut String, step: &PlanStep, color: bool) {
-    let (sign, style) = match (step.action, step.effect) {
+/// What becomes of the lock. New entries repeat what the steps above say, so they are counted.
+fn lock_lines(text: &mut String, plan: &Plan, all: bool) {
+    let (added, other): (Vec<_>, Vec<_>) = plan
+        .lock_changes
+        .iter()
+        .partition(|change| change.kind == ChangeKind::Added && !all);
+    if !added.is_empty() {
+        let _ = writeln!(text, "lock   + {}", count(added.len() as u64, "new entry"));
+    }
+    for change in other {
+        let _ = writeln!(text, "lock   {}", change.words());
+    }
+    for change in &plan.drift {
+        let _ = writeln!(text, "drift  {}", change.words());
+    }
+}
+
+fn title(step: &PlanStep) -> String {
+    format!("{} {}", step.kind, step.name)
+}
+
+fn draw(text: &mut String, step: &PlanStep, style: TreeStyle, column: usize, said: &mut BTreeSet<String>) {
+    let color = style.color;
+    let (sign, sign_style) = match (step.action, step.effect) {
         (Action::Run, Effect::Replace) => ("~", YELLOW),
         (Action::Run, _) => ("+", GREEN),
         (Action::Fresh, _) => ("=", DIM),
@@ -57,23 +103,34 @@ fn draw(text: &mut String, step: &PlanStep, color: bool) {
         (Action::Unknown, _) => ("?", YELLOW),
         (Action::Blocked, _) => ("-", RED),
     };
-    let _ = write!(text, "  {} {} {}", paint(style, sign, color), step.kind, step.name);
+    let title = title(step);
+    let mut used = 4 + title.chars().count();
+    let _ = write!(text, "  {} {title}", paint(sign_style, sign, color));
     if step.action == Action::Run {
         let digest = step.desired.as_ref().map_or("", |digest| digest.short());
         let change = match &step.observed {
             Some(old) if step.effect == Effect::Replace => format!("{} → {digest}", old.short()),
             _ => digest.to_owned(),
         };
-        let _ = write!(text, "  {change}  {}", bytes(step.bytes));
+        let gap = column.saturating_sub(title.chars().count());
+        let rest = format!("{}  {change}  {:>9}", " ".repeat(gap), bytes(step.bytes));
+        used += rest.chars().count();
+        text.push_str(&rest);
     }
     if !step.from.is_empty() {
-        let _ = write!(text, "  {}", paint(DIM, &format!("from {}", step.from), color));
+        let from = format!("from {}", step.from);
+        let fits = style.width.is_none_or(|width| used + 2 + from.chars().count() <= width);
+        text.push_str(if fits { "  " } else { "\n      " });
+        text.push_str(&paint(DIM, &from, color));
     }
     text.push('\n');
-    // What the line above says already needs no second one.
-    let said = |reason: &&Reason| !matches!(reason, Reason::Absent { .. } | Reason::DigestDiffers { .. });
-    for reason in step.reasons.iter().filter(said) {
-        let _ = writeln!(text, "      {}", reason.words());
+    // What the line above says already needs no second one, nor does what was said about an earlier step.
+    let new = |reason: &&Reason| !matches!(reason, Reason::Absent { .. } | Reason::DigestDiffers { .. });
+    for reason in step.reasons.iter().filter(new) {
+        let words = super::diagnostic::printable(&reason.words());
+        if said.insert(words.clone()) {
+            let _ = writeln!(text, "      {words}");
+        }
     }
 }
 

@@ -44,8 +44,11 @@ impl History {
             return Ok(());
         }
         let text = format!("{}\n", serde_json::to_string(self).unwrap_or_default());
-        durable::write_sealed(path, &text, Sync::No)
-            .map_err(|e| Fault::infrastructure(format!("cannot write {path}")).because(e))
+        durable::write_sealed(path, &text, Sync::No).map_err(|e| {
+            Fault::infrastructure(format!("cannot write {path}"))
+                .because(e)
+                .hint("check free space and permissions of .aosm/state")
+        })
     }
 
     /// What is remembered of a step.

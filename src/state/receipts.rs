@@ -35,8 +35,11 @@ impl Receipts {
         }
         let path = Self::path(folder, &self.store);
         let text = format!("{}\n", serde_json::to_string(self).unwrap_or_default());
-        durable::write_sealed(&path, &text, Sync::No)
-            .map_err(|e| Fault::infrastructure(format!("cannot write {path}")).because(e))
+        durable::write_sealed(&path, &text, Sync::No).map_err(|e| {
+            Fault::infrastructure(format!("cannot write {path}"))
+                .because(e)
+                .hint("check free space and permissions of .aosm/state")
+        })
     }
 
     /// What a name was last seen to hold.

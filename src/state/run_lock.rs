@@ -20,6 +20,7 @@ impl RunLock {
             Fault::infrastructure(format!("cannot open the lock {path}"))
                 .at(Place::file_only(path))
                 .because(e)
+                .hint("check that .aosm/state may be written")
         };
         let mut file = File::options()
             .create(true)

@@ -12,6 +12,8 @@
 #[allow(dead_code, reason = "a toolbox: not every tool is in use at every moment")]
 mod support;
 
+mod bad_input_charts;
+mod bad_input_project;
 mod ci_cache;
 mod contoso_fixture;
 mod damage;

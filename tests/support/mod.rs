@@ -14,6 +14,7 @@ pub mod hostile;
 pub mod http;
 pub mod image;
 pub mod layout;
+pub mod refusal;
 pub mod registry;
 pub mod server;
 pub mod small;

@@ -18,6 +18,11 @@ use super::yaml::{At, Node, parse_within};
 /// Nodes of one document: the largest custom resource definitions have some tens of thousands.
 const MAX_NODES: usize = 5_000_000;
 
+/// May a document hold a Secret? Says yes too often, never no too often.
+pub(super) fn may_hold_secret(document: &str) -> bool {
+    mention::may_hold_secret(document)
+}
+
 /// Blanks the values of `data` and `stringData` of every Secret.
 pub fn blank_secrets(rendered: &str) -> String {
     let mut out = String::with_capacity(rendered.len());
@@ -28,7 +33,7 @@ pub fn blank_secrets(rendered: &str) -> String {
 }
 
 /// Splits at the lines that begin or end documents; every piece begins with such a line, perhaps except the first.
-fn documents(text: &str) -> Vec<&str> {
+pub(super) fn documents(text: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let (mut start, mut at) = (0, 0);
     for line in text.split_inclusive('\n') {

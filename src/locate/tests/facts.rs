@@ -116,6 +116,8 @@ async fn a_stopped_round_ends_with_interrupted() {
                 asked: Mutex::default(),
             }),
             optional: false,
+            is_file: false,
+            place: None,
         }],
         first_segment: &FirstSegment::default(),
         lock: None,

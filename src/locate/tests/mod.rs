@@ -140,6 +140,8 @@ impl World {
                     source,
                     access: Arc::clone(access) as _,
                     optional: *optional,
+                    is_file: false,
+                    place: None,
                 }
             })
             .collect();

@@ -27,6 +27,7 @@ pub const INDEX_LIMIT: u64 = 32 * 1024 * 1024;
 /// `index.json`. Fields that are not known here survive a round trip.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "an object with schemaVersion and manifests")]
 pub struct LayoutIndex {
     /// Always 2.
     pub schema_version: u32,
@@ -116,8 +117,7 @@ fn broken(place: &str, detail: impl Into<String>) -> OciError {
 
 fn unreadable(place: &str, file: &str, error: &io::Error) -> OciError {
     let kind = match error.kind() {
-        io::ErrorKind::FileTooLarge => ErrorKind::TooLarge,
-        io::ErrorKind::InvalidInput => ErrorKind::Protocol,
+        io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput | io::ErrorKind::NotADirectory => ErrorKind::Protocol,
         _ => ErrorKind::Disk,
     };
     OciError::new(kind, "read image layout", place, format!("{file}: {error}"))

@@ -78,6 +78,7 @@ impl Repository {
         let subject = ask.subject.clone();
         let answer = self.client.ask(ask, caller).await?;
         if answer.status.is_success() {
+            refuse_web_page(&answer.headers, "find manifest", &subject)?;
             let digest = digest_header(&answer.headers, &subject)?;
             let media_type = media_type(&answer.headers);
             if let (Some(digest), Some(media_type)) = (digest, media_type) {
@@ -103,6 +104,7 @@ impl Repository {
         let ask = self.manifest_ask("read manifest", selector, Method::GET, expected_type)?;
         let subject = ask.subject.clone();
         let (headers, bytes) = self.read_whole(ask, caller).await?;
+        refuse_web_page(&headers, "read manifest", &subject)?;
         // A digest of another algorithm is checked with that algorithm.
         let named = match selector {
             Selector::Digest(digest) => Some(digest.clone()),
@@ -337,6 +339,18 @@ fn check_named(selector: &Selector, answered: &Digest, subject: &str) -> Result<
             subject,
             format!("asked for {asked}, answered {answered}"),
         )),
+        _ => Ok(()),
+    }
+}
+
+/// A login page or a proxy's complaint comes with status 200 as well; no registry answers with a web page.
+fn refuse_web_page(headers: &HeaderMap, operation: &str, subject: &str) -> Result<(), OciError> {
+    match media_type(headers).as_deref() {
+        Some("text/html" | "application/xhtml+xml") => {
+            let detail = "the answer is a web page, not a manifest";
+            Err(OciError::new(ErrorKind::Protocol, operation, subject, detail)
+                .hint("a login page or a proxy stands in front of the registry: check the host and [network]"))
+        }
         _ => Ok(()),
     }
 }

@@ -11,7 +11,7 @@ use crate::event::{Event, Phase};
 use crate::fault::{Fault, Faults};
 use crate::oci::Descriptor;
 use crate::plan::Session;
-use crate::project::ChartPackage;
+use crate::project::{ChartInput, ChartPackage};
 
 use super::run::{Steps, Tools};
 use super::{ChartOutput, dependencies};
@@ -66,7 +66,11 @@ pub(super) async fn prepare(
 ) -> Result<(Package, Faults), Faults> {
     let (tree, warnings) = {
         let (session, package) = (Arc::clone(session), package.clone());
-        cpu(move || chart::load(&package, &*session.stats)).await??
+        let loaded = cpu({
+            let package = package.clone();
+            move || chart::load(&package, &*session.stats)
+        });
+        loaded.await?.map_err(|faults| for_package(faults, &package))?
     };
     let (tree, fetched) = if tree.missing().is_empty() {
         (tree, Vec::new())
@@ -117,6 +121,23 @@ pub(super) async fn prepare(
         },
         warnings,
     ))
+}
+
+/// Errors of a chart with the place that names the chart: a project has many, and an archive has no lines.
+fn for_package(faults: Faults, package: &ChartPackage) -> Faults {
+    let ChartInput::Chart(path) = &package.input else {
+        return faults;
+    };
+    let Some(named) = &path.place else { return faults };
+    let told = |fault: Fault| {
+        let known = fault.labels().iter().any(|label| label.place.path() == named.path());
+        if known || !fault.is_error() {
+            fault
+        } else {
+            fault.label(named.clone(), format!("the chart of package {}", package.name.value))
+        }
+    };
+    faults.into_iter().map(told).collect()
 }
 
 async fn render_key(

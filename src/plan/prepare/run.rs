@@ -126,7 +126,8 @@ pub async fn prepare(session: &Arc<Session>, steps: Steps) -> Result<Prepared, F
         match result {
             Ok((package, warnings)) => {
                 faults.extend(warnings);
-                faults.extend(package.discovered.problems.iter().map(problems::fault));
+                let problems = package.discovered.problems.iter();
+                faults.extend(problems.map(|problem| problems::fault(problem, &package.tree)));
                 prepared.push(package);
             }
             Err(found) => faults.extend(found),

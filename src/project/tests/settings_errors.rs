@@ -195,7 +195,7 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
         ),
         (
             "[[images]]\nreference = \"a b\"",
-            "aosm.toml:5:13 images.reference: a reference has no spaces",
+            "aosm.toml:5:13 images.reference: `a b` is no image reference: it has white space in it",
         ),
         (
             "[[images]]\nreference = \"a\"\nversion = \"a b\"",

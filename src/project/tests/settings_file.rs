@@ -121,7 +121,7 @@ fn what_is_no_text_file_is_one_error() {
     let folder = Folder::new().with("aosm.toml", vec![b'#'; 2 * 1024 * 1024]);
     assert!(folder.error().contains("aosm.toml: larger than 1 MiB"));
     let folder = Folder::new().with("aosm.toml/file", "");
-    assert!(folder.error().contains("aosm.toml: not a regular file"));
+    assert!(folder.error().contains("aosm.toml: is a folder"));
     let garbage: Vec<u8> = (0..100_000_u32).map(|n| b"=]\"'\n#"[n as usize % 6]).collect();
     let errors = Folder::new().with("aosm.toml", garbage).errors();
     assert!(!errors.is_empty() && errors.len() <= 21, "{}", errors.len());
@@ -144,7 +144,7 @@ fn all_keys_reach_the_project() {
         "[[charts]]\nname = \"app\"\npath = \"app\"\nvalues = [\"app/Chart.yaml\"]\nrelease-name = \"r\"\nnamespace = \"ns\"\n",
         "kube-version = \"1.31\"\napi-versions = [\"x/v1\"]\ninclude-crds = true\ndependencies = \"build\"\nstore = \"a\"\n",
         "set = { a.b = \"1\", n = 2, t = true, l = [\"x\", { y = 1.5 }], m = [\"a,b\", 3] }\n",
-        "[[images]]\nreference = \"x@sha256:0\"\nversion = \"1\"\nstore = \"b\"\n",
+        "[[images]]\nreference = \"x@sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\"\nversion = \"1\"\nstore = \"b\"\n",
         "[discovery]\ncandidates = \"include\"\nhooks = false\ntests = false\nregistry-placeholders = [\"repository\"]\n",
         "namespaces = [\"core\"]\nignore = [\"auto\"]\n[[discovery.rules]]\nkind = \"K\"\ngroup = \"g\"\npointer = \"/spec/**/x\"\n",
         "repository = \"r\"\ntag = \"t\"\nregistry = \"g\"\ndigest = \"d\"\n",
@@ -221,7 +221,7 @@ fn all_keys_reach_the_project() {
             ("m", "{a\\,b,3}"),
         ]
     );
-    assert_eq!(project.images[0].reference.value, "x@sha256:0");
+    assert_eq!(project.images[0].reference.value, "x@sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
     assert_eq!(project.discovery.candidates, Candidates::Include);
     assert!(!project.discovery.hooks && !project.discovery.tests);
     assert_eq!(project.discovery.registry_placeholders, ["repository"]);
