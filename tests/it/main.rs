@@ -18,6 +18,7 @@ mod ci_cache;
 mod contoso_fixture;
 mod damage;
 mod discovery;
+mod families;
 mod documents;
 mod harness;
 mod harness_faults;
