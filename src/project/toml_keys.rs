@@ -175,7 +175,7 @@ const CHART: &[Key] = &[
     key(
         "set",
         Shape::Values,
-        "Single values, as Helm's `--set` takes them: never written to disk, never shown.",
+        "Single values, as Helm's `--set` takes them: never kept, never shown.",
     )
     .default("{}"),
     key("release-name", Shape::Text, "The release name given to Helm.").default("`name`"),
