@@ -385,7 +385,10 @@ fn paths_that_are_not_utf8_are_told_as_such() {
     std::fs::create_dir(&folder).unwrap();
     // Its path is what is wrong, so it is told whole.
     let output = project.aosm(&["check"]).current_dir(&folder).run().expect(4);
-    assert!(output.stderr.contains("the current folder's name is not UTF-8"), "{output}");
+    assert!(
+        output.stderr.contains("the current folder's name is not UTF-8"),
+        "{output}"
+    );
     assert!(output.stderr.contains("help: "), "{output}");
 }
 
