@@ -53,7 +53,8 @@ impl Cas {
     /// Puts bytes in, unless they are there. A file of the right size proves nothing: after a power cut it may be zeros.
     pub fn put(&self, bytes: &[u8]) -> io::Result<Digest> {
         let digest = Digest::of(bytes);
-        let there = self.has(&digest, bytes.len() as u64) && fs::read(self.path(&digest)).is_ok_and(|held| held == bytes);
+        let there =
+            self.has(&digest, bytes.len() as u64) && fs::read(self.path(&digest)).is_ok_and(|held| held == bytes);
         if !there {
             write(&self.cache, &self.path(&digest), bytes)?;
         }
@@ -73,12 +74,12 @@ impl Cas {
         let Ok(meta) = fs::metadata(&path) else {
             return Read::Absent;
         };
-        if meta.is_file() && meta.len() <= MAX_BLOB {
-            if let Ok(bytes) = fs::read(&path) {
-                if Digest::of(&bytes) == *digest {
-                    return Read::Found(bytes);
-                }
-            }
+        if meta.is_file()
+            && meta.len() <= MAX_BLOB
+            && let Ok(bytes) = fs::read(&path)
+            && Digest::of(&bytes) == *digest
+        {
+            return Read::Found(bytes);
         }
         let _ = durable::remove_file(&path);
         Read::Damaged

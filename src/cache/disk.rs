@@ -202,10 +202,10 @@ mod tests {
                 }] {
                     fs::write(&path, &damaged).unwrap();
                     // Either it is a miss, or what comes back is exactly what was stored.
-                    if let Some(found) = cache.lookup(&document.key()) {
-                        if let Some(bytes) = found.output("rendered.yaml").and_then(|o| cache.output(o)) {
-                            assert_eq!(bytes, content);
-                        }
+                    if let Some(found) = cache.lookup(&document.key())
+                        && let Some(bytes) = found.output("rendered.yaml").and_then(|o| cache.output(o))
+                    {
+                        assert_eq!(bytes, content);
                     }
                     cache.store(&document, &[("rendered.yaml", content)]).unwrap();
                     fs::write(&path, &whole).unwrap();

@@ -70,19 +70,19 @@ pub fn prune(root: &Utf8Path, limits: PruneLimits) -> Result<PruneReport, Fault>
             .and_then(|hex| Digest::from_sha256_hex(hex).ok())
             .zip(result);
         let fits = named.and_then(|(key, result)| {
-            let mut names: BTreeSet<String> = result.outputs.iter().map(|o| o.digest.hex().to_owned()).collect();
+            let mut parts: BTreeSet<String> = result.outputs.iter().map(|o| o.digest.hex().to_owned()).collect();
             let size: u64 = result
                 .outputs
                 .iter()
                 .filter(|o| !keep.contains(o.digest.hex()))
                 .map(|o| o.size)
                 .sum();
-            names.insert(key.hex().to_owned());
+            parts.insert(key.hex().to_owned());
             let young = limits.max_age.is_none_or(|max| age <= max);
-            (young && report.bytes_kept.saturating_add(size) <= limits.max_size).then_some((names, size))
+            (young && report.bytes_kept.saturating_add(size) <= limits.max_size).then_some((parts, size))
         });
-        if let Some((names, size)) = fits {
-            keep.extend(names);
+        if let Some((parts, size)) = fits {
+            keep.extend(parts);
             report.kept += 1;
             report.bytes_kept += size;
         } else {

@@ -80,10 +80,10 @@ impl StatTable {
 impl FileDigests for StatTable {
     fn file_digest(&self, path: &Utf8Path) -> io::Result<(Digest, u64)> {
         let stat = Stat::of(&fs::metadata(path)?);
-        if let Some(entry) = self.lock().by_path.get(path.as_str()) {
-            if let (true, Some(digest)) = (entry.stat == stat, &entry.digest) {
-                return Ok((digest.clone(), stat.size));
-            }
+        if let Some(entry) = self.lock().by_path.get(path.as_str())
+            && let (true, Some(digest)) = (entry.stat == stat, &entry.digest)
+        {
+            return Ok((digest.clone(), stat.size));
         }
         let (stat, digest, size) = hash(path)?;
         let mut rows = self.lock();

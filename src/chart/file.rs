@@ -25,30 +25,7 @@ pub struct ChartFile {
 impl ChartFile {
     /// Looks at a file, reading it only when it changed since last time.
     pub(super) fn new(name: String, path: Utf8PathBuf, digests: &dyn FileDigests) -> io::Result<Self> {
-        if !is_text(&name) {
-            let (digest, size) = digests.file_digest(&path)?;
-            return Ok(Self {
-                name,
-                path,
-                digest,
-                size,
-                converted: false,
-            });
-        }
-        let known = digests.remembered(&path, PURPOSE).and_then(|text| Known::parse(&text));
-        let known = if let Some(known) = known {
-            known
-        } else {
-            let raw = std::fs::read(&path)?;
-            let content = convert(&raw);
-            let known = Known {
-                digest: Digest::of(content.as_deref().unwrap_or(&raw)),
-                size: content.as_ref().map_or(raw.len(), Vec::len) as u64,
-                converted: content.is_some(),
-            };
-            digests.remember(&path, PURPOSE, &known.to_text());
-            known
-        };
+        let known = look(&name, &path, digests)?;
         Ok(Self {
             name,
             path,
@@ -80,6 +57,34 @@ impl ChartFile {
                 .hint("run the command again"),
         )
     }
+}
+
+/// The digest of a file by what it says: a checkout with other line endings gives the same.
+pub(super) fn content_digest(path: &Utf8Path, digests: &dyn FileDigests) -> io::Result<Digest> {
+    look(path.file_name().unwrap_or_default(), path, digests).map(|known| known.digest)
+}
+
+fn look(name: &str, path: &Utf8Path, digests: &dyn FileDigests) -> io::Result<Known> {
+    if !is_text(name) {
+        let (digest, size) = digests.file_digest(path)?;
+        return Ok(Known {
+            digest,
+            size,
+            converted: false,
+        });
+    }
+    if let Some(known) = digests.remembered(path, PURPOSE).and_then(|text| Known::parse(&text)) {
+        return Ok(known);
+    }
+    let raw = std::fs::read(path)?;
+    let content = convert(&raw);
+    let known = Known {
+        digest: Digest::of(content.as_deref().unwrap_or(&raw)),
+        size: content.as_ref().map_or(raw.len(), Vec::len) as u64,
+        converted: content.is_some(),
+    };
+    digests.remember(path, PURPOSE, &known.to_text());
+    Ok(known)
 }
 
 /// What is remembered of a text file; the number changes when the rules below do.

@@ -1,5 +1,6 @@
 //! What the key of a render covers: everything that Helm sees, and nothing of where it lies.
 
+use super::file::content_digest;
 use super::metadata::Metadata;
 use super::tree::{ChartTree, Form};
 use crate::digest::{Digest, FileDigests};
@@ -52,8 +53,9 @@ pub fn render_inputs(
             .push((format!("{form} {}", file.name), file.digest.clone()));
     }
     for (at, values) in package.values.iter().enumerate().filter(|_| tree.is_chart()) {
-        match files.file_digest(&values.value) {
-            Ok((digest, _)) => found.inputs.push((format!("values {}", at + 1), digest)),
+        // Helm reads values as YAML, for which all line endings are one.
+        match content_digest(&values.value, files) {
+            Ok(digest) => found.inputs.push((format!("values {}", at + 1), digest)),
             Err(e) => faults.push(
                 Fault::invalid(format!("{}: values file cannot be read", super::shown(&values.value)))
                     .at_opt(values.place.clone())

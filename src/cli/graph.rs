@@ -4,18 +4,18 @@ use super::Ended;
 use super::args::GraphFormat;
 use super::context::Context;
 use crate::graph::{GraphDocument, dot, mermaid};
-use crate::plan::{Asking, PlanOptions, plan};
+use crate::plan::{PlanOptions, plan};
 
 pub async fn run(context: &Context, format: GraphFormat) -> Ended {
     let session = context.session()?;
     let options = PlanOptions {
-        replace: Vec::new(),
-        force_check: false,
-        only: Vec::new(),
-        asking: Asking::Missing,
+        look: false,
+        ..PlanOptions::default()
     };
     let planned = plan(&session, &options).await?;
     context.screen.finish();
+    // What is wrong with single steps does not stop the answer, but is said.
+    context.screen.faults(&planned.faults);
     match format {
         _ if context.screen.json() => context.screen.json_result(&GraphDocument::new(&planned.graph)),
         GraphFormat::Json => context.screen.json_result(&GraphDocument::new(&planned.graph)),

@@ -38,17 +38,17 @@ pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> E
         locations.lock.save(&session.lock_path())?;
     }
     if context.screen.json() {
-        context.screen.json_result(&LockChangesDocument::new(changes.to_vec()));
+        context.screen.json_result(&LockChangesDocument::new(changes.clone()));
     } else {
-        let mut text: String = changes.iter().map(|change| format!("{}\n", change.words())).collect();
-        text.push_str(&match changes.len() {
+        let mut lines: Vec<String> = changes.iter().map(crate::lock::LockChange::words).collect();
+        lines.push(match changes.len() {
             0 => format!(
                 "aosm.lock is up to date: {}",
                 count(locations.lock.images.len() as u64, "image")
             ),
             n => format!("wrote aosm.lock: {}", count(n as u64, "change")),
         });
-        context.screen.result(&text);
+        context.screen.result(&lines.join("\n"));
     }
     Ok(0)
 }

@@ -91,7 +91,10 @@ async fn run(cli: Cli, screen: &Screen) -> u8 {
         Command::Graph { format } => graph::run(&context, format).await,
         Command::Check => check::run(&context).await,
         Command::Cache { action } => cache::run(&context, &action),
-        Command::Completions { shell } => pages::completions(screen, shell),
+        Command::Completions { shell } => {
+            pages::completions(screen, shell);
+            Ok(0)
+        }
         Command::Man => pages::man(screen),
         Command::Schema { name } => schema::run(screen, name.as_deref()),
     };

@@ -8,11 +8,10 @@ use crate::fault::Fault;
 use crate::report::Screen;
 
 /// Completions for a shell.
-pub fn completions(screen: &Screen, shell: clap_complete::Shell) -> Ended {
+pub fn completions(screen: &Screen, shell: clap_complete::Shell) {
     let mut bytes = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "aosm-build", &mut bytes);
     screen.result(&String::from_utf8_lossy(&bytes));
-    Ok(0)
 }
 
 /// The manual page, all commands in one.

@@ -6,7 +6,7 @@ use super::Ended;
 use super::args::Looking;
 use super::context::Context;
 use crate::fault::{Fault, Kind};
-use crate::plan::{Asking, PlanOptions, plan};
+use crate::plan::{PlanOptions, plan};
 use crate::report::plan_tree;
 
 pub async fn run(context: &Context, looking: &Looking, detailed_exitcode: bool) -> Ended {
@@ -38,7 +38,7 @@ pub fn options(looking: &Looking) -> Result<PlanOptions, Fault> {
         replace: globs("--replace", &looking.replace)?,
         force_check: looking.force_check,
         only: globs("--only", &looking.only)?,
-        asking: Asking::Missing,
+        ..PlanOptions::default()
     })
 }
 

@@ -5,18 +5,15 @@ use std::fmt::Write as _;
 use super::Ended;
 use super::context::Context;
 use crate::fault::{Fault, Kind};
-use crate::plan::{Asking, Explained, PlanOptions, explain, plan};
+use crate::plan::{Explained, PlanOptions, explain, plan};
 
 pub async fn run(context: &Context, step: &str) -> Ended {
     let session = context.session()?;
-    let options = PlanOptions {
-        replace: Vec::new(),
-        force_check: false,
-        only: Vec::new(),
-        asking: Asking::Missing,
-    };
+    let options = PlanOptions::default();
     let planned = plan(&session, &options).await?;
     context.screen.finish();
+    // What is wrong with single steps does not stop the answer, but is said.
+    context.screen.faults(&planned.faults);
     let id = chosen(planned.graph.steps().map(|step| step.id.as_str()), step)?;
     let explained = explain(&session, &planned, &id);
     if context.screen.json() {

@@ -46,11 +46,11 @@ mod imp {
             return;
         }
         let number = COUNT.fetch_add(1, Ordering::SeqCst) + 1;
-        if let Some(path) = &settings.log {
-            if let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(path) {
-                // One write, so that lines of several threads do not mix.
-                let _ = file.write_all(format!("{number} {}\n", what()).as_bytes());
-            }
+        if let Some(path) = &settings.log
+            && let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(path)
+        {
+            // One write, so that lines of several threads do not mix.
+            let _ = file.write_all(format!("{number} {}\n", what()).as_bytes());
         }
         if settings.abort_at == Some(number) {
             std::process::abort();

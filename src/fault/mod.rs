@@ -116,6 +116,10 @@ impl Fault {
 
     /// Adds a cause: the text of an underlying error, outermost first.
     #[must_use]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "errors are handed over where they occur: `.because(e)`"
+    )]
     pub fn because(mut self, cause: impl ToString) -> Self {
         self.0.causes.push(cause.to_string());
         self

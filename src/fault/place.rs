@@ -86,7 +86,7 @@ impl Place {
         }
         let bytes = self.file.text.as_bytes();
         let before = bytes.get(..self.span.start).unwrap_or(bytes);
-        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+        let line = before.split(|b| *b == b'\n').count();
         let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
         let column = String::from_utf8_lossy(before.get(line_start..).unwrap_or_default())
             .chars()

@@ -86,10 +86,10 @@ impl Graph {
         let mut open: Vec<StepId> = vec![id.clone()];
         while let Some(next) = open.pop() {
             for need in self.get(&next).map(|step| step.needs.as_slice()).unwrap_or_default() {
-                if let Some(step) = self.get(need) {
-                    if found.insert(need.clone(), step).is_none() {
-                        open.push(need.clone());
-                    }
+                if let Some(step) = self.get(need)
+                    && found.insert(need.clone(), step).is_none()
+                {
+                    open.push(need.clone());
                 }
             }
         }

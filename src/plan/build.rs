@@ -31,6 +31,20 @@ pub struct PlanOptions {
     pub only: Vec<GlobMatcher>,
     /// How the lock takes part.
     pub asking: Asking,
+    /// Ask the stores. Without it every step's action is unknown, and the graph is the same.
+    pub look: bool,
+}
+
+impl Default for PlanOptions {
+    fn default() -> Self {
+        Self {
+            replace: Vec::new(),
+            force_check: false,
+            only: Vec::new(),
+            asking: Asking::Missing,
+            look: true,
+        }
+    }
 }
 
 /// A plan, and what `apply` needs to carry it out.
@@ -76,7 +90,11 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
             })
         })
         .collect();
-    let seen = observe(session, looks, options.force_check).await?;
+    let seen = if options.look {
+        observe(session, looks, options.force_check).await?
+    } else {
+        vec![Seen::NotAsked; targets.len()]
+    };
     let mut faults = Faults::new();
     let mut steps = Vec::new();
     for (target, seen) in targets.iter().zip(&seen) {
@@ -161,7 +179,9 @@ fn decided(session: &Session, options: &PlanOptions, target: &Target, seen: &See
 
 /// One fault for each store that could not be read, however many steps that concerns.
 fn unreadable(session: &Session, targets: &[Target], seen: &[Seen]) -> Vec<Fault> {
-    let mut answers: BTreeMap<(usize, &str), (Option<&str>, Vec<&str>)> = BTreeMap::new();
+    // By store and answer: the first hint, and the steps concerned.
+    type Concerned<'a> = (Option<&'a str>, Vec<&'a str>);
+    let mut answers: BTreeMap<(usize, &str), Concerned<'_>> = BTreeMap::new();
     for (target, seen) in targets.iter().zip(seen) {
         if let Seen::Unreadable { why, hint } = seen {
             let (first_hint, steps) = answers.entry((target.store, why)).or_default();

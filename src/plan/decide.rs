@@ -158,6 +158,16 @@ mod tests {
             (&new, Seen::Store(Observed::Absent), hint, Action::Run, Effect::Create),
             (
                 &new,
+                Seen::Store(Observed::Damaged {
+                    root: None,
+                    why: "cut".into(),
+                }),
+                hint,
+                Action::Run,
+                Effect::Create,
+            ),
+            (
+                &new,
                 Seen::Store(Observed::Present(root("new"))),
                 None,
                 Action::Fresh,

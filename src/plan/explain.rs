@@ -63,14 +63,14 @@ pub fn explain(session: &Session, planned: &Planned, id: &str) -> Explained {
         known: history.get(id).is_some(),
         changes: Vec::new(),
     };
-    if let (Some(step), Some(old)) = (step, history.get(id).and_then(|known| known.desired.as_ref())) {
-        if let Some(new) = step.desired.as_ref().filter(|new| *new != old) {
-            let what = format!("what it wants changed: {} → {}", old.short(), new.short());
-            explained.changes.push(Change {
-                step: id.to_owned(),
-                what,
-            });
-        }
+    if let (Some(step), Some(old)) = (step, history.get(id).and_then(|known| known.desired.as_ref()))
+        && let Some(new) = step.desired.as_ref().filter(|new| *new != old)
+    {
+        let what = format!("what it wants changed: {} → {}", old.short(), new.short());
+        explained.changes.push(Change {
+            step: id.to_owned(),
+            what,
+        });
     }
     let mut local: Vec<String> = planned
         .graph
@@ -162,12 +162,27 @@ fn words(session: &Session, history: &History, package: &Package, change: &KeyCh
             _ => None,
         };
         let line = line.map_or_else(String::new, |line| format!(" at line {line}"));
-        return format!("{} {verb}{line}", package.tree.path().join(name));
+        return format!("{} {verb}{line}", shown(session, &package.tree.path().join(name)));
+    }
+    if let Some(file) = values_file(session, package, &change.name) {
+        return format!("{file} {verb}");
     }
     match (&change.old, &change.new) {
         (Some(old), Some(new)) if !looks_like_digest(old) => format!("{}: {old} → {new}", change.name),
         _ => format!("{} {verb}", change.name),
     }
+}
+
+/// Keys number values files, since their order matters and paths have no place in a key; people want the name.
+fn values_file(session: &Session, package: &Package, name: &str) -> Option<String> {
+    let number: usize = name.strip_prefix("values ")?.parse().ok()?;
+    let values = &session.project.charts.get(package.index)?.values;
+    Some(shown(session, &values.get(number.checked_sub(1)?)?.value).to_string())
+}
+
+/// A path from the project's folder on, where it lies below: the same words on any machine.
+fn shown<'p>(session: &Session, path: &'p Utf8Path) -> &'p Utf8Path {
+    path.strip_prefix(&session.project.root).unwrap_or(path)
 }
 
 fn looks_like_digest(text: &str) -> bool {

@@ -163,6 +163,7 @@ impl ImagesDocument {
 
 impl ImagesDocument {
     /// The same form with nothing but this image.
+    #[must_use]
     pub fn only(&self, image: &ImageEntry) -> Self {
         Self {
             format: self.format,
@@ -214,7 +215,7 @@ impl From<&Located> for LocatedAt {
 impl From<&Answer> for AnswerAt {
     fn from(answer: &Answer) -> Self {
         Self {
-            place: answer.place.to_string(),
+            place: answer.place.clone(),
             answer: if answer.detail.is_empty() {
                 answer.verdict.as_str().to_owned()
             } else {

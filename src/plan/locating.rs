@@ -136,7 +136,7 @@ pub async fn locate_images(
             return Err(stale);
         }
     }
-    let lock = new_lock(session, prepared, wanted, &order, &location.located, old_lock.as_ref());
+    let lock = new_lock(prepared, wanted, &order, &location.located, old_lock.as_ref());
     let lock_changes = if session.mode.frozen {
         Vec::new()
     } else {
@@ -207,14 +207,7 @@ fn places(
 }
 
 /// The lock as it should be: what is wanted and located. Entries of images that could not be asked for now are kept.
-fn new_lock(
-    session: &Session,
-    prepared: &Prepared,
-    wanted: &Wanted,
-    order: &[String],
-    located: &[Located],
-    old: Option<&Lock>,
-) -> Lock {
+fn new_lock(prepared: &Prepared, wanted: &Wanted, order: &[String], located: &[Located], old: Option<&Lock>) -> Lock {
     let mut lock = Lock::new(order.to_vec());
     let found: Vec<LockedImage> = located.iter().map(LockedImage::from).collect();
     if let Some(old) = old.filter(|old| old.counts_for(order)) {
@@ -235,7 +228,6 @@ fn new_lock(
     for package in &prepared.packages {
         lock.charts.extend(package.fetched.iter().cloned());
     }
-    let _ = session;
     lock.charts
         .sort_by(|a, b| (&a.name, &a.version, &a.url).cmp(&(&b.name, &b.version, &b.url)));
     lock.charts.dedup();

@@ -81,16 +81,16 @@ async fn look_at(session: &Arc<Session>, look: &Look, thorough: bool) -> Seen {
             };
         }
     };
-    if let (Observed::Present(root), Some(chart)) = (&observed, &look.chart) {
-        if look.desired.as_ref() != Some(&root.digest) {
-            match same_chart(session, look, chart, root, &job).await {
-                Ok(true) => return Seen::SameContent(root.clone()),
-                Ok(false) => {}
-                // What cannot be compared is simply something else.
-                Err(e) => session
-                    .events
-                    .emit(Event::Detail(format!("{}: not compared: {e}", look.name))),
-            }
+    if let (Observed::Present(root), Some(chart)) = (&observed, &look.chart)
+        && look.desired.as_ref() != Some(&root.digest)
+    {
+        match same_chart(session, look, chart, root, &job).await {
+            Ok(true) => return Seen::SameContent(root.clone()),
+            Ok(false) => {}
+            // What cannot be compared is simply something else.
+            Err(e) => session
+                .events
+                .emit(Event::Detail(format!("{}: not compared: {e}", look.name))),
         }
     }
     Seen::Store(observed)

@@ -54,11 +54,11 @@ impl Session {
     ) -> Result<Arc<Self>, Fault> {
         let cache = Cache::open(&cache_folder(&project)?, Arc::clone(&events))?;
         let state = StateFolder::open(&project.root.join(".aosm/state"))?;
-        let stats = Arc::new(StatTable::load(&state.path("stat")));
+        let table = Arc::new(StatTable::load(&state.path("stat")));
         Ok(Arc::new(Self {
             project: Arc::new(project),
             cache,
-            stats,
+            stats: table,
             state,
             events,
             cancel,

@@ -157,7 +157,7 @@ impl Screen {
             unicode: !cfg!(windows) || self.shared.err_color,
             width: self.shared.width.unwrap_or(WIDTH),
         };
-        let fault = fault.clone().rewritten(|text| self.from_here(text));
+        let fault = fault.clone().rewritten(|text| self.seen_from_here(text));
         let drawn = diagnostic::render(&fault, style);
         self.print(drawn.trim_end(), true);
     }
@@ -194,7 +194,7 @@ impl Screen {
     }
 
     /// A text whose paths below the current folder are shown from there.
-    fn from_here(&self, text: &str) -> String {
+    fn seen_from_here(&self, text: &str) -> String {
         if self.shared.here.is_empty() {
             text.to_owned()
         } else {
@@ -204,7 +204,7 @@ impl Screen {
 
     /// Words of files and servers on one line: nothing in them moves the cursor.
     fn words(&self, text: &str) -> String {
-        diagnostic::printable(&self.from_here(text))
+        diagnostic::printable(&self.seen_from_here(text))
     }
 
     fn guard(&self) -> std::sync::MutexGuard<'_, Flow> {
@@ -291,14 +291,12 @@ impl Sink for Screen {
                 attempt,
                 delay,
                 why,
-            } => {
-                if verbose || delay.as_secs() >= 5 {
-                    self.say(&format!(
-                        "{step}: try {attempt} failed: {}; again in {:.1} s",
-                        self.words(&why),
-                        delay.as_secs_f64()
-                    ));
-                }
+            } if verbose || delay.as_secs() >= 5 => {
+                self.say(&format!(
+                    "{step}: try {attempt} failed: {}; again in {:.1} s",
+                    self.words(&why),
+                    delay.as_secs_f64()
+                ));
             }
             Event::PhaseAdvanced { phase, what, cached } if verbose => {
                 let word = match phase {

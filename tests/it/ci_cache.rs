@@ -211,12 +211,15 @@ fn keys_cover_neither_folders_nor_times_nor_users_nor_languages_nor_job_counts()
         .ok();
     assert!(keys(&first).len() >= 3, "render, discover, package");
     assert_eq!(keys(&first), keys(&other));
-    let documents = snapshot::holding(&first.path(".aosm/cache"), first.folder().to_str().unwrap());
-    assert_eq!(
-        documents,
-        Vec::<std::path::PathBuf>::new(),
-        "nothing in the cache names this machine's folders"
-    );
+    let folder = first.folder();
+    for path in snapshot::walk(&first.path(".aosm/cache")) {
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        assert!(
+            !text.contains(folder.to_str().unwrap()),
+            "{} names a folder of this machine",
+            path.display()
+        );
+    }
 }
 
 #[test]
@@ -352,6 +355,8 @@ fn an_apply_with_nothing_to_do_writes_no_file() {
             None => small().0,
             Some(name) => Project::fixture(name),
         };
+        project.run(&["apply"]).ok();
+        // Files written within a tick of the clock before they were first hashed are hashed once more.
         project.run(&["apply"]).ok();
         let (content, files) = (Snapshot::of(&project.folder()), inodes(&project.folder()));
         for command in [

@@ -184,7 +184,17 @@ fn logins_of_docker_open_registries_with_passwords_tokens_and_certificates() {
         route.login(entry);
         route.project.run(&["apply"]).ok();
         route.arrived("secret/one", &image);
+        // A login costs questions of its own, but no question about an artifact twice.
+        let mark = route.to.0.mark();
         route.project.run(&["apply"]).ok().says("nothing to do");
+        let asked = route.to.0.since(mark);
+        let asked = asked.under(&route.to.1);
+        let answered = asked.0.iter().filter(|entry| entry.status != 401).count();
+        assert!(
+            answered <= 2 && asked.data_path() <= 3,
+            "{from:?} {to:?}: {:?}",
+            asked.labels()
+        );
         assert_eq!(
             snapshot::holding(&route.project.folder(), PASSWORD),
             Vec::<std::path::PathBuf>::new()
@@ -200,7 +210,7 @@ fn a_store_that_only_lets_read_is_an_error_of_access_and_stays_as_it_was() {
     let output = route
         .project
         .run(&["apply"])
-        .expect(1)
+        .expect(5)
         .says("the login is good")
         .silent_about(READER_PASSWORD);
     assert!(output.stderr.contains(&route.to.0.host()), "{output}");

@@ -395,10 +395,9 @@ fn a_tag_that_someone_writes_before_ours_is_left_and_told_with_both_digests() {
     scene
         .store
         .rule(Rule::new(Fault::Delay(std::time::Duration::ZERO)).when(move |entry| {
-            if entry.is("HEAD manifest") && entry.repository == place && entry.reference == "1.0.0" {
-                if asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1 {
-                    client.push(&theirs, &entry.repository, "1.0.0");
-                }
+            let question = entry.is("HEAD manifest") && entry.repository == place && entry.reference == "1.0.0";
+            if question && asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1 {
+                client.push(&theirs, &entry.repository, "1.0.0");
             }
             false
         }));

@@ -194,8 +194,11 @@ fn a_file_that_is_not_there_or_of_another_kind_is_told_with_its_path() {
     project.run(&["plan"]).says("images.tar").says("oci-archive");
 }
 
-/// The guises of an absent repository, and the login that each takes for good.
-fn guises() -> Vec<(&'static str, Guise, Option<(&'static str, &'static str)>)> {
+/// A name, the guise, and the login it takes for good.
+type Played = (&'static str, Guise, Option<(&'static str, &'static str)>);
+
+/// The guises of an absent repository.
+fn guises() -> Vec<Played> {
     let login = Some((USER.to_owned(), PASSWORD.to_owned()));
     vec![
         ("Docker Hub, anonymous", Guise::DockerHub { login: None }, None),

@@ -19,6 +19,8 @@ pub mod registry;
 pub mod server;
 pub mod small;
 pub mod snapshot;
+#[cfg(unix)]
+pub mod terminal;
 pub mod tls;
 pub mod tokens;
 pub mod tools;

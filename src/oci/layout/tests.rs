@@ -188,7 +188,10 @@ async fn huge_files_are_refused_without_being_read() {
         .unwrap();
     file.set_len(300 << 20).unwrap();
     let error = LayoutFolder::new("h", &path).resolve("a", &tag("1")).await.unwrap_err();
-    assert!(error.kind == ErrorKind::Protocol && error.detail.contains("larger than"), "{error}");
+    assert!(
+        error.kind == ErrorKind::Protocol && error.detail.contains("larger than"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

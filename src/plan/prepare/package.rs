@@ -241,18 +241,17 @@ async fn discovered(
         session.events.emit(advanced(true));
         return Ok(found);
     }
-    let text = match text {
-        Some(text) => text,
-        None => {
-            let kept = session.cache.lookup(&render.key()).and_then(|result| {
-                let bytes = session.cache.output(result.output(RENDERED)?)?;
-                String::from_utf8(bytes).ok()
-            });
-            match kept {
-                Some(text) => Arc::from(text),
-                // The entry was there and its content damaged: rendered again.
-                None => render_now(session, package, tree, tools).await?,
-            }
+    let text = if let Some(text) = text {
+        text
+    } else {
+        let kept = session.cache.lookup(&render.key()).and_then(|result| {
+            let bytes = session.cache.output(result.output(RENDERED)?)?;
+            String::from_utf8(bytes).ok()
+        });
+        match kept {
+            Some(text) => Arc::from(text),
+            // The entry was there and its content damaged: rendered again.
+            None => render_now(session, package, tree, tools).await?,
         }
     };
     let (name, rules) = (package.name.value.clone(), session.project.discovery.clone());

@@ -221,7 +221,10 @@ fn all_keys_reach_the_project() {
             ("m", "{a\\,b,3}"),
         ]
     );
-    assert_eq!(project.images[0].reference.value, "x@sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
+    assert_eq!(
+        project.images[0].reference.value,
+        "x@sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+    );
     assert_eq!(project.discovery.candidates, Candidates::Include);
     assert!(!project.discovery.hooks && !project.discovery.tests);
     assert_eq!(project.discovery.registry_placeholders, ["repository"]);
