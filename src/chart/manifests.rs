@@ -27,7 +27,8 @@ pub fn concatenate(tree: &ChartTree, limits: &RenderLimits) -> Result<String, Fa
 }
 
 /// Where a line (from 1) of what [`concatenate`] gives stands in the files; `None` for lines that it added.
-pub fn manifest_place(tree: &ChartTree, line: usize) -> Option<Place> {
+/// `hidden` stands in for all text where it may not be shown.
+pub fn manifest_place(tree: &ChartTree, line: usize, hidden: Option<&str>) -> Option<Place> {
     let mut before = 0;
     for file in &tree.files {
         let content = String::from_utf8(file.content().ok()?).ok()?;
@@ -47,7 +48,17 @@ pub fn manifest_place(tree: &ChartTree, line: usize) -> Option<Place> {
             if number == line {
                 let indent = next.len() - next.trim_start().len();
                 let span = start + indent..start + next.trim_end().len();
-                return is_own.then(|| Place::new(SourceFile::new(super::shown(&file.path), content.clone()), span));
+                let (text, span) = match hidden {
+                    None => (content.clone(), span),
+                    Some(hidden) => {
+                        let before = content.get(..start).unwrap_or_default().matches('\n').count();
+                        (
+                            format!("{}{hidden}\n", "\n".repeat(before)),
+                            before..before + hidden.len(),
+                        )
+                    }
+                };
+                return is_own.then(|| Place::new(SourceFile::new(super::shown(&file.path), text), span));
             }
             if is_own {
                 start += own.next().map_or(0, str::len);
@@ -127,7 +138,7 @@ mod tests {
             ("z: 3", "b.yaml", 3, 1),
         ] {
             let at = text.lines().position(|line| line == content).unwrap() + 1;
-            let place = manifest_place(&tree, at).unwrap();
+            let place = manifest_place(&tree, at, None).unwrap();
             assert!(place.path().as_str().ends_with(file), "{place}");
             assert_eq!(
                 place.line_column().unwrap(),
@@ -136,8 +147,12 @@ mod tests {
             );
         }
         let added = text.lines().position(|line| line.starts_with("# Source")).unwrap() + 1;
-        assert_eq!(manifest_place(&tree, added), None);
-        assert_eq!(manifest_place(&tree, 1000), None);
+        assert_eq!(manifest_place(&tree, added, None), None);
+        let secret = text.lines().position(|line| line == "  y: 2").unwrap() + 1;
+        let place = manifest_place(&tree, secret, Some("(not shown)")).unwrap();
+        assert_eq!(place.line_column().unwrap(), (3, 1));
+        assert!(!place.text().contains("y: 2"));
+        assert_eq!(manifest_place(&tree, 1000, None), None);
     }
 
     #[test]

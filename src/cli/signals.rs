@@ -9,6 +9,8 @@ use crate::report::Screen;
 pub fn watch(screen: Screen) -> CancellationToken {
     let cancel = CancellationToken::new();
     let token = cancel.clone();
+    #[cfg(unix)]
+    outlive_size_limits();
     tokio::spawn(async move {
         if next().await.is_err() {
             return;
@@ -21,6 +23,16 @@ pub fn watch(screen: Screen) -> CancellationToken {
         }
     });
     cancel
+}
+
+/// A file beyond `ulimit -f` ends a process by a signal, unless somebody listens: then the write fails, with an error.
+#[cfg(unix)]
+fn outlive_size_limits() {
+    use tokio::signal::unix::{SignalKind, signal};
+    /// `SIGXFSZ` on Linux, macOS and the BSDs; elsewhere listening to this number does no harm.
+    const FILE_SIZE_EXCEEDED: i32 = 25;
+    // Without it all goes on as before.
+    let _ = signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED));
 }
 
 #[cfg(unix)]

@@ -91,11 +91,20 @@ fn create_temp(folder: &Utf8Path, prefix: &str) -> io::Result<NamedTempFile> {
     )
 }
 
-/// The system's own error, without the random name that `tempfile` adds: equal troubles read the same.
+/// What the system said, without the random name that `tempfile` adds: equal troubles read the same.
+pub fn words(error: &io::Error) -> String {
+    let said = error.to_string();
+    match said.split_once(" at path \"") {
+        Some((words, _)) => words.to_owned(),
+        None => said,
+    }
+}
+
 fn plain(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(std::error::Error::source);
-    let code = inner.and_then(|inner| inner.downcast_ref::<io::Error>()?.raw_os_error());
-    code.map_or(error, io::Error::from_raw_os_error)
+    if error.raw_os_error().is_some() {
+        return error;
+    }
+    io::Error::new(error.kind(), words(&error))
 }
 
 /// Renames a temporary file into place.

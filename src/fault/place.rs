@@ -32,7 +32,11 @@ impl SourceFile {
 fn below_current_folder(path: &Utf8Path) -> Option<Utf8PathBuf> {
     let here = Utf8PathBuf::from_path_buf(std::env::current_dir().ok()?).ok()?;
     let below = path.strip_prefix(here).ok()?;
-    (!below.as_str().is_empty()).then(|| below.to_owned())
+    Some(if below.as_str().is_empty() {
+        ".".into()
+    } else {
+        below.to_owned()
+    })
 }
 
 /// One place: a span of a source text. Clones share the text.

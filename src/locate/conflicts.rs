@@ -30,10 +30,15 @@ pub fn conflicts(located: &[Located]) -> Vec<Fault> {
                 image.source.host,
                 image.repository
             );
-            if let Some(place) = &image.place {
-                fault = fault.label(place.clone(), text.clone());
-            }
-            fault = fault.because(text);
+            fault = match &image.place {
+                // The line itself shows the reference.
+                Some(place) if !place.text().is_empty() => fault.label(
+                    place.clone(),
+                    format!("{} from {}", image.digest.short(), image.source.host),
+                ),
+                Some(place) => fault.label(place.clone(), text),
+                None => fault.because(text),
+            };
         }
         faults.push(fault.hint(
             "the name in the store has no registry: use one of these images everywhere, give them different tags, \

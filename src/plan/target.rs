@@ -83,7 +83,7 @@ pub fn targets(project: &Project, wanted: &Wanted, locations: &Locations) -> Res
     for (index, image) in wanted.images.iter().enumerate() {
         for store in &image.stores {
             add(
-                copy(image, index, *store, store_name(*store), locations),
+                copy(project, image, index, *store, store_name(*store), locations),
                 format!("the image {}", image.reference.as_str()),
             );
         }
@@ -127,7 +127,14 @@ fn image_conflicts(project: &Project, wanted: &Wanted, locations: &Locations) ->
     faults
 }
 
-fn copy(image: &WantedImage, index: usize, store: usize, store_name: String, locations: &Locations) -> Target {
+fn copy(
+    project: &Project,
+    image: &WantedImage,
+    index: usize,
+    store: usize,
+    store_name: String,
+    locations: &Locations,
+) -> Target {
     let needs = vec![StepId::local(StepKind::Locate, image.reference.as_str())];
     let (name, desired, from) = match locations.get(index) {
         Some(Ok(located)) => (
@@ -137,7 +144,7 @@ fn copy(image: &WantedImage, index: usize, store: usize, store_name: String, loc
         ),
         Some(Err(fault)) => (
             undecided_name(image),
-            Desired::NotLocated(fault.message().to_owned()),
+            Desired::NotLocated(below(&project.root, fault.message())),
             String::new(),
         ),
         None => (undecided_name(image), Desired::NotAsked, String::new()),
@@ -156,6 +163,11 @@ fn copy(image: &WantedImage, index: usize, store: usize, store_name: String, loc
         chart: None,
         image: Some(index),
     }
+}
+
+/// A text whose paths start from the project's folder: a plan is the same wherever the project lies.
+fn below(root: &camino::Utf8Path, text: &str) -> String {
+    text.replace(&format!("{root}{}", std::path::MAIN_SEPARATOR), "")
 }
 
 /// The name of an image that was not located: as if it were found at the first place that would be asked.

@@ -109,7 +109,7 @@ fn from_input(folder: &Utf8Path, name: &str) -> (String, Vec<String>) {
 fn from_charts(folder: &Utf8Path) -> Result<(String, Vec<String>), Fault> {
     let charts = find_charts(folder);
     if charts.is_empty() {
-        return Err(Fault::invalid(format!("{folder}: no chart and no `cnf-input.jsonc` in this folder"))
+        return Err(Fault::invalid("no chart and no `cnf-input.jsonc` in this folder")
             .at(Place::file_only(folder))
             .hint(format!("run it where your charts are: folders with `Chart.yaml`, up to {MAX_DEPTH} levels down, or `.tgz` files")));
     }

@@ -13,7 +13,10 @@
 mod support;
 
 mod bad_input_charts;
+mod bad_input_disk;
 mod bad_input_project;
+mod bad_input_registries;
+mod bad_input_yaml;
 mod ci_cache;
 mod contoso_fixture;
 mod damage;

@@ -143,7 +143,16 @@ impl ArchiveFile {
             )
         };
         result.map_err(|e| match e {
-            ScanError::Io(e) => self.failed(&e),
+            // The whole is of no use then, not one image in it.
+            ScanError::Io(e) => {
+                let failed = self.failed(&e);
+                let kind = if failed.kind == ErrorKind::Corrupt {
+                    ErrorKind::Protocol
+                } else {
+                    failed.kind
+                };
+                OciError { kind, ..failed }
+            }
             ScanError::Bad(detail) => self.error(ErrorKind::Protocol, detail),
         })
     }

@@ -98,6 +98,8 @@ pub fn read_folder_index(folder: &Utf8Path) -> Result<LayoutIndex, OciError> {
             "there is no such folder",
         )
         .hint("check the path; a folder with oci-layout, index.json and blobs is needed"),
+        _ if folder.is_file() => broken(place, "it is a file, a folder is needed")
+            .hint("for a tar, use kind = \"oci-archive\" or \"docker-archive\""),
         io::ErrorKind::NotFound => {
             broken(place, "there is no oci-layout file in it").hint("is this the top folder of an OCI image layout?")
         }

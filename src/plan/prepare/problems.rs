@@ -17,7 +17,7 @@ pub fn fault(problem: &Problem, tree: &ChartTree) -> Fault {
         return fault;
     }
     let line = usize::try_from(problem.line).unwrap_or(0);
-    match manifest_place(tree, line).filter(|_| !problem.excerpt.is_empty()) {
+    match manifest_place(tree, line, problem.excerpt.is_empty().then_some(HIDDEN)) {
         Some(place) => in_file(problem, place),
         None => fault,
     }

@@ -189,6 +189,9 @@ impl Files {
     /// An error of the disk under this store.
     pub(super) fn failed(&self, operation: &str, error: &io::Error) -> OciError {
         let hint = match error.kind() {
+            io::ErrorKind::FileTooLarge => {
+                "the system limits the size of files (`ulimit -f`, or the file system): raise the limit, then run again"
+            }
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 "free some space there, then run again: what was written is kept"
             }
@@ -200,7 +203,7 @@ impl Files {
             }
             _ => "check the disk, then run again: what was written is kept",
         };
-        OciError::new(ErrorKind::Disk, operation, self.root.as_str(), error.to_string()).hint(hint)
+        OciError::new(ErrorKind::Disk, operation, self.root.as_str(), durable::words(error)).hint(hint)
     }
 }
 
