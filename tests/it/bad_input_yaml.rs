@@ -214,7 +214,8 @@ fn one_tag_wanted_with_two_digests_is_refused_before_anything_moves() {
 #[test]
 fn sources_that_are_no_layouts_are_bad_input_at_the_line_that_names_them() {
     let brackets = ["[".repeat(10_000), "]".repeat(10_000)].concat();
-    let break_it: Vec<(&str, Box<dyn Fn(&Project)>)> = vec![
+    type Break = Box<dyn Fn(&Project)>;
+    let break_it: Vec<(&str, Break)> = vec![
         ("there is no such folder", Box::new(|p| done(p.remove("images")))),
         (
             "it is a file, a folder is needed",
