@@ -29,7 +29,9 @@ pub async fn run(context: &Context, looking: &Looking, jobs: Option<NonZeroUsize
     if context.screen.json() {
         context.screen.json_result(&applied.document);
     } else {
-        context.screen.result(&words(&summary, idle, lock_changes));
+        context
+            .screen
+            .result(&words(&summary, idle, lock_changes, applied.interrupted));
     }
     if applied.interrupted {
         return Ok(Kind::Interrupted.exit_code());
@@ -42,7 +44,7 @@ fn idle(plan: &Plan) -> bool {
     summary.run + summary.blocked + summary.invalid + summary.unknown == 0
 }
 
-fn words(summary: &ApplySummary, idle: bool, lock_changes: u64) -> String {
+fn words(summary: &ApplySummary, idle: bool, lock_changes: u64, interrupted: bool) -> String {
     if idle {
         let lock = match lock_changes {
             0 => String::new(),
@@ -54,7 +56,7 @@ fn words(summary: &ApplySummary, idle: bool, lock_changes: u64) -> String {
     for (number, word) in [
         (summary.fresh, "fresh"),
         (summary.failed, "failed"),
-        (summary.blocked, "blocked"),
+        (summary.blocked, if interrupted { "stopped" } else { "blocked" }),
     ] {
         if number > 0 {
             parts.push(format!("{number} {word}"));

@@ -19,7 +19,7 @@ Helm charts use, locates each in your source registries, and fills AOSM's artifa
   aosm-build apply                move it
   aosm-build images --why nginx   show where an image comes from
 
-Exit codes: 0 ok, 1 steps failed, 2 changes pending (plan --detailed-exitcode), 3 stale lock, 4 invalid input,
+Exit codes: 0 ok, 1 steps failed, 2 changes pending (plan --detailed-exitcode), 3 stale lock, 4 invalid input, \
 5 network, disk or a missing tool, 6 another run holds the lock, 64 wrong usage, 70 a bug, 130 interrupted.",
     disable_help_subcommand = true,
     arg_required_else_help = true,
@@ -156,7 +156,7 @@ Independent steps go on after a failure. Ctrl-C ends cleanly after the running s
         #[command(flatten)]
         looking: Looking,
         /// Steps at a time [default: 8]
-        #[arg(short, long, value_name = "N")]
+        #[arg(short, long, value_name = "N", value_parser = super::units::at_least_one)]
         jobs: Option<NonZeroUsize>,
     },
     /// List the container images the charts use, each with every place it was found; needs no network
@@ -200,6 +200,7 @@ Independent steps go on after a failure. Ctrl-C ends cleanly after the running s
     #[command(after_help = "Example:\n  aosm-build check && git commit")]
     Check,
     /// Look at or shrink the cache
+    #[command(after_help = "Examples:\n  du -sh $(aosm-build cache dir)\n  aosm-build cache prune --max-size 1GiB")]
     Cache {
         /// What to do
         #[command(subcommand)]
@@ -239,6 +240,7 @@ pub enum GraphFormat {
 #[derive(Debug, Subcommand)]
 pub enum CacheAction {
     /// Print the cache folder
+    #[command(after_help = "Example:\n  du -sh $(aosm-build cache dir)")]
     Dir,
     /// Remove old entries until the cache fits
     #[command(after_help = "Example:\n  aosm-build cache prune --max-size 1GiB --max-age 30d")]

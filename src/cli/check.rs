@@ -14,6 +14,9 @@ pub async fn run(context: &Context) -> Ended {
     let outcome = prepare(&session, Steps::All).await.and_then(|prepared| {
         context.screen.faults(&prepared.warnings);
         let wanted = wanted(&session.project, &prepared)?;
+        if let Some(warning) = wanted.undecided() {
+            context.screen.fault(&warning);
+        }
         check_names(&session.project, &wanted)?;
         Ok((prepared, wanted))
     });

@@ -7,7 +7,7 @@ use super::context::Context;
 use crate::fault::{Fault, Kind};
 use crate::plan::{Asking, ImagesDocument, Locations, Steps, World, images_from_lock, locate_images, prepare, wanted};
 use crate::plan::{FoundAt, ImageEntry};
-use crate::report::count;
+use crate::report::images_list;
 
 pub async fn run(context: &Context, locate: bool, why: Option<&str>) -> Ended {
     let session = context.session()?;
@@ -37,48 +37,9 @@ pub async fn run(context: &Context, locate: bool, why: Option<&str>) -> Ended {
     } else if context.screen.json() {
         context.screen.json_result(&document);
     } else {
-        context.screen.result(&list(&document));
+        context.screen.result(&images_list(&document));
     }
     Ok(code)
-}
-
-fn list(document: &ImagesDocument) -> String {
-    let mut text = String::new();
-    for image in &document.images {
-        let _ = write!(text, "{}", image.reference);
-        if let Some(name) = &image.name {
-            let _ = write!(text, "  → {name}:{}", image.tag);
-        }
-        let _ = writeln!(text, "  ({})", count(image.found.len() as u64, "place"));
-        if let Some(located) = &image.located {
-            let _ = writeln!(
-                text,
-                "    at {} {} ({})",
-                located.source,
-                located.repository,
-                located.digest.short()
-            );
-        }
-    }
-    for candidate in &document.candidates {
-        let found = &candidate.found;
-        let _ = writeln!(
-            text,
-            "candidate: {}  ({} % sure; {} {}, {})",
-            candidate.reference, candidate.confidence, found.object, found.pointer, found.template
-        );
-    }
-    for missing in &document.missing {
-        let _ = writeln!(text, "missing: {}", missing.reference);
-    }
-    let candidates = document.candidates.len() as u64;
-    let more = if candidates > 0 {
-        format!(", {}", count(candidates, "candidate"))
-    } else {
-        String::new()
-    };
-    let _ = writeln!(text, "{}{more}", count(document.images.len() as u64, "image"));
-    text
 }
 
 /// The one image that a text names: the whole reference, else a part that only one has.

@@ -28,8 +28,9 @@ pub fn run(context: &Context, stdout: bool) -> Ended {
     for note in &proposal.notes {
         context.screen.say(note);
     }
-    context
-        .screen
-        .result(&format!("wrote {}; next: aosm-build check", proposal.file));
+    context.screen.result(&format!(
+        "wrote {}; next: aosm-build check",
+        context.screen.seen_from_here(proposal.file.as_str())
+    ));
     Ok(0)
 }

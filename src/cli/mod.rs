@@ -99,6 +99,7 @@ async fn run(cli: Cli, screen: &Screen) -> u8 {
         Command::Schema { name } => schema::run(screen, name.as_deref()),
     };
     match ended {
+        Ok(0) if screen.lost_a_result() => Kind::Infrastructure.exit_code(),
         Ok(code) => code,
         Err(faults) => {
             screen.faults(&faults);

@@ -1,5 +1,6 @@
 //! Sizes and ages as people type them.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// `5GiB`, `500M`, `1024`: binary units with or without `iB`.
@@ -21,6 +22,11 @@ pub fn size(text: &str) -> Result<u64, String> {
     number
         .checked_mul(factor)
         .ok_or_else(|| format!("{text:?} is too large"))
+}
+
+/// A number of things that must be done by somebody.
+pub fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| format!("{text:?} is no number from 1 on"))
 }
 
 /// `30d`, `12h`, `90m`, `10s`.

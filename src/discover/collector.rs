@@ -40,6 +40,8 @@ pub(super) struct Scene<'s> {
 /// A text at a place.
 #[derive(Debug)]
 pub(super) struct Spot<'s> {
+    /// `env NAME` or `--flag`: what a rule would match.
+    pub(super) named: Option<String>,
     pub(super) text: &'s str,
     pub(super) pointer: String,
     pub(super) line: u64,
@@ -218,6 +220,7 @@ impl<'c> Collector<'c> {
             line: spot.line,
             tier,
             hook: scene.object.hook.clone(),
+            named: spot.named,
             confidence,
         }
     }

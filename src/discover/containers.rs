@@ -53,6 +53,7 @@ fn field(here: &Here<'_, '_>, below: &[Step<'_>], id: NodeId, scene: Scene<'_>, 
             ScalarKind::Text => collector.image_field(
                 scene,
                 Spot {
+                    named: None,
                     text: &scalar.text,
                     pointer,
                     line,

@@ -44,6 +44,7 @@ pub(super) fn look(here: &Here<'_, '_>, scene: Scene<'_>, collector: &mut Collec
         && let Some(reference) = split::compose(here.tree, here.id, &Fields::default())
     {
         let spot = Spot {
+            named: None,
             text: &reference,
             pointer: here.pointer(),
             line: here.line_of(here.id),
@@ -90,6 +91,7 @@ fn image_key(here: &Here<'_, '_>, text: &str, scene: Scene<'_>, collector: &mut 
     }
     if let Some(reference) = with_tag_beside(here, text) {
         let spot = Spot {
+            named: None,
             text: &reference,
             pointer: here.pointer(),
             line: here.line_of(here.id),
@@ -157,6 +159,7 @@ fn looks_meant(text: &str) -> bool {
 
 fn spot<'s>(here: &Here<'_, '_>, text: &'s str) -> Spot<'s> {
     Spot {
+        named: None,
         text,
         pointer: here.pointer(),
         line: here.line_of(here.id),

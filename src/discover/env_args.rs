@@ -91,6 +91,7 @@ pub(super) fn look(here: &Here<'_, '_>, scene: Scene<'_>, collector: &mut Collec
         };
         if let Some(sure) = sure {
             let spot = Spot {
+                named: flag.or(name).map(|flag| format!("--{flag}")),
                 text,
                 pointer: here.pointer_to(&[Step::Index(index)]),
                 line: here.line_of(id),
@@ -121,6 +122,7 @@ fn variable(
                 pointer: &pointer,
                 line,
                 tier: Tier::T3,
+                named: Some(name),
             },
             scene,
             collector,
@@ -130,6 +132,7 @@ fn variable(
         collector.candidate(
             scene,
             Spot {
+                named: Some(format!("env {name}")),
                 text: whole,
                 pointer,
                 line,
@@ -146,6 +149,7 @@ fn variable(
             let least = if named { LISTED } else { SPEAKS_FOR_ITSELF };
             if let Some(sure) = confidence(part, named).filter(|sure| *sure >= least) {
                 let spot = Spot {
+                    named: Some(format!("env {name}")),
                     text: part,
                     pointer: pointer.clone(),
                     line,

@@ -47,6 +47,9 @@ pub struct Found {
     /// `helm.sh/hook` of the object, e.g. `pre-install`, `test`; `None` outside hooks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<String>,
+    /// For texts in environment variables and arguments: `env NAME` or `--flag`, which is what a rule would match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<String>,
     /// For candidates: how sure, 0 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<u8>,

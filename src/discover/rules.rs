@@ -82,6 +82,7 @@ fn environment(rule: &Rule, here: &Here<'_, '_>, scene: Scene<'_>, collector: &m
                 collector.image_field(
                     scene,
                     Spot {
+                        named: None,
                         text: reference,
                         pointer: pointer.clone(),
                         line,
@@ -128,6 +129,7 @@ fn place(rule: &Rule, here: &Here<'_, '_>, scene: Scene<'_>, collector: &mut Col
 fn split_map(rule: &Rule, here: &Here<'_, '_>, id: NodeId, scene: Scene<'_>, collector: &mut Collector<'_>) {
     if let Some(reference) = split::compose(here.tree, id, &rule.fields) {
         let spot = Spot {
+            named: None,
             text: &reference,
             pointer: here.pointer(),
             line: here.line_of(id),
@@ -147,6 +149,7 @@ fn extract(
 ) {
     let Some(regex) = &rule.regex else {
         let spot = Spot {
+            named: None,
             text,
             pointer: pointer.to_owned(),
             line: line_of(0),
@@ -169,6 +172,7 @@ fn extract(
         collector.image_field(
             scene,
             Spot {
+                named: None,
                 text: capture.as_str(),
                 pointer: pointer.to_owned(),
                 line,

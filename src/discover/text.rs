@@ -19,6 +19,14 @@ pub(super) struct Outer<'o> {
     pub(super) pointer: &'o str,
     pub(super) line: u64,
     pub(super) tier: Tier,
+    /// The variable whose value it is.
+    pub(super) named: Option<&'o str>,
+}
+
+impl Outer<'_> {
+    fn named(&self) -> Option<String> {
+        self.named.map(|name| format!("env {name}"))
+    }
 }
 
 /// Looks at the values of a `ConfigMap`, given its `data`.
@@ -40,6 +48,7 @@ pub(super) fn config_map(here: &Here<'_, '_>, scene: Scene<'_>, collector: &mut 
                 pointer: &pointer,
                 line,
                 tier: Tier::T4,
+                named: None,
             },
             scene,
             collector,
@@ -49,6 +58,7 @@ pub(super) fn config_map(here: &Here<'_, '_>, scene: Scene<'_>, collector: &mut 
         collector.candidate(
             scene,
             Spot {
+                named: None,
                 text: whole,
                 pointer,
                 line,
@@ -73,7 +83,7 @@ pub(super) fn look(outer: &Outer<'_>, scene: Scene<'_>, collector: &mut Collecto
                 let Some(root) = tree.root else { continue };
                 // What lies beyond the bound is not looked at: it is a guess in any case.
                 let _ = walk(tree, root, Some(inside), budget, |here| {
-                    node(here, outer.tier, scene, collector);
+                    node(here, outer, scene, collector);
                 });
             }
         }
@@ -93,7 +103,7 @@ pub(super) fn structured(text: &str) -> Option<Vec<Tree<'_>>> {
     is_structured.then_some(trees)
 }
 
-fn node(here: &Here<'_, '_>, tier: Tier, scene: Scene<'_>, collector: &mut Collector<'_>) {
+fn node(here: &Here<'_, '_>, outer: &Outer<'_>, scene: Scene<'_>, collector: &mut Collector<'_>) {
     let (reference, sure) = if let Some(text) = here.tree.text(here.id) {
         let key = here.key().or_else(|| here.key_above(1));
         let named = key.is_some_and(names_an_image);
@@ -111,11 +121,12 @@ fn node(here: &Here<'_, '_>, tier: Tier, scene: Scene<'_>, collector: &mut Colle
         return;
     };
     let spot = Spot {
+        named: outer.named(),
         text: &reference,
         pointer: here.pointer(),
         line: here.line_of(here.id),
     };
-    collector.candidate(scene, spot, tier, sure);
+    collector.candidate(scene, spot, outer.tier, sure);
 }
 
 /// `key = value`, `key: value`, `"key": "value",`: one find a line at most.
@@ -129,6 +140,7 @@ fn lines(outer: &Outer<'_>, scene: Scene<'_>, collector: &mut Collector<'_>) {
             collector.candidate(
                 scene,
                 Spot {
+                    named: outer.named(),
                     text: value,
                     pointer: outer.pointer.to_owned(),
                     line,

@@ -75,6 +75,9 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
         session.events.emit(Event::Fault(warning.clone()));
     }
     let wanted = wanted(&session.project, &prepared)?;
+    if let Some(warning) = wanted.undecided() {
+        session.events.emit(Event::Fault(warning));
+    }
     let world = World::open(session)?;
     let locations = locate_images(session, &prepared, &wanted, &world, options.asking.clone()).await?;
     let mut targets = targets(&session.project, &wanted, &locations)?;

@@ -26,6 +26,8 @@ pub struct FoundAt {
     pub tier: String,
     /// The hook, if the object is one.
     pub hook: Option<String>,
+    /// For environment variables and arguments: `env NAME` or `--flag`, which is what a discovery rule would match.
+    pub named: Option<String>,
 }
 
 /// Where an image was located.
@@ -197,6 +199,7 @@ impl From<&Found> for FoundAt {
             line: found.line,
             tier: tier.to_owned(),
             hook: found.hook.clone(),
+            named: found.named.clone(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where every wanted image is: from the lock where it counts, else from the sources; and what the lock becomes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use super::world::World;
 use crate::cache::Cache;
 use crate::digest::Digest;
 use crate::event::{Event, Phase};
-use crate::fault::{Fault, Faults, Kind};
+use crate::fault::{Fault, Faults, Kind, Place, some_of};
 use crate::locate::{self, Located, ManifestCache, Mode, Request};
 use crate::lock::{ChangeKind, Lock, LockChange, LockedImage, changes};
 use crate::oci::{Content, Job};
@@ -136,6 +136,9 @@ pub async fn locate_images(
             return Err(stale);
         }
     }
+    if order.is_empty() && faults.has_errors() {
+        faults = no_sources(session, wanted).into();
+    }
     let lock = new_lock(prepared, wanted, &order, &location.located, old_lock.as_ref());
     let lock_changes = if session.mode.frozen {
         Vec::new()
@@ -168,6 +171,25 @@ pub async fn locate_images(
         drift,
         faults,
     })
+}
+
+/// One error for all images when there is nowhere to look: the registries that their references name are a good guess.
+fn no_sources(session: &Session, wanted: &Wanted) -> Fault {
+    let names: Vec<&str> = wanted.images.iter().map(|image| image.reference.as_str()).collect();
+    let hosts: BTreeSet<&str> = wanted
+        .images
+        .iter()
+        .map(|image| match image.reference.registry() {
+            Some(host) => host,
+            None if image.reference.is_ambiguous_first_segment() => "myregistry.azurecr.io",
+            None => "docker.io",
+        })
+        .collect();
+    let list: Vec<String> = hosts.iter().take(5).map(|host| format!("{host:?}")).collect();
+    Fault::invalid("no image source is named, so there is no place to look for images")
+        .at_opt(session.project.files.first().map(Place::file_only))
+        .because(format!("needed for {}", some_of(&names)))
+        .hint(format!("name them in [project]: image-sources = [{}]", list.join(", ")))
 }
 
 fn places(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::prepare::{ChartOutput, Prepared};
 use crate::discover::{Found, Tier};
-use crate::fault::{Fault, Faults, Place};
+use crate::fault::{Fault, Faults, Place, some_of};
 use crate::project::{Project, Spanned};
 use crate::reference::ImageReference;
 
@@ -113,6 +113,7 @@ pub fn wanted(project: &Project, prepared: &Prepared) -> Result<Wanted, Faults> 
                 .map_or(0, |(line, _)| line as u64),
             tier: Tier::Named,
             hook: None,
+            named: None,
             confidence: None,
         });
     }
@@ -128,6 +129,32 @@ pub fn wanted(project: &Project, prepared: &Prepared) -> Result<Wanted, Faults> 
     }
     let (wanted, _) = faults.into_result(wanted)?;
     Ok(wanted)
+}
+
+impl Wanted {
+    /// A word about texts that may be images and that nobody decided about: they are in no plan, and must not be missed.
+    pub fn undecided(&self) -> Option<Fault> {
+        let mut references: Vec<&str> = self.candidates.iter().map(|found| found.reference.as_str()).collect();
+        references.dedup();
+        let first = self.candidates.first()?;
+        let (what, they) = match references.len() {
+            1 => ("1 text may be an image and is".to_owned(), "it"),
+            n => (format!("{n} texts may be images and are"), "them"),
+        };
+        let place = if first.template.is_empty() {
+            &first.package
+        } else {
+            &first.template
+        };
+        Some(
+            Fault::warning(format!("{what} not taken: {}", some_of(&references)))
+                .at(Place::file_only(format!("{place}, rendered line {}", first.line)))
+                .hint(format!(
+                    "`aosm-build images` shows the places; decide in [discovery]: rules or \
+                     `candidates = \"include\"` take {they}, `ignore` silences {they}"
+                )),
+        )
+    }
 }
 
 fn new_image(reference: ImageReference) -> WantedImage {

@@ -56,7 +56,7 @@ pub fn propose(folder: &Utf8Path) -> Result<Proposal, Fault> {
 }
 
 const HEAD: &str = "\
-# The project file of aosm-build. Every key is shown in aosm.example.toml and explained in docs/configuration.md.
+# The project file of aosm-build. `aosm-build schema aosm` prints every key and what it means.
 # Try `aosm-build plan`: it shows what would move, and moves nothing.
 ";
 

@@ -11,8 +11,12 @@ use crate::event::{Event, Phase};
 /// Steps shown at once; the others still count in the line for the whole.
 const ROWS: usize = 8;
 
+/// Fewer columns than this: no bars and no rates, so that lines stay lines.
+const NARROW: usize = 80;
+
 /// Progress bars on standard error.
 pub struct Live {
+    narrow: bool,
     bars: MultiProgress,
     state: Mutex<State>,
 }
@@ -28,9 +32,10 @@ struct State {
 }
 
 impl Live {
-    /// A display that is still empty.
-    pub fn new() -> Self {
+    /// A display that is still empty, for a screen of so many columns.
+    pub fn new(width: usize) -> Self {
         Self {
+            narrow: width < NARROW,
             bars: MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)),
             state: Mutex::new(State::default()),
         }
@@ -38,10 +43,11 @@ impl Live {
 
     /// Prints a line above the bars.
     pub fn print(&self, text: &str) {
-        if self.bars.println(text).is_err() || self.bars.is_hidden() {
-            use std::io::Write as _;
+        use std::io::Write as _;
+        // Not `println` of the bars: it fills lines with spaces instead of ending them, which spoils what people copy.
+        self.bars.suspend(|| {
             let _ = writeln!(std::io::stderr().lock(), "{text}");
-        }
+        });
     }
 
     /// Removes the bars.
@@ -78,9 +84,11 @@ impl Live {
                 }
                 if state.steps.len() < ROWS {
                     let bar = self.bars.add(ProgressBar::new(bytes.unwrap_or(0)));
-                    bar.set_style(style(
-                        "  {spinner} {wide_msg} {bytes}/{total_bytes} {binary_bytes_per_sec}",
-                    ));
+                    bar.set_style(style(if self.narrow {
+                        "  {spinner} {wide_msg} {bytes}"
+                    } else {
+                        "  {spinner} {wide_msg} {bytes}/{total_bytes} {binary_bytes_per_sec}"
+                    }));
                     bar.set_message(step.to_string());
                     bar.enable_steady_tick(Duration::from_millis(200));
                     state.steps.insert(Arc::clone(step), bar);
@@ -126,23 +134,18 @@ impl Live {
         let bar = self
             .bars
             .add(ProgressBar::new(if counts_bytes { 0 } else { total.unwrap_or(0) }));
-        bar.set_style(if counts_bytes {
-            style("{prefix} [{bar:24}] {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left, {msg}")
-        } else {
-            style("{prefix} [{bar:24}] {pos}/{len} {wide_msg}")
-        });
+        bar.set_style(style(match (counts_bytes, self.narrow) {
+            (true, true) => "{bytes}/{total_bytes} {eta} left, {msg}",
+            (true, false) => "{prefix} [{bar:24}] {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left, {msg}",
+            (false, true) => "{prefix} {pos}/{len} {wide_msg}",
+            (false, false) => "{prefix} [{bar:24}] {pos}/{len} {wide_msg}",
+        }));
         bar.set_prefix(word);
         state.total_steps = total.unwrap_or(0);
         state.ended_steps = 0;
         state.announced = 0;
         bar.enable_steady_tick(Duration::from_millis(200));
         state.whole = Some(bar);
-    }
-}
-
-impl Default for Live {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -3,12 +3,14 @@
 pub mod diagnostic;
 mod documents;
 mod human;
+mod images;
 mod live;
 mod screen;
 mod tree;
 
 pub use documents::{CachePruneDocument, CheckDocument};
 pub use human::{bytes, count, plural};
+pub use images::images_list;
 pub use live::Live;
 pub use screen::{Screen, Verbosity};
 pub use tree::{TreeStyle, plan_tree};

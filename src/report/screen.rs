@@ -1,6 +1,7 @@
 //! The two streams: results on standard output, everything else on standard error.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use anstyle::{AnsiColor, Style};
@@ -38,6 +39,8 @@ struct Shared {
     live: Option<Live>,
     /// The current folder with a `/`: paths below it are shown from there.
     here: String,
+    /// A result could not be written.
+    lost: AtomicBool,
     /// Lines of different threads must not mix.
     lock: Mutex<Flow>,
 }
@@ -59,16 +62,19 @@ impl Screen {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let terminal = std::io::stderr().is_terminal();
         let choose = |is_terminal: bool| color.unwrap_or(is_terminal && !no_color && !dumb);
-        let live = (terminal && !dumb && !json && verbosity != Verbosity::Quiet).then(Live::new);
+        let width = width(terminal);
+        let live =
+            (terminal && !dumb && !json && verbosity != Verbosity::Quiet).then(|| Live::new(width.unwrap_or(WIDTH)));
         Self {
             shared: Arc::new(Shared {
                 verbosity,
                 out_color: choose(std::io::stdout().is_terminal()),
                 err_color: choose(terminal),
-                width: width(terminal),
+                width,
                 json,
                 live,
                 here: here(),
+                lost: AtomicBool::new(false),
                 lock: Mutex::default(),
             }),
         }
@@ -122,16 +128,34 @@ impl Screen {
 
     /// A result, to standard output. A closed pipe is the reader's choice and no error.
     pub fn result(&self, text: &str) {
+        self.finish();
         let mut flow = self.guard();
         if std::mem::take(&mut flow.after_fault) && std::io::stdout().is_terminal() {
             let _ = writeln!(std::io::stderr().lock());
         }
+        drop(flow);
+        let end = if text.ends_with('\n') { "" } else { "\n" };
         let mut out = std::io::stdout().lock();
-        let _ = out.write_all(text.as_bytes());
-        if !text.ends_with('\n') {
-            let _ = out.write_all(b"\n");
+        let written = out
+            .write_all(text.as_bytes())
+            .and_then(|()| out.write_all(end.as_bytes()))
+            .and_then(|()| out.flush());
+        match written {
+            Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+                self.shared.lost.store(true, Ordering::Relaxed);
+                self.fault(
+                    &Fault::infrastructure("standard output cannot be written")
+                        .because(e)
+                        .hint("free some space where it goes, and run the command again"),
+                );
+            }
+            _ => {}
         }
-        let _ = out.flush();
+    }
+
+    /// Could a result not be written?
+    pub fn lost_a_result(&self) -> bool {
+        self.shared.lost.load(Ordering::Relaxed)
     }
 
     /// A JSON result, to standard output.
@@ -194,7 +218,7 @@ impl Screen {
     }
 
     /// A text whose paths below the current folder are shown from there.
-    fn seen_from_here(&self, text: &str) -> String {
+    pub fn seen_from_here(&self, text: &str) -> String {
         if self.shared.here.is_empty() {
             text.to_owned()
         } else {

@@ -20,8 +20,8 @@ pub struct TreeStyle {
     pub width: Option<usize>,
 }
 
-/// Names are padded to the longest of a store, but not beyond this.
-const NAME_COLUMN: usize = 56;
+/// Names are padded to the longest of a store; longer ones than this do not count.
+const NAME_COLUMN: usize = 52;
 
 /// Draws a plan as a tree grouped by store.
 pub fn plan_tree(plan: &Plan, style: TreeStyle) -> String {
@@ -43,11 +43,9 @@ pub fn plan_tree(plan: &Plan, style: TreeStyle) -> String {
             .filter(|step| step.action != Action::Fresh || all)
             .collect();
         let running = drawn.iter().filter(|step| step.action == Action::Run);
-        let column = running
-            .map(|step| title(step).chars().count())
-            .max()
-            .unwrap_or(0)
-            .min(NAME_COLUMN);
+        // One long name does not push all the others apart.
+        let lengths = running.map(|step| title(step).chars().count());
+        let column = lengths.filter(|length| *length <= NAME_COLUMN).max().unwrap_or(0);
         let mut said: BTreeSet<String> = BTreeSet::new();
         for step in drawn {
             draw(&mut text, step, style, column, &mut said);

@@ -31,6 +31,7 @@ mod power_cuts;
 mod project_files;
 mod registry_room;
 mod registry_to_registry;
+mod screen;
 mod second_run;
 mod secrets;
 mod sources;
