@@ -36,7 +36,8 @@ pub fn conflicts(located: &[Located]) -> Vec<Fault> {
                     place.clone(),
                     format!("{} from {}", image.digest.short(), image.source.host),
                 ),
-                Some(place) => fault.label(place.clone(), text),
+                // A place without its text is drawn without a word on what is there: the word names it instead.
+                Some(place) => fault.because(format!("{text}, at {place}")),
                 None => fault.because(text),
             };
         }
