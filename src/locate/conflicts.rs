@@ -36,7 +36,7 @@ pub fn conflicts(located: &[Located]) -> Vec<Fault> {
                     place.clone(),
                     format!("{} from {}", image.digest.short(), image.source.host),
                 ),
-                Some(place) => fault.label(place.clone(), text),
+                Some(place) => fault.because(format!("{text}, wanted by {place}")),
                 None => fault.because(text),
             };
         }
