@@ -37,7 +37,7 @@ pub fn conflicts(located: &[Located]) -> Vec<Fault> {
                     format!("{} from {}", image.digest.short(), image.source.host),
                 ),
                 // A place without its text is drawn without a word on what is there: the word names it instead.
-                Some(place) => fault.because(format!("{text}, at {place}")),
+                Some(place) => fault.because(format!("{text}, wanted by {place}")),
                 None => fault.because(text),
             };
         }
