@@ -29,12 +29,17 @@ impl ManifestCache for NoCache {
 }
 
 /// Content whose manifests come from the cache where it has them.
-pub(super) struct Cached {
+pub struct Cached {
     pub(super) content: Arc<dyn Content>,
     pub(super) cache: Arc<dyn ManifestCache>,
 }
 
 impl Cached {
+    /// Reads manifests of `content` through `cache`; blobs go straight through.
+    pub fn new(content: Arc<dyn Content>, cache: Arc<dyn ManifestCache>) -> Self {
+        Self { content, cache }
+    }
+
     /// Kept bytes, if they are what the descriptor names.
     pub(super) fn kept(&self, descriptor: &Descriptor) -> Option<Bytes> {
         let bytes = self.cache.get(&descriptor.digest)?;

@@ -19,7 +19,7 @@ mod words;
 mod tests;
 
 pub use answer::{Answer, Verdict};
-pub use cache::{ManifestCache, NoCache};
+pub use cache::{Cached, ManifestCache, NoCache};
 pub use conflicts::conflicts;
 pub use outcome::{Located, Location, Missing};
 pub use request::{Mode, Request, SourceEntry, Wanted, locate};

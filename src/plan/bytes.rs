@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt as _, StreamExt as _};
 
-use super::cached_manifests::CachedManifests;
-use super::locating::Locations;
+use super::locating::{Locations, Manifests};
 use super::target::Target;
 use super::world::World;
 use super::{Action, PlanStep, Session, Transfer};
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::fault::Fault;
+use crate::locate::Cached;
 use crate::oci::{Content, Descriptor, graph::read_graph};
 
 /// Graphs read at a time.
@@ -93,7 +93,7 @@ async fn parts(session: &Arc<Session>, content: Arc<dyn Content>, target: &Targe
     let super::Desired::Known(root) = &target.desired else {
         return Vec::new();
     };
-    let cached: Arc<dyn Content> = Arc::new(CachedManifests::new(Arc::clone(&session.cache), content));
+    let cached: Arc<dyn Content> = Arc::new(Cached::new(content, Arc::new(Manifests(Arc::clone(&session.cache)))));
     let never = |_: Descriptor| async { Ok(false) }.boxed();
     match read_graph(&cached, root, &never).await {
         Ok(graph) => {

@@ -37,8 +37,6 @@ pub struct Locations {
     places: Vec<Option<Result<Located, Fault>>>,
     /// The lock as it should be.
     pub lock: Lock,
-    /// The lock as it is.
-    pub old_lock: Option<Lock>,
     /// What differs.
     pub lock_changes: Vec<LockChange>,
     /// Tags that name something else than the lock says (known only when they were asked anew).
@@ -166,7 +164,6 @@ pub async fn locate_images(
     Ok(Locations {
         places,
         lock,
-        old_lock,
         lock_changes,
         drift,
         faults,
@@ -269,7 +266,7 @@ fn would_change(session: &Session, changes: &[LockChange]) -> Fault {
 }
 
 /// Manifests by digest, kept in the cache; the reader verifies.
-struct Manifests(Arc<Cache>);
+pub(super) struct Manifests(pub(super) Arc<Cache>);
 
 impl ManifestCache for Manifests {
     fn get(&self, digest: &Digest) -> Option<Bytes> {

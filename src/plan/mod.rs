@@ -2,7 +2,6 @@
 
 mod build;
 mod bytes;
-mod cached_manifests;
 mod decide;
 mod document;
 mod explain;

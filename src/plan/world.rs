@@ -24,7 +24,6 @@ pub struct World {
     registries: Arc<Registries>,
     project: Arc<Project>,
     offline: bool,
-    stats: Arc<dyn FileDigests>,
     /// Sources that are files: opened once, as they read their index once.
     files: BTreeMap<String, Arc<dyn Source>>,
 }
@@ -67,7 +66,6 @@ impl World {
             registries,
             project,
             offline: session.mode.offline,
-            stats,
             files,
         })?;
         Ok(world)
@@ -138,11 +136,6 @@ impl World {
                 self.project.stores.get(store).map(|store| &store.kind),
                 Some(StoreKind::Registry { host: target, .. }) if target == host
             )
-    }
-
-    /// Remembers digests of archives.
-    pub fn stats(&self) -> &Arc<dyn FileDigests> {
-        &self.stats
     }
 }
 
