@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod archive;
+pub mod artifact;
 pub mod cache;
 pub mod chart;
 pub mod cli;

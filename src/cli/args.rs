@@ -199,6 +199,12 @@ Independent steps go on after a failure. Ctrl-C ends cleanly after the running s
     /// Validate everything that needs no network: project files, charts, values, references
     #[command(after_help = "Example:\n  aosm-build check && git commit")]
     Check,
+    /// Push, attach, discover, pull, list, delete or copy one artifact
+    Artifact {
+        /// What to do
+        #[command(subcommand)]
+        command: super::artifact::ArtifactCommand,
+    },
     /// Look at or shrink the cache
     #[command(after_help = "Examples:\n  du -sh $(aosm-build cache dir)\n  aosm-build cache prune --max-size 1GiB")]
     Cache {

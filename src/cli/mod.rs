@@ -2,6 +2,7 @@
 
 mod apply;
 pub mod args;
+mod artifact;
 mod cache;
 mod check;
 mod context;
@@ -90,6 +91,7 @@ async fn run(cli: Cli, screen: &Screen) -> u8 {
         Command::Why { step } => why::run(&context, &step).await,
         Command::Graph { format } => graph::run(&context, format).await,
         Command::Check => check::run(&context).await,
+        Command::Artifact { command } => artifact::run(&context, &command).await,
         Command::Cache { action } => cache::run(&context, &action),
         Command::Completions { shell } => {
             pages::completions(screen, shell);

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 use super::{Descriptor, Job, OciError};
+use crate::digest::Digest;
 
 /// Bytes as they arrive. Not verified: whoever consumes them hashes.
 pub type ByteStream = BoxStream<'static, Result<Bytes, OciError>>;
@@ -41,6 +42,13 @@ pub trait Content: Send + Sync {
     /// A blob's bytes from an offset on. The stream may fail at any point; the caller verifies and may reopen
     /// at an offset.
     async fn blob(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, OciError>;
+
+    /// The manifests whose `subject` is this one (distribution-spec, "Listing Referrers"): all of them, sorted by digest,
+    /// each with its `artifactType` (in [`Descriptor::other`]) and annotations. Kinds of content that cannot hold any
+    /// have none; "none" is never said when nobody could tell: that is an error.
+    async fn referrers(&self, _subject: &Digest) -> Result<Vec<Descriptor>, OciError> {
+        Ok(Vec::new())
+    }
 
     /// The same content, whose requests are counted into a job and announced under its step. `None` where reading
     /// makes no requests.

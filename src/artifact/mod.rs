@@ -1,0 +1,3 @@
+//! Artifacts one at a time: packed from files, pulled back into files, listed with what refers to them, deleted, copied.
+//!
+//! Works on any [`crate::oci::Place`]; knows neither the command line nor projects.

@@ -1,0 +1,20 @@
+//! `artifact delete`.
+
+use clap::Args;
+
+use crate::cli::Ended;
+use crate::cli::context::Context;
+use crate::fault::Fault;
+
+/// Flags of `artifact delete`.
+#[derive(Debug, Args)]
+pub struct DeleteArgs {
+    /// What it is about
+    #[arg(value_name = "REF")]
+    pub reference: String,
+}
+
+#[allow(clippy::unused_async, reason = "not built yet")]
+pub async fn run(_context: &Context, _args: &DeleteArgs) -> Ended {
+    Err(Fault::bug("not built yet").into())
+}
