@@ -25,6 +25,7 @@ mod documents;
 mod families;
 mod harness;
 mod harness_faults;
+mod harness_registry_faults;
 mod kills;
 mod locking;
 mod native_referrers;

@@ -298,6 +298,11 @@ impl Registry {
         self.tokens.as_ref().expect("a registry with tokens")
     }
 
+    /// Who signs the tokens that it trusts, for registries with tokens.
+    pub fn authority(&self) -> &Authority {
+        self.authority.as_ref().expect("a registry with tokens")
+    }
+
     /// The folder that the registry keeps its data in.
     pub fn storage(&self) -> PathBuf {
         self.folder.join("storage")
