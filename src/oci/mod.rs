@@ -16,6 +16,7 @@ pub mod memory;
 pub mod oci_archive;
 pub mod place;
 pub mod placement;
+pub mod referrer;
 pub mod registry;
 pub mod source;
 pub mod target;
