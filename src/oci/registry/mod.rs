@@ -4,6 +4,7 @@
 //! and `token` (logging in), [`retry`] (what is tried again), `client` (all of these together), `repository` (the
 //! endpoints; `listing`, `delete`, `referrers`, `fallback` and `acr` have the rest of them), `content` and `target` (a repository as source and as target of copies), `pool` (all hosts of a run).
 
+mod access;
 mod acr;
 mod answer;
 mod auth;
@@ -31,6 +32,7 @@ pub mod transport;
 mod whole;
 mod wire;
 
+pub use access::{Access, Given};
 pub use acr::{Acr, AcrAttributes, AcrManifest, AcrRepository, AcrTag, is_acr_host};
 pub use client::Client;
 pub use content::{RegistryContent, RegistrySource, stoppable};
