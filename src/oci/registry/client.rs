@@ -1,6 +1,7 @@
 //! One registry as one principal: sends requests with login, permits, redirects and retries.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
@@ -64,6 +65,8 @@ pub struct Client {
     pub gate: Arc<Gate>,
     /// What it holds, as far as known.
     pub placements: Arc<Placements>,
+    /// It takes a mount of a repository from itself for an error: blobs are asked for in another way.
+    pub refuses_self_mounts: AtomicBool,
     wire: Arc<Wire>,
     auth: Authenticator,
 }
@@ -76,6 +79,7 @@ impl Client {
             host,
             gate,
             placements: Arc::default(),
+            refuses_self_mounts: AtomicBool::new(false),
             wire,
             auth,
         }
