@@ -27,6 +27,7 @@ mod harness;
 mod harness_faults;
 mod kills;
 mod locking;
+mod native_referrers;
 mod power_cuts;
 mod project_files;
 mod registry_room;
