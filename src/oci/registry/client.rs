@@ -1,6 +1,7 @@
 //! One registry as one principal: sends requests with login, permits, redirects and retries.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
@@ -67,6 +68,8 @@ pub struct Client {
     pub placements: Arc<Placements>,
     /// What is known of how it lists referrers.
     pub referrers: ReferrersMemory,
+    /// It takes a mount of a repository from itself for an error: blobs are asked for in another way.
+    pub refuses_self_mounts: AtomicBool,
     wire: Arc<Wire>,
     auth: Authenticator,
 }
@@ -80,6 +83,7 @@ impl Client {
             gate,
             placements: Arc::default(),
             referrers: ReferrersMemory::default(),
+            refuses_self_mounts: AtomicBool::new(false),
             wire,
             auth,
         }
