@@ -24,6 +24,7 @@ mod damage;
 mod discovery;
 mod documents;
 mod families;
+mod from_oras;
 mod harness;
 mod harness_faults;
 mod harness_registry_faults;
