@@ -13,6 +13,7 @@ use super::host::{Host, same_origin};
 use super::retry::{Again, Tries, Trouble};
 use super::scopes::Scopes;
 use super::transport::{Body, Request, Response};
+use super::upload::Chunking;
 use super::wire::{Caller, Wire};
 use crate::credentials::CredentialSource;
 use crate::oci::placement::Placements;
@@ -64,6 +65,8 @@ pub struct Client {
     pub gate: Arc<Gate>,
     /// What it holds, as far as known.
     pub placements: Arc<Placements>,
+    /// Whether it takes blobs in chunks.
+    pub chunking: Chunking,
     wire: Arc<Wire>,
     auth: Authenticator,
 }
@@ -76,6 +79,7 @@ impl Client {
             host,
             gate,
             placements: Arc::default(),
+            chunking: Chunking::default(),
             wire,
             auth,
         }

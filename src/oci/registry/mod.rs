@@ -7,8 +7,10 @@
 mod answer;
 mod auth;
 mod challenge;
+mod chunked;
 mod client;
 mod content;
+mod feed;
 mod gate;
 mod host;
 mod http;
@@ -21,6 +23,7 @@ mod target;
 mod tests;
 mod token;
 pub mod transport;
+mod upload;
 mod wire;
 
 pub use client::Client;
@@ -30,4 +33,5 @@ pub use http::HttpTransport;
 pub use pool::{REQUESTS_AT_ONCE, Registries, RegistryOptions};
 pub use repository::{Repository, Upload};
 pub use target::RegistryTarget;
+pub use upload::{Session, UploadPolicy};
 pub use wire::Caller;
