@@ -1,3 +1,18 @@
 //! Artifacts one at a time: packed from files, pulled back into files, listed with what refers to them, deleted, copied.
 //!
 //! Works on any [`crate::oci::Place`]; knows neither the command line nor projects.
+
+pub mod annotation_file;
+pub mod created;
+pub mod file_spec;
+pub mod folder;
+mod links;
+pub mod manifest;
+pub mod media_type;
+pub mod pack;
+mod packed_content;
+
+pub use annotation_file::Annotations;
+pub use file_spec::FileSpec;
+pub use manifest::ImageSpec;
+pub use pack::{ConfigContent, ConfigSpec, Created, PackSpec, Packed, pack};
