@@ -8,6 +8,7 @@ pub mod charts;
 pub mod client;
 pub mod contoso;
 pub mod disk;
+pub mod fault;
 pub mod faulty;
 pub mod guise;
 pub mod hostile;
@@ -29,7 +30,8 @@ pub mod traffic;
 #[allow(unused_imports, reason = "names for signatures of test helpers")]
 pub use aosm::{Aosm, Output, Project};
 pub use client::Client;
-pub use faulty::{Fault, Faulty, Rule};
+pub use fault::{Fault, Rule};
+pub use faulty::Faulty;
 pub use guise::Guise;
 pub use hostile::Hostile;
 pub use image::{Image, ImageSpec};
