@@ -15,6 +15,7 @@ use super::referrers::ReferrersMemory;
 use super::retry::{Again, Tries, Trouble};
 use super::scopes::Scopes;
 use super::transport::{Body, Request, Response};
+use super::upload::Chunking;
 use super::wire::{Caller, Wire};
 use crate::credentials::CredentialSource;
 use crate::oci::placement::Placements;
@@ -70,6 +71,8 @@ pub struct Client {
     pub referrers: ReferrersMemory,
     /// It takes a mount of a repository from itself for an error: blobs are asked for in another way.
     pub refuses_self_mounts: AtomicBool,
+    /// Whether it takes blobs in chunks.
+    pub chunking: Chunking,
     wire: Arc<Wire>,
     auth: Authenticator,
 }
@@ -84,6 +87,7 @@ impl Client {
             placements: Arc::default(),
             referrers: ReferrersMemory::default(),
             refuses_self_mounts: AtomicBool::new(false),
+            chunking: Chunking::default(),
             wire,
             auth,
         }
