@@ -11,8 +11,17 @@ pub mod manifest;
 pub mod media_type;
 pub mod pack;
 mod packed_content;
+mod placing;
+pub mod pull;
+mod pull_name;
+mod tar_reader;
+#[cfg(test)]
+mod test_tars;
+pub mod unpack;
 
 pub use annotation_file::Annotations;
 pub use file_spec::FileSpec;
 pub use manifest::ImageSpec;
 pub use pack::{ConfigContent, ConfigSpec, Created, PackSpec, Packed, pack};
+pub use pull::{PullOptions, PullOutcome, Pulled, PulledLayer, Skipped, for_platform, pull};
+pub use unpack::UnpackLimits;
