@@ -34,6 +34,7 @@ mod toml_keys;
 mod toml_tree;
 mod view;
 
+pub use find::is_there;
 pub use load::{LoadOptions, load};
 pub use model::*;
 pub use propose::{Proposal, propose};
