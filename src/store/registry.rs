@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use super::artifact_store::{ArtifactKind, ArtifactName, ArtifactStore, Observed, StoreIdentity};
 use crate::oci::copy::find_missing;
-use crate::oci::registry::{Caller, Client, Registries, RegistryContent, RegistryTarget, Repository, stoppable};
+use crate::oci::registry::{Access, Caller, Client, Registries, RegistryContent, RegistryTarget, Repository, stoppable};
 use crate::oci::{
     Content, CopyOptions, Descriptor, ErrorKind, Filled, Guard, Job, OciError, Selector, TagAs, copy_graph,
 };
-use crate::project::Auth;
 
 /// Artifacts in an OCI registry, under a path prefix.
 pub struct RegistryStore {
@@ -26,10 +25,10 @@ impl RegistryStore {
         name: impl Into<String>,
         host: &str,
         prefix: &str,
-        auth: Auth,
+        access: impl Into<Access>,
         options: CopyOptions,
     ) -> Result<Self, OciError> {
-        let client = registries.client(host, auth)?;
+        let client = registries.client_as(host, &access.into())?;
         let prefix = prefix.trim_matches('/').to_owned();
         let identity = StoreIdentity(format!("registry:{}/{prefix}", client.host.name));
         Ok(Self {

@@ -4,6 +4,7 @@
 //! and `token` (logging in), [`retry`] (what is tried again), `client` (all of these together), `repository` (the
 //! endpoints), `content` and `target` (a repository as source and as target of copies), `pool` (all hosts of a run).
 
+mod access;
 mod answer;
 mod auth;
 mod challenge;
@@ -23,6 +24,7 @@ mod token;
 pub mod transport;
 mod wire;
 
+pub use access::{Access, Given};
 pub use client::Client;
 pub use content::{RegistryContent, RegistrySource, stoppable};
 pub use host::{HUB_CREDENTIAL_KEY, is_docker_hub, is_loopback};
