@@ -26,12 +26,18 @@ pub enum Purpose {
     Read,
     /// It is written: a layout is made, several tags may be given, a digest may not.
     Write,
+    /// A whole repository is listed: neither tag nor digest.
+    List,
 }
 
 /// An opened reference.
 pub struct Opened {
     /// The repository.
     pub place: Arc<dyn Place>,
+    /// All that shares its manifests: the repository itself in a registry, the whole layout in a layout.
+    pub whole: Arc<dyn Place>,
+    /// Stands before a tag where the whole layout is looked at.
+    pub prefix: String,
     /// Tag or digest, where one was given.
     pub selector: Option<Selector>,
     /// Tags after the first.
@@ -135,7 +141,10 @@ pub fn open_registry(context: &Context, args: &RegistryArgs, text: &str) -> Resu
             client: world.client(&host, &auth, &login)?,
             prefix,
         },
-        Found::Layout(folder) => OpenedRegistry::Layout(layout(&folder, "")?),
+        Found::Layout(folder) => {
+            let store = LocalStore::new("layout", folder, Arc::new(ReadFiles));
+            OpenedRegistry::Layout(store.place("").map_err(Fault::from)?)
+        }
     })
 }
 
@@ -221,6 +230,7 @@ enum Found {
 #[derive(Default)]
 struct ProjectAuth {
     auth: Auth,
+    tenant: Option<String>,
 }
 
 /// Everything that opening takes.
@@ -258,8 +268,14 @@ impl Opening {
         })
     }
 
-    fn open(&self, typed: Typed, purpose: Purpose, login: &Login) -> Result<Opened, Fault> {
+    fn open(&self, mut typed: Typed, purpose: Purpose, login: &Login) -> Result<Opened, Fault> {
         let name = name_of(&typed);
+        if purpose == Purpose::List {
+            typed = listed(typed).ok_or_else(|| {
+                Fault::new(Kind::Usage, format!("{name}: names one artifact, a repository is listed"))
+                    .hint("leave the tag or digest away")
+            })?;
+        }
         if purpose == Purpose::Read && !typed.more_tags.is_empty() {
             return Err(
                 Fault::new(Kind::Usage, format!("{name}: several tags where one is read")).hint("give one tag")
@@ -277,7 +293,7 @@ impl Opening {
             selector,
             more_tags,
         } = typed;
-        let (place, registry): (Arc<dyn Place>, _) = match self.find(&location, purpose)? {
+        let (place, whole, registry): (Arc<dyn Place>, Arc<dyn Place>, _) = match self.find(&location, purpose)? {
             Found::Registry { host, prefix, auth } => {
                 let client = self.client(&host, &auth, login)?;
                 let repository = if prefix.is_empty() {
@@ -286,9 +302,18 @@ impl Opening {
                     format!("{prefix}/{repository}")
                 };
                 let place = Arc::new(RegistryPlace::new(client, &repository)?);
-                (Arc::clone(&place) as Arc<dyn Place>, Some(place))
+                let whole = Arc::clone(&place) as Arc<dyn Place>;
+                (Arc::clone(&whole), whole, Some(place))
             }
-            Found::Layout(folder) => (layout(&folder, &repository)?, None),
+            Found::Layout(folder) => {
+                let store = LocalStore::new("layout", folder, Arc::new(ReadFiles));
+                (store.place(&repository)?, store.place("")?, None)
+            }
+        };
+        let prefix = if registry.is_some() || repository.is_empty() {
+            String::new()
+        } else {
+            format!("{repository}:")
         };
         let shown = match (&location, &registry) {
             // As it is, complete: a prefix of a store included.
@@ -300,6 +325,8 @@ impl Opening {
         };
         Ok(Opened {
             place,
+            whole,
+            prefix,
             selector,
             more_tags,
             shown,
@@ -334,7 +361,7 @@ impl Opening {
                 format!("{host}: --offline forbids asking it"),
             )
             .hint("run it without --offline, or name a layout: oci:DIR:NAME")),
-            Found::Layout(folder) if purpose == Purpose::Read => {
+            Found::Layout(folder) if purpose != Purpose::Write => {
                 check_layout(folder)?;
                 Ok(found)
             }
@@ -375,9 +402,13 @@ fn check_layout(folder: &Utf8Path) -> Result<(), Fault> {
     read_folder_index(folder).map(|_| ()).map_err(Fault::from)
 }
 
-fn layout(folder: &Utf8Path, repository: &str) -> Result<Arc<dyn Place>, Fault> {
-    let store = LocalStore::new("layout", folder, Arc::new(ReadFiles));
-    Ok(store.place(repository)?)
+/// The repository alone. What follows the folder of a layout is one, here, even without a tag.
+fn listed(mut typed: Typed) -> Option<Typed> {
+    if let (Location::Layout(_), "", Some(Selector::Tag(name))) = (&typed.location, &*typed.repository, &typed.selector) {
+        typed.repository.clone_from(name);
+        typed.selector = None;
+    }
+    typed.selector.is_none().then_some(typed)
 }
 
 /// A reference that needs no host to be told: `oci:DIR:NAME`, `NAME:REF`, `host/repository:tag`.
