@@ -2,9 +2,23 @@
 //!
 //! Works on any [`crate::oci::Place`]; knows neither the command line nor projects.
 
+pub mod annotation_file;
+pub mod created;
 pub mod deletion;
 pub mod documents;
+pub mod file_spec;
+pub mod folder;
+mod links;
+pub mod manifest;
+pub mod media_type;
+pub mod pack;
+mod packed_content;
 pub mod platform;
 pub mod show;
 pub mod survey;
 pub mod tree;
+
+pub use annotation_file::Annotations;
+pub use file_spec::FileSpec;
+pub use manifest::ImageSpec;
+pub use pack::{ConfigContent, ConfigSpec, Created, PackSpec, Packed, pack};

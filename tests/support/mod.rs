@@ -41,11 +41,19 @@ pub fn root() -> std::path::PathBuf {
     std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+static SCRATCH: std::sync::OnceLock<std::path::PathBuf> = std::sync::OnceLock::new();
+
+/// Has all scratch folders of this process made in this folder: measurements want one in memory. Only the first call counts.
+pub fn scratch_in(folder: std::path::PathBuf) {
+    let _ = SCRATCH.set(folder);
+}
+
 /// A folder that is removed when dropped, below cargo's own scratch folder.
 pub fn temp_dir() -> tempfile::TempDir {
+    let folder = SCRATCH.get_or_init(|| env!("CARGO_TARGET_TMPDIR").into());
     tempfile::Builder::new()
         .prefix("it-")
-        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .tempdir_in(folder)
         .expect("a scratch folder")
 }
 

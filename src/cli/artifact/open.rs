@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::options::{GivenLogin, LoginArgs, ReachArgs, RegistryArgs};
+use super::options::{LoginArgs, ReachArgs, RegistryArgs};
 use super::typed::{self, Location, Stores, Typed};
 use crate::cli::context::Context;
 use crate::digest::ReadFiles;
@@ -152,7 +152,8 @@ pub fn open_registry(context: &Context, args: &RegistryArgs, text: &str) -> Resu
 #[derive(Clone, Default)]
 pub struct Login {
     auth: Option<Auth>,
-    given: Option<GivenLogin>,
+    tenant: Option<String>,
+    given: Option<Given>,
 }
 
 impl Login {
@@ -160,6 +161,7 @@ impl Login {
     pub fn of(args: &LoginArgs) -> Result<Self, Fault> {
         Ok(Self {
             auth: args.auth.map(Auth::from),
+            tenant: args.tenant.clone(),
             given: args.given()?,
         })
     }
@@ -222,15 +224,8 @@ impl Surroundings {
 
 /// What a location turned out to be.
 enum Found {
-    Registry { host: String, prefix: String, auth: ProjectAuth },
+    Registry { host: String, prefix: String, auth: Access },
     Layout(Utf8PathBuf),
-}
-
-/// What the project says about logging in somewhere.
-#[derive(Default)]
-struct ProjectAuth {
-    auth: Auth,
-    tenant: Option<String>,
 }
 
 /// Everything that opening takes.
@@ -348,7 +343,7 @@ impl Opening {
                     StoreKind::Registry { host, prefix } => Found::Registry {
                         host: host.clone(),
                         prefix: prefix.clone(),
-                        auth: ProjectAuth { auth: store.auth },
+                        auth: access(store.auth, store.tenant.as_ref()),
                     },
                     StoreKind::Local { path } => Found::Layout(path.clone()),
                 }
@@ -369,32 +364,33 @@ impl Opening {
         }
     }
 
-    /// What the project says about a host: as a source, else as the registry of a store.
-    fn auth_of(&self, host: &str) -> ProjectAuth {
+    /// What the project says about logging in to a host: as a source, else as the registry of a store.
+    fn auth_of(&self, host: &str) -> Access {
         let Some(project) = &self.surroundings.project else {
-            return ProjectAuth::default();
+            return Access::default();
         };
         if let Some(source) = project.sources.get(host) {
-            return ProjectAuth { auth: source.auth };
+            return access(source.auth, source.tenant.as_ref());
         }
         let store = project
             .stores
             .iter()
             .find(|store| matches!(&store.kind, StoreKind::Registry { host: named, .. } if named == host));
-        store.map_or_else(ProjectAuth::default, |store| ProjectAuth { auth: store.auth })
+        store.map_or_else(Access::default, |store| access(store.auth, store.tenant.as_ref()))
     }
 
-    fn client(&self, host: &str, project: &ProjectAuth, login: &Login) -> Result<Arc<Client>, Fault> {
+    fn client(&self, host: &str, project: &Access, login: &Login) -> Result<Arc<Client>, Fault> {
         let access = Access {
             auth: login.auth.unwrap_or(project.auth),
-            tenant: None,
-            given: login.given.as_ref().map(|given| Given {
-                username: given.username.clone(),
-                password: given.password.clone(),
-            }),
+            tenant: login.tenant.clone().or_else(|| project.tenant.clone()),
+            given: login.given.clone(),
         };
         Ok(self.registries.client_as(host, &access)?)
     }
+}
+
+fn access(auth: Auth, tenant: Option<&Spanned<String>>) -> Access {
+    Access::from(auth).in_tenant(tenant.map(|tenant| tenant.value.clone()))
 }
 
 /// A folder that is read must be a layout.

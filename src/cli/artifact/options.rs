@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use crate::credentials::Secret;
 use crate::fault::{Fault, Kind};
+use crate::oci::registry::Given;
 use crate::project::Auth;
 
 /// A password is no longer than this, in bytes.
@@ -16,10 +17,14 @@ const PASSWORD_LIMIT: u64 = 64 * 1024;
 /// How to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AuthMode {
-    /// Login state of docker and Podman, then anonymous
+    /// Login state of docker and Podman, then an Entra identity (Azure registries), then no login
     Auto,
     /// Only login state of docker and Podman
     DockerConfig,
+    /// Only variables of the environment
+    Environment,
+    /// Only the Azure CLI's login
+    AzureCli,
     /// No login
     Anonymous,
 }
@@ -29,6 +34,8 @@ impl From<AuthMode> for Auth {
         match mode {
             AuthMode::Auto => Self::Auto,
             AuthMode::DockerConfig => Self::DockerConfig,
+            AuthMode::Environment => Self::Environment,
+            AuthMode::AzureCli => Self::AzureCli,
             AuthMode::Anonymous => Self::Anonymous,
         }
     }
@@ -40,6 +47,9 @@ pub struct LoginArgs {
     /// How to log in to the registry [default: what the project says, else auto]
     #[arg(long, value_name = "MODE", value_enum, help_heading = "Registry options")]
     pub auth: Option<AuthMode>,
+    /// The Entra tenant to log in to, by id or domain
+    #[arg(long, value_name = "TENANT", conflicts_with = "username", help_heading = "Registry options")]
+    pub tenant: Option<String>,
     /// User name; the password is read from standard input
     #[arg(
         short,
@@ -80,22 +90,13 @@ pub struct RegistryArgs {
     pub reach: ReachArgs,
 }
 
-/// User and password given on the command line.
-#[derive(Clone)]
-pub struct GivenLogin {
-    /// User name.
-    pub username: String,
-    /// Password.
-    pub password: Secret,
-}
-
 impl LoginArgs {
     /// What was given, the password read from standard input.
-    pub fn given(&self) -> Result<Option<GivenLogin>, Fault> {
+    pub fn given(&self) -> Result<Option<Given>, Fault> {
         self.username
             .as_ref()
             .map(|username| {
-                Ok(GivenLogin {
+                Ok(Given {
                     username: username.clone(),
                     password: read_password()?,
                 })

@@ -26,4 +26,5 @@ pub use index::{CONTAINERD_NAME, INDEX_LIMIT, LAYOUT_VERSION, LayoutIndex, REF_N
 
 pub(crate) use archive_file::{ArchiveFile, Extent};
 pub(crate) use index::read_limited;
+pub(crate) use pieces::Pieces;
 pub(crate) use tar_scan::{Member, MemberKind, ScanError};
