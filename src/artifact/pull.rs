@@ -23,7 +23,7 @@ use super::unpack::{Archive, UnpackLimits, unpack};
 use crate::digest::Digest;
 use crate::event::{Event, Outcome};
 use crate::fault::{Fault, Faults};
-use crate::oci::{Content, Descriptor, ErrorKind, Job, OciError, verified};
+use crate::oci::{Content, Descriptor, ErrorKind, Job, OciError, Platform, verified};
 
 /// Layers of one artifact at most.
 const LAYERS: usize = 10_000;
@@ -254,7 +254,7 @@ fn index(shown: &str, manifests: &[Descriptor]) -> Fault {
     let mut lines: Vec<String> = manifests
         .iter()
         .take(SHOWN)
-        .map(|manifest| match platform_of(manifest) {
+        .map(|manifest| match Platform::of(manifest) {
             Some(platform) => format!("{platform} {}", manifest.digest),
             None => manifest.digest.to_string(),
         })
@@ -263,42 +263,10 @@ fn index(shown: &str, manifests: &[Descriptor]) -> Fault {
         lines.push(format!("and {} more", manifests.len() - SHOWN));
     }
     let fault = lines.into_iter().fold(fault, Fault::because);
-    if manifests.iter().any(|manifest| platform_of(manifest).is_some()) {
+    if manifests.iter().any(|manifest| Platform::of(manifest).is_some()) {
         fault.hint("say which one: `--platform os/architecture`, or its digest in place of the tag")
     } else {
         fault.hint("say which one: its digest in place of the tag")
-    }
-}
-
-/// `os/architecture[/variant]` of a manifest in an index.
-fn platform_of(manifest: &Descriptor) -> Option<String> {
-    let platform = manifest.other.get("platform")?;
-    let field = |name: &str| platform.get(name).and_then(serde_json::Value::as_str);
-    let mut text = format!("{}/{}", field("os")?, field("architecture")?);
-    if let Some(variant) = field("variant") {
-        text.push('/');
-        text.push_str(variant);
-    }
-    Some(text)
-}
-
-/// The manifest of an index that is for a platform, written `os/architecture[/variant]`; a root that is no index is
-/// taken as it is. Fails with the platforms there are.
-pub async fn for_platform(content: &Arc<dyn Content>, root: &Descriptor, platform: &str) -> Result<Descriptor, Fault> {
-    let Some(manifests) = read_manifest(content, root).await?.manifests else {
-        return Ok(root.clone());
-    };
-    let fits =
-        |found: &str| found == platform || found.strip_prefix(platform).is_some_and(|rest| rest.starts_with('/'));
-    let mut fitting = manifests
-        .iter()
-        .filter(|manifest| platform_of(manifest).is_some_and(|found| fits(&found)));
-    match fitting.next() {
-        Some(manifest) if platform.contains('/') => Ok(manifest.clone()),
-        _ => {
-            let shown = format!("{} of {}", root.digest.short(), content.origin().label);
-            Err(index(&shown, &manifests).context(format!("no manifest for platform {platform:?}")))
-        }
     }
 }
 

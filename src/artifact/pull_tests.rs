@@ -404,7 +404,7 @@ async fn ghsa_2hhj_vj64_hx3j_a_folder_titled_as_a_link_in_the_output_folder() {
 }
 
 #[tokio::test]
-async fn an_index_is_refused_with_what_it_holds_and_a_platform_chooses() {
+async fn an_index_is_refused_with_what_it_holds() {
     let mut scene = Scene::new().layer(Some("a"), "a");
     let mut manifest = scene.root();
     let list =
@@ -425,25 +425,6 @@ async fn an_index_is_refused_with_what_it_holds_and_a_platform_chooses() {
         )]
     );
     assert!(scene.pull_with(&unnamed, &scene.options()).await.unwrap_err()[0].ends_with(manifest.digest.as_str()));
-    let content: Arc<dyn Content> = Arc::new(scene.content.clone());
-    for (platform, found) in [
-        ("linux/arm", true),
-        ("linux/arm/v7", true),
-        ("linux/arm/v6", false),
-        ("linux", false),
-        ("linux/ar", false),
-    ] {
-        let chosen = for_platform(&content, &index, platform).await;
-        assert_eq!(chosen.is_ok(), found, "{platform}");
-    }
-    let chosen = for_platform(&content, &index, "linux/arm").await.unwrap();
-    scene.pull_with(&chosen, &scene.options()).await.unwrap();
-    assert_eq!(scene.files(), ["a=a"]);
-    assert_eq!(
-        for_platform(&content, &manifest, "any/thing").await.unwrap(),
-        manifest,
-        "no index"
-    );
 }
 
 #[tokio::test]
