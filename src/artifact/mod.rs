@@ -17,11 +17,13 @@ mod placing;
 pub mod platform;
 pub mod pull;
 mod pull_name;
+pub mod push;
 pub mod show;
 pub mod survey;
 mod tar_reader;
 #[cfg(test)]
 mod test_tars;
+pub mod transfer_documents;
 pub mod tree;
 pub mod unpack;
 

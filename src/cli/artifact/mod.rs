@@ -5,6 +5,7 @@ mod copy;
 mod delete;
 mod discover;
 mod manifests;
+mod packing;
 mod pull;
 mod push;
 mod repositories;
