@@ -19,6 +19,7 @@ pub mod placement;
 pub mod platforms;
 pub mod recursive;
 pub mod registry;
+pub mod remembered;
 pub mod source;
 pub mod target;
 pub mod verified;

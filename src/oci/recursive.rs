@@ -322,24 +322,7 @@ pub async fn copy_with_referrers(
         return copy_graph(content, target, root, tag, options, job).await;
     }
     copy_graph(content, target, root, None, options, job).await?;
-    for level in by_distance(along.referrers) {
-        // Each is copied once, however many subjects or tags it has.
-        let mut copies: Vec<BoxFuture<'_, Result<(), OciError>>> = Vec::new();
-        for referrer in level {
-            copies.push(Box::pin(copy_one(
-                content,
-                target,
-                referrer,
-                along.guards,
-                options,
-                job,
-            )));
-        }
-        stream::iter(copies)
-            .buffer_unordered(COPIES_AT_ONCE)
-            .try_collect::<()>()
-            .await?;
-    }
+    copy_referrers(content, target, along, options, job).await?;
     let Some(TagAs { tag, guard }) = tag else {
         return Ok(());
     };
@@ -349,6 +332,29 @@ pub async fn copy_with_referrers(
         target.tag(tag, root, Some(bytes), guard, job).await
     };
     stoppable(job, "copy", root, work).await
+}
+
+/// Copies referrers alone: what they refer to is there.
+pub async fn copy_referrers(
+    content: &Arc<dyn Content>,
+    target: &dyn Target,
+    along: Along<'_>,
+    options: CopyOptions,
+    job: &Job,
+) -> Result<(), OciError> {
+    for level in by_distance(along.referrers) {
+        let copies: Vec<BoxFuture<'_, Result<(), OciError>>> = level
+            .into_iter()
+            .map(|referrer| -> BoxFuture<'_, _> {
+                Box::pin(copy_one(content, target, referrer, along.guards, options, job))
+            })
+            .collect();
+        stream::iter(copies)
+            .buffer_unordered(COPIES_AT_ONCE)
+            .try_collect::<()>()
+            .await?;
+    }
+    Ok(())
 }
 
 async fn copy_one(

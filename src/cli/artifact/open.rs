@@ -57,6 +57,12 @@ impl Opened {
         })
     }
 
+    /// The repository alone, as it is written before a tag or digest.
+    pub fn path(&self) -> String {
+        let selector = self.selector.as_ref().map_or_else(String::new, ToString::to_string);
+        self.shown.strip_suffix(&selector).unwrap_or(&self.shown).to_owned()
+    }
+
     /// All tags that were given.
     pub fn tags(&self) -> Vec<&str> {
         let first = match &self.selector {
@@ -115,7 +121,7 @@ pub fn open_with(
     }
     let ((), _) = faults.into_result(())?;
     let hosts: Vec<String> = taken.iter().filter_map(|(typed, ..)| surroundings.host(&typed.location)).collect();
-    check_given(&hosts, taken.iter().map(|(.., login)| *login))?;
+    check_given(taken.iter().map(|(typed, _, login)| (surroundings.host(&typed.location), *login)))?;
     let world = Opening::new(context, surroundings, reach, &hosts)?;
     let mut faults = Faults::new();
     let mut opened = Vec::new();
@@ -165,24 +171,30 @@ impl Login {
             given: args.given()?,
         })
     }
+
+    /// The same, with what it does not say taken from another.
+    #[must_use]
+    pub fn or(self, other: &Self) -> Self {
+        Self {
+            auth: self.auth.or(other.auth),
+            tenant: self.tenant.or_else(|| other.tenant.clone()),
+            given: self.given.or_else(|| other.given.clone()),
+        }
+    }
 }
 
-/// A password that was given for one registry is not sent to another.
-fn check_given<'l>(hosts: &[String], logins: impl Iterator<Item = &'l Login>) -> Result<(), Fault> {
-    let different: BTreeSet<&String> = hosts.iter().collect();
-    let mut given = logins.filter(|login| login.given.is_some());
-    // One login for several references comes as the same one each time.
-    let (Some(first), Some(second)) = (given.next(), given.next()) else {
-        return Ok(());
-    };
-    if different.len() < 2 || !std::ptr::eq(first, second) {
+/// There is one standard input, so one password: it is not sent to two registries.
+fn check_given<'l>(logins: impl Iterator<Item = (Option<String>, &'l Login)>) -> Result<(), Fault> {
+    let given = logins.filter(|(_, login)| login.given.is_some());
+    let hosts: BTreeSet<String> = given.filter_map(|(host, _)| host).collect();
+    if hosts.len() < 2 {
         return Ok(());
     }
-    Err(Fault::new(
-        Kind::Usage,
-        "--username: one password would be sent to two registries",
+    Err(
+        Fault::new(Kind::Usage, "--username: one password would be sent to two registries").hint(
+            "say for which it is: --from-username or --to-username; log in to the other beforehand with `aosm-build login`",
+        ),
     )
-    .hint("log in to one of them beforehand with `aosm-build login`"))
 }
 
 /// Where the command runs: the folder, and the project if there is one.
