@@ -97,7 +97,10 @@ const AUTHS: &[Choice] = &[
         "docker or Podman login state; for Azure registries else an Entra identity; else no login",
     ),
     choice("docker-config", "only docker or Podman login state"),
-    choice("environment", "only `AOSM_REGISTRY_USERNAME` and `AOSM_REGISTRY_PASSWORD`"),
+    choice(
+        "environment",
+        "only `AOSM_REGISTRY_USERNAME` and `AOSM_REGISTRY_PASSWORD`",
+    ),
     choice("azure-cli", "only the Azure CLI's login"),
     choice("anonymous", "no login"),
 ];

@@ -12,6 +12,7 @@
 #[allow(dead_code, reason = "a toolbox: not every tool is in use at every moment")]
 mod support;
 
+mod acr;
 mod bad_input_charts;
 mod bad_input_disk;
 mod bad_input_project;
@@ -25,8 +26,10 @@ mod documents;
 mod families;
 mod harness;
 mod harness_faults;
+mod harness_registry_faults;
 mod kills;
 mod locking;
+mod native_referrers;
 mod power_cuts;
 mod project_files;
 mod registry_room;

@@ -12,6 +12,7 @@ use super::host::{Host, PlainHttp};
 use super::http::HttpTransport;
 use super::retry::RetryPolicy;
 use super::transport::Transport;
+use super::upload::UploadPolicy;
 use super::wire::Wire;
 use crate::credentials::{AnonymousLogin, CredentialSource, LoginFiles, LoginState};
 use crate::oci::backoff::Jitter;
@@ -28,6 +29,8 @@ pub struct RegistryOptions {
     pub requests_at_once: usize,
     /// When and how often to try again.
     pub retry: RetryPolicy,
+    /// When and how blobs are cut.
+    pub uploads: UploadPolicy,
     /// Seed of the jitter; `None` for a different one in each process.
     pub seed: Option<u64>,
     /// Where logins are kept.
@@ -39,6 +42,7 @@ impl Default for RegistryOptions {
         Self {
             requests_at_once: REQUESTS_AT_ONCE,
             retry: RetryPolicy::default(),
+            uploads: UploadPolicy::from_env(),
             seed: None,
             logins: LoginFiles::from_env(),
         }
@@ -68,7 +72,7 @@ impl Registries {
         let plain_http = PlainHttp::new(network.plain_http.iter().cloned());
         let seed = options.seed.unwrap_or_else(Jitter::process_seed);
         Arc::new(Self {
-            wire: Arc::new(Wire::new(transport, options.retry, plain_http, seed)),
+            wire: Arc::new(Wire::new(transport, options.retry, options.uploads, plain_http, seed)),
             options,
             per_second: network.requests_per_second,
             gates: Mutex::default(),

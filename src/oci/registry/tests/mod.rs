@@ -9,6 +9,7 @@
     reason = "tests may fail loudly"
 )]
 
+mod chunks;
 mod copying;
 mod fake;
 mod hostile;
@@ -16,6 +17,7 @@ mod login;
 mod reply;
 mod retrying;
 mod sweep;
+mod uploads;
 
 use std::sync::Arc;
 
