@@ -4,7 +4,8 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 
 use crate::apply::ApplyDocument;
 use crate::artifact::documents::{
-    ArtifactDocument, CopyDocument, DeleteDocument, DiscoverDocument, ManifestsDocument, RepositoriesDocument, TagsDocument,
+    ArtifactDocument, CopyDocument, DeleteDocument, DiscoverDocument, ManifestsDocument, RepositoriesDocument,
+    TagsDocument,
 };
 use crate::graph::GraphDocument;
 use crate::lock::LockChangesDocument;
@@ -20,8 +21,14 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("copy.schema.json", document::<CopyDocument>("aosm-copy/1")),
         ("delete.schema.json", document::<DeleteDocument>("aosm-delete/1")),
         ("discover.schema.json", document::<DiscoverDocument>("aosm-discover/1")),
-        ("manifests.schema.json", document::<ManifestsDocument>("aosm-manifests/1")),
-        ("repositories.schema.json", document::<RepositoriesDocument>("aosm-repositories/1")),
+        (
+            "manifests.schema.json",
+            document::<ManifestsDocument>("aosm-manifests/1"),
+        ),
+        (
+            "repositories.schema.json",
+            document::<RepositoriesDocument>("aosm-repositories/1"),
+        ),
         ("tags.schema.json", document::<TagsDocument>("aosm-tags/1")),
         (
             "cache-prune.schema.json",

@@ -78,7 +78,10 @@ pub struct PreparedCopy {
 impl PreparedCopy {
     /// What a tag shall name.
     pub fn wanted(&self, tag: &str) -> &Digest {
-        let cosign = self.referrers.iter().find(|referrer| referrer.tag.as_deref() == Some(tag));
+        let cosign = self
+            .referrers
+            .iter()
+            .find(|referrer| referrer.tag.as_deref() == Some(tag));
         cosign.map_or(&self.root.digest, |referrer| &referrer.descriptor.digest)
     }
 }
@@ -128,8 +131,10 @@ pub async fn prepare(request: &CopyRequest, job: &Job) -> Result<PreparedCopy, O
         find_referrers(&graph_content, Some(tags), &root, &request.referrers, job).await?
     };
     let fresh = all_there && referrers.is_empty() && !request.thorough;
-    let cosign: BTreeMap<String, Digest> =
-        referrers.iter().filter_map(|r| Some((r.tag.clone()?, r.descriptor.digest.clone()))).collect();
+    let cosign: BTreeMap<String, Digest> = referrers
+        .iter()
+        .filter_map(|r| Some((r.tag.clone()?, r.descriptor.digest.clone())))
+        .collect();
     let cosign_names: Vec<String> = cosign.keys().cloned().collect();
     let mut all_held = held;
     all_held.extend(held_tags(request, &cosign_names, job).await?);
@@ -142,11 +147,17 @@ pub async fn prepare(request: &CopyRequest, job: &Job) -> Result<PreparedCopy, O
             held: held.clone(),
         })
         .collect();
-    let guards = occupied.iter().map(|there| (there.tag.clone(), Guard::Replace(there.held.clone()))).collect();
+    let guards = occupied
+        .iter()
+        .map(|there| (there.tag.clone(), Guard::Replace(there.held.clone())))
+        .collect();
     let (size, root_bytes) = if fresh {
         (0, Bytes::new())
     } else {
-        (size(&graph_content, &root, &referrers).await?, content.manifest(&root).await?)
+        (
+            size(&graph_content, &root, &referrers).await?,
+            content.manifest(&root).await?,
+        )
     };
     Ok(PreparedCopy {
         source_root,
@@ -180,7 +191,11 @@ async fn size(content: &Arc<dyn Content>, root: &Descriptor, referrers: &[Referr
     let mut total = 0_u64;
     for root in std::iter::once(root).chain(referrers.iter().map(|referrer| &referrer.descriptor)) {
         let graph = read_graph(content, root, &never).await?;
-        let manifests = graph.levels.iter().flatten().map(|node| (&node.descriptor.digest, node.bytes.len() as u64));
+        let manifests = graph
+            .levels
+            .iter()
+            .flatten()
+            .map(|node| (&node.descriptor.digest, node.bytes.len() as u64));
         for (digest, bytes) in manifests.chain(graph.blobs.iter().map(|blob| (&blob.digest, blob.size))) {
             if counted.insert(digest.clone()) {
                 total = total.saturating_add(bytes);
@@ -205,10 +220,7 @@ pub async fn carry_out(request: &CopyRequest, copy: &PreparedCopy, job: &Job) ->
     let mut tags = request.tags.iter();
     match &copy.sparse {
         None => {
-            let first = tags.next().map(|tag| TagAs {
-                tag,
-                guard: guard(tag),
-            });
+            let first = tags.next().map(|tag| TagAs { tag, guard: guard(tag) });
             copy_with_referrers(&copy.content, &*target, &copy.root, first, along, options, job).await?;
         }
         Some(kept) => {
@@ -221,7 +233,9 @@ pub async fn carry_out(request: &CopyRequest, copy: &PreparedCopy, job: &Job) ->
         }
     }
     for tag in tags {
-        target.tag(tag, &copy.root, Some(copy.root_bytes.clone()), guard(tag), job).await?;
+        target
+            .tag(tag, &copy.root, Some(copy.root_bytes.clone()), guard(tag), job)
+            .await?;
     }
     request.target.flush().await
 }
@@ -229,9 +243,8 @@ pub async fn carry_out(request: &CopyRequest, copy: &PreparedCopy, job: &Job) ->
 /// Registries may insist on every manifest of an index (distribution-spec, "Pushing Manifests": they may not have to).
 fn refused_sparse(error: OciError) -> OciError {
     match error.kind {
-        ErrorKind::Protocol | ErrorKind::Absent | ErrorKind::Denied | ErrorKind::Corrupt => {
-            error.hint("this registry may take no index whose manifests are missing: without --sparse a new index is made")
-        }
+        ErrorKind::Protocol | ErrorKind::Absent | ErrorKind::Denied | ErrorKind::Corrupt => error
+            .hint("this registry may take no index whose manifests are missing: without --sparse a new index is made"),
         _ => error,
     }
 }

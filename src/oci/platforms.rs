@@ -3,15 +3,15 @@
 //! A subset is a new index with a digest of its own: only the list of manifests is shorter, every other byte of value stays as
 //! it was. Nothing that is named by its digest is ever cut: whoever pins a digest means all of it.
 
-use std::fmt;
-use std::str::FromStr;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
+use std::fmt;
+use std::str::FromStr;
 
-use super::manifest::{DOCKER_LIST, MANIFEST_LIMIT, OCI_INDEX};
 use super::Descriptor;
+use super::manifest::{DOCKER_LIST, MANIFEST_LIMIT, OCI_INDEX};
 use crate::digest::Digest;
 
 /// By this annotation an entry says which image it belongs to (`BuildKit`, "Image attestation storage").

@@ -68,17 +68,8 @@ pub struct ReferrerFound {
 impl ReferrerFound {
     /// Its artifact type; empty where it has none.
     pub fn artifact_type(&self) -> &str {
-        artifact_type_of(&self.descriptor)
+        self.descriptor.artifact_type().unwrap_or_default()
     }
-}
-
-/// The `artifactType` of a descriptor; empty where it has none.
-pub fn artifact_type_of(descriptor: &Descriptor) -> &str {
-    descriptor
-        .other
-        .get("artifactType")
-        .and_then(|value| value.as_str())
-        .unwrap_or_default()
 }
 
 /// The tags of the repository in which referrers are looked for.
@@ -181,7 +172,7 @@ async fn find(
         let mut asks = stream::iter(asks).buffered(ASKS_AT_ONCE);
         while let Some((subject, referrers)) = asks.try_next().await? {
             for descriptor in referrers {
-                if selection.takes(artifact_type_of(&descriptor)) {
+                if selection.takes(descriptor.artifact_type().unwrap_or_default()) {
                     level.push(ReferrerFound {
                         subject: subject.clone(),
                         descriptor,

@@ -82,7 +82,10 @@ impl Content for Remembered {
         let bytes = self.below.manifest(descriptor).await?;
         let mut held = self.lock();
         if held.bytes.saturating_add(bytes.len()) <= LIMIT
-            && held.manifests.insert(descriptor.digest.clone(), bytes.clone()).is_none()
+            && held
+                .manifests
+                .insert(descriptor.digest.clone(), bytes.clone())
+                .is_none()
         {
             held.bytes += bytes.len();
         }

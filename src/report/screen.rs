@@ -159,7 +159,10 @@ impl Screen {
 
     fn write_out(&self, pieces: &[&[u8]]) {
         let mut out = std::io::stdout().lock();
-        let written = pieces.iter().try_for_each(|piece| out.write_all(piece)).and_then(|()| out.flush());
+        let written = pieces
+            .iter()
+            .try_for_each(|piece| out.write_all(piece))
+            .and_then(|()| out.flush());
         match written {
             Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
                 self.shared.lost.store(true, Ordering::Relaxed);

@@ -126,7 +126,10 @@ pub async fn run(context: &Context, args: &CopyArgs) -> Ended {
     if matches!(selector, Selector::Digest(_)) && !args.platform.is_empty() {
         return Err(Fault::new(
             Kind::Usage,
-            format!("{}: what is named by its digest is never cut to some platforms", source.shown),
+            format!(
+                "{}: what is named by its digest is never cut to some platforms",
+                source.shown
+            ),
         )
         .hint("name a tag, or the digest of the one manifest")
         .into());
@@ -138,7 +141,11 @@ pub async fn run(context: &Context, args: &CopyArgs) -> Ended {
         tags: target.tags().into_iter().map(str::to_owned).collect(),
         platforms: args.platform.clone(),
         sparse: args.sparse,
-        referrers: if args.recursive { Selection::All } else { Selection::None },
+        referrers: if args.recursive {
+            Selection::All
+        } else {
+            Selection::None
+        },
         replace: args.replace,
         thorough: args.force_check,
         blobs_at_once: CopyOptions::default().blobs_at_once,

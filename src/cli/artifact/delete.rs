@@ -42,9 +42,11 @@ pub struct DeleteArgs {
 
 pub async fn run(context: &Context, args: &DeleteArgs) -> Ended {
     if !args.yes && !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
-        return Err(Fault::new(Kind::Usage, format!("{}: nobody is here to be asked", args.reference))
-            .hint("--yes deletes without asking; run it on a terminal to see what will go")
-            .into());
+        return Err(
+            Fault::new(Kind::Usage, format!("{}: nobody is here to be asked", args.reference))
+                .hint("--yes deletes without asking; run it on a terminal to see what will go")
+                .into(),
+        );
     }
     let opened = open(context, &args.registry, &args.reference, Purpose::Read)?;
     let job = job(context, "delete");
@@ -63,7 +65,9 @@ pub async fn run(context: &Context, args: &DeleteArgs) -> Ended {
         tag: tag.as_deref(),
         graph: args.graph,
     };
-    let plan = deletion::plan(&opened.whole, opened.registry.as_ref(), &deletion, &job).await.map_err(Fault::from)?;
+    let plan = deletion::plan(&opened.whole, opened.registry.as_ref(), &deletion, &job)
+        .await
+        .map_err(Fault::from)?;
     context.screen.finish();
     if !plan.obstacles.is_empty() {
         return Err(refusals(&opened, &root, &plan));
@@ -101,23 +105,31 @@ pub async fn run(context: &Context, args: &DeleteArgs) -> Ended {
 
 async fn untag(context: &Context, args: &DeleteArgs, opened: &Opened, selector: &Selector, job: &Job) -> Ended {
     let Selector::Tag(tag) = selector else {
-        return Err(Fault::new(Kind::Usage, format!("{}: --tag-only takes off a tag, this is a digest", opened.shown))
-            .hint("name the tag")
-            .into());
+        return Err(Fault::new(
+            Kind::Usage,
+            format!("{}: --tag-only takes off a tag, this is a digest", opened.shown),
+        )
+        .hint("name the tag")
+        .into());
     };
     let acr = match &opened.registry {
         Some(registry) => registry.acr(job).await.map_err(Fault::from)?.map(|acr| (acr, registry)),
         None => None,
     };
     let Some((acr, registry)) = acr else {
-        return Err(Fault::invalid(format!("{}: only Azure Container Registry takes off a tag alone", opened.shown))
-            .hint("without --tag-only the manifest goes with all its tags")
-            .into());
+        return Err(Fault::invalid(format!(
+            "{}: only Azure Container Registry takes off a tag alone",
+            opened.shown
+        ))
+        .hint("without --tag-only the manifest goes with all its tags")
+        .into());
     };
     // A tag that is not there is an error of its own before anybody is asked.
     opened.place.resolve(selector, job).await.map_err(Fault::from)?;
     if !args.yes {
-        context.screen.say(&format!("{}: the tag will go, its manifest stays", opened.shown));
+        context
+            .screen
+            .say(&format!("{}: the tag will go, its manifest stays", opened.shown));
         if !confirmed(context)? {
             context.screen.say("nothing was deleted");
             return Ok(0);
@@ -145,19 +157,39 @@ fn refusals(opened: &Opened, root: &Descriptor, plan: &DeletionPlan) -> Faults {
         let fault = match obstacle {
             Obstacle::OtherTags(tags) => {
                 let names: Vec<&str> = tags.iter().map(String::as_str).collect();
-                Fault::invalid(format!("{}: would also delete {}: they name the same manifest", opened.shown, some_of(&names)))
-                    .hint(format!("if they may go, name the digest: {}", by_digest(opened, &root.digest)))
+                Fault::invalid(format!(
+                    "{}: would also delete {}: they name the same manifest",
+                    opened.shown,
+                    some_of(&names)
+                ))
+                .hint(format!(
+                    "if they may go, name the digest: {}",
+                    by_digest(opened, &root.digest)
+                ))
             }
             Obstacle::Parents(parents) => {
                 let names: Vec<&str> = parents.iter().map(Digest::as_str).collect();
-                Fault::invalid(format!("{}: {} it: {}", opened.shown, names_it(parents.len()), some_of(&names)))
-                    .hint("delete the index instead, with --graph")
+                Fault::invalid(format!(
+                    "{}: {} it: {}",
+                    opened.shown,
+                    names_it(parents.len()),
+                    some_of(&names)
+                ))
+                .hint("delete the index instead, with --graph")
             }
             Obstacle::Referrers(referrers) => {
-                let names: Vec<String> = referrers.iter().map(|(digest, kind)| format!("{kind} {digest}")).collect();
+                let names: Vec<String> = referrers
+                    .iter()
+                    .map(|(digest, kind)| format!("{kind} {digest}"))
+                    .collect();
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                Fault::invalid(format!("{}: {} to it: {}", opened.shown, refers(referrers.len()), some_of(&names)))
-                    .hint("--graph deletes them too; `aosm-build artifact discover` shows them")
+                Fault::invalid(format!(
+                    "{}: {} to it: {}",
+                    opened.shown,
+                    refers(referrers.len()),
+                    some_of(&names)
+                ))
+                .hint("--graph deletes them too; `aosm-build artifact discover` shows them")
             }
         };
         faults.push(fault);
@@ -166,11 +198,19 @@ fn refusals(opened: &Opened, root: &Descriptor, plan: &DeletionPlan) -> Faults {
 }
 
 fn names_it(number: usize) -> String {
-    if number == 1 { "an index names".to_owned() } else { format!("{number} indexes name") }
+    if number == 1 {
+        "an index names".to_owned()
+    } else {
+        format!("{number} indexes name")
+    }
 }
 
 fn refers(number: usize) -> String {
-    if number == 1 { "1 manifest refers".to_owned() } else { format!("{number} manifests refer") }
+    if number == 1 {
+        "1 manifest refers".to_owned()
+    } else {
+        format!("{number} manifests refer")
+    }
 }
 
 /// The reference with a digest instead of its tag, in the form it was typed.
@@ -182,9 +222,10 @@ fn confirmed(context: &Context) -> Result<bool, Fault> {
     context.screen.finish();
     context.screen.ask("delete? [y/N] ");
     let mut answer = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|e| Fault::infrastructure("the answer cannot be read").because(e).hint("--yes deletes without asking"))?;
+    std::io::stdin().lock().read_line(&mut answer).map_err(|e| {
+        Fault::infrastructure("the answer cannot be read")
+            .because(e)
+            .hint("--yes deletes without asking")
+    })?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

@@ -65,7 +65,9 @@ pub async fn run(context: &Context, args: &DiscoverArgs) -> Ended {
         Some(DiscoverOutput::Table) => Some(1),
         _ => args.depth.map(NonZeroUsize::get),
     };
-    let referrers = discover(&content, &root.digest, args.artifact_type.as_deref(), depth).await.map_err(Fault::from)?;
+    let referrers = discover(&content, &root.digest, args.artifact_type.as_deref(), depth)
+        .await
+        .map_err(Fault::from)?;
     let document = DiscoverDocument {
         format: "aosm-discover/1",
         reference: opened.shown.clone(),

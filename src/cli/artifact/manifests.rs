@@ -33,7 +33,9 @@ pub struct ManifestsArgs {
 pub async fn run(context: &Context, args: &ManifestsArgs) -> Ended {
     let opened = open(context, &args.registry, &args.repository, Purpose::List)?;
     let job = job(context, "manifests");
-    let survey = Survey::of(&opened.place, opened.registry.as_ref(), Reach::All, &job).await.map_err(Fault::from)?;
+    let survey = Survey::of(&opened.place, opened.registry.as_ref(), Reach::All, &job)
+        .await
+        .map_err(Fault::from)?;
     let is_list = |seen: &Seen| !seen.tags.is_empty() && seen.tags.iter().all(|tag| is_fallback_tag(tag));
     let document = ManifestsDocument {
         format: "aosm-manifests/1",
@@ -48,7 +50,9 @@ pub async fn run(context: &Context, args: &ManifestsArgs) -> Ended {
     };
     context.screen.finish();
     if !document.complete {
-        context.screen.say("these are the manifests that tags lead to; untagged ones that nothing refers to cannot be seen here");
+        context
+            .screen
+            .say("these are the manifests that tags lead to; untagged ones that nothing refers to cannot be seen here");
     }
     if context.screen.json() {
         context.screen.json_result(&document);
@@ -60,7 +64,9 @@ pub async fn run(context: &Context, args: &ManifestsArgs) -> Ended {
 
 fn entry(digest: &Digest, seen: Seen) -> ManifestEntry {
     let facts = seen.facts;
-    let of_image = facts.as_ref().and_then(|facts| Some(format!("{}/{}", facts.os.as_ref()?, facts.architecture.as_ref()?)));
+    let of_image = facts
+        .as_ref()
+        .and_then(|facts| Some(format!("{}/{}", facts.os.as_ref()?, facts.architecture.as_ref()?)));
     ManifestEntry {
         digest: digest.to_string(),
         media_type: seen.media_type,
@@ -73,6 +79,8 @@ fn entry(digest: &Digest, seen: Seen) -> ManifestEntry {
         created_time: facts.as_ref().and_then(|facts| facts.created_time.clone()),
         last_update_time: facts.as_ref().and_then(|facts| facts.last_update_time.clone()),
         image_size: facts.as_ref().and_then(|facts| facts.image_size),
-        changeable_attributes: facts.and_then(|facts| facts.changeable_attributes).map(Attributes::from),
+        changeable_attributes: facts
+            .and_then(|facts| facts.changeable_attributes)
+            .map(Attributes::from),
     }
 }

@@ -52,8 +52,10 @@ impl Opened {
     /// Tag or digest; without one an error that says so.
     pub fn named(&self) -> Result<&Selector, Fault> {
         self.selector.as_ref().ok_or_else(|| {
-            Fault::new(Kind::Usage, format!("{}: names no tag and no digest", self.shown))
-                .hint(format!("add one, for example {}:latest; `aosm-build artifact tags` lists them", self.shown))
+            Fault::new(Kind::Usage, format!("{}: names no tag and no digest", self.shown)).hint(format!(
+                "add one, for example {}:latest; `aosm-build artifact tags` lists them",
+                self.shown
+            ))
         })
     }
 
@@ -69,7 +71,10 @@ impl Opened {
             Some(Selector::Tag(tag)) => Some(tag.as_str()),
             Some(Selector::Digest(_)) | None => None,
         };
-        first.into_iter().chain(self.more_tags.iter().map(String::as_str)).collect()
+        first
+            .into_iter()
+            .chain(self.more_tags.iter().map(String::as_str))
+            .collect()
     }
 }
 
@@ -94,7 +99,8 @@ pub fn job(context: &Context, step: &str) -> Job {
 /// Opens one reference.
 pub fn open(context: &Context, args: &RegistryArgs, text: &str, purpose: Purpose) -> Result<Opened, Faults> {
     let mut all = open_all(context, args, &[(text, purpose)])?;
-    all.pop().ok_or_else(|| Fault::bug("an opened reference was lost").into())
+    all.pop()
+        .ok_or_else(|| Fault::bug("an opened reference was lost").into())
 }
 
 /// Opens several references that share their flags; all that is wrong with any of them is told.
@@ -120,8 +126,15 @@ pub fn open_with(
         }
     }
     let ((), _) = faults.into_result(())?;
-    let hosts: Vec<String> = taken.iter().filter_map(|(typed, ..)| surroundings.host(&typed.location)).collect();
-    check_given(taken.iter().map(|(typed, _, login)| (surroundings.host(&typed.location), *login)))?;
+    let hosts: Vec<String> = taken
+        .iter()
+        .filter_map(|(typed, ..)| surroundings.host(&typed.location))
+        .collect();
+    check_given(
+        taken
+            .iter()
+            .map(|(typed, _, login)| (surroundings.host(&typed.location), *login)),
+    )?;
     let world = Opening::new(context, surroundings, reach, &hosts)?;
     let mut faults = Faults::new();
     let mut opened = Vec::new();
@@ -256,8 +269,10 @@ impl Opening {
         if let Some(file) = &reach.ca_file {
             let file = surroundings.folder.join(file);
             if !file.is_file() {
-                return Err(Fault::new(Kind::Usage, format!("--ca-file {file}: there is no such file"))
-                    .hint("name a PEM file with certificates"));
+                return Err(
+                    Fault::new(Kind::Usage, format!("--ca-file {file}: there is no such file"))
+                        .hint("name a PEM file with certificates"),
+                );
             }
             network.ca_file = Some(Spanned::default_value(file));
         }
@@ -279,20 +294,24 @@ impl Opening {
         let name = name_of(&typed);
         if purpose == Purpose::List {
             typed = listed(typed).ok_or_else(|| {
-                Fault::new(Kind::Usage, format!("{name}: names one artifact, a repository is listed"))
-                    .hint("leave the tag or digest away")
+                Fault::new(
+                    Kind::Usage,
+                    format!("{name}: names one artifact, a repository is listed"),
+                )
+                .hint("leave the tag or digest away")
             })?;
         }
         if purpose == Purpose::Read && !typed.more_tags.is_empty() {
             return Err(
-                Fault::new(Kind::Usage, format!("{name}: several tags where one is read")).hint("give one tag")
+                Fault::new(Kind::Usage, format!("{name}: several tags where one is read")).hint("give one tag"),
             );
         }
         if purpose == Purpose::Write && matches!(typed.selector, Some(Selector::Digest(_))) {
-            return Err(
-                Fault::new(Kind::Usage, format!("{name}: a digest cannot be chosen, it follows from the content"))
-                    .hint("give a tag, or none"),
-            );
+            return Err(Fault::new(
+                Kind::Usage,
+                format!("{name}: a digest cannot be chosen, it follows from the content"),
+            )
+            .hint("give a tag, or none"));
         }
         let Typed {
             location,
@@ -304,7 +323,7 @@ impl Opening {
             Found::Registry { host, prefix, auth } => {
                 let client = self.client(&host, &auth, login)?;
                 let repository = if prefix.is_empty() {
-                    repository
+                    repository.clone()
                 } else {
                     format!("{prefix}/{repository}")
                 };
@@ -363,11 +382,10 @@ impl Opening {
             Location::Layout(folder) => Found::Layout(self.surroundings.folder.join(folder)),
         };
         match &found {
-            Found::Registry { host, .. } if self.offline => Err(Fault::new(
-                Kind::Usage,
-                format!("{host}: --offline forbids asking it"),
-            )
-            .hint("run it without --offline, or name a layout: oci:DIR:NAME")),
+            Found::Registry { host, .. } if self.offline => {
+                Err(Fault::new(Kind::Usage, format!("{host}: --offline forbids asking it"))
+                    .hint("run it without --offline, or name a layout: oci:DIR:NAME"))
+            }
             Found::Layout(folder) if purpose != Purpose::Write => {
                 check_layout(folder)?;
                 Ok(found)
@@ -412,7 +430,8 @@ fn check_layout(folder: &Utf8Path) -> Result<(), Fault> {
 
 /// The repository alone. What follows the folder of a layout is one, here, even without a tag.
 fn listed(mut typed: Typed) -> Option<Typed> {
-    if let (Location::Layout(_), "", Some(Selector::Tag(name))) = (&typed.location, &*typed.repository, &typed.selector) {
+    if let (Location::Layout(_), "", Some(Selector::Tag(name))) = (&typed.location, &*typed.repository, &typed.selector)
+    {
         typed.repository.clone_from(name);
         typed.selector = None;
     }

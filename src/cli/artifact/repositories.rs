@@ -42,14 +42,21 @@ pub async fn run(context: &Context, args: &RepositoriesArgs) -> Ended {
             } else {
                 // As they are written after the store's name.
                 let below = format!("{prefix}/");
-                let own = all.iter().filter_map(|name| name.strip_prefix(&below)).map(str::to_owned).collect();
+                let own = all
+                    .iter()
+                    .filter_map(|name| name.strip_prefix(&below))
+                    .map(str::to_owned)
+                    .collect();
                 (format!("{host}/{prefix}"), own)
             }
         }
         OpenedRegistry::Layout(place) => {
             let names = place.tags(&job).await.map_err(Fault::from)?;
-            let own: BTreeSet<String> =
-                names.iter().filter_map(|name| name.rsplit_once(':')).map(|(repository, _)| repository.to_owned()).collect();
+            let own: BTreeSet<String> = names
+                .iter()
+                .filter_map(|name| name.rsplit_once(':'))
+                .map(|(repository, _)| repository.to_owned())
+                .collect();
             (place.label().to_owned(), own.into_iter().collect())
         }
     };

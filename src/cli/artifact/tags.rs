@@ -33,7 +33,11 @@ pub async fn run(context: &Context, args: &TagsArgs) -> Ended {
     let opened = open(context, &args.registry, &args.repository, Purpose::List)?;
     let job = job(context, "tags");
     let acr = match &opened.registry {
-        Some(registry) => registry.acr(&job).await.map_err(Fault::from)?.map(|acr| (acr, registry)),
+        Some(registry) => registry
+            .acr(&job)
+            .await
+            .map_err(Fault::from)?
+            .map(|acr| (acr, registry)),
         None => None,
     };
     let mut tags: Vec<TagEntry> = match acr {
@@ -80,7 +84,11 @@ pub async fn run(context: &Context, args: &TagsArgs) -> Ended {
         context.screen.say(&format!(
             "{} that only {} not shown: --all shows them",
             count(document.hidden, "tag"),
-            if document.hidden == 1 { "holds a list of referrers is" } else { "hold lists of referrers are" }
+            if document.hidden == 1 {
+                "holds a list of referrers is"
+            } else {
+                "hold lists of referrers are"
+            }
         ));
     }
     if !document.tags.is_empty() {

@@ -54,7 +54,11 @@ fn annotations(text: &mut String, referrer: &ReferrerNode, indent: &str, color: 
 }
 
 fn edges(last: bool) -> (&'static str, &'static str) {
-    if last { ("└── ", "    ") } else { ("├── ", "│   ") }
+    if last {
+        ("└── ", "    ")
+    } else {
+        ("├── ", "│   ")
+    }
 }
 
 /// A text as a YAML scalar on one line: plain where that cannot be read as anything else.
@@ -64,7 +68,9 @@ fn scalar(text: &str) -> String {
         && !text.ends_with([':', ' '])
         && !text.contains(": ")
         && !text.contains(" #")
-        && text.chars().all(|c| c == ' ' || c.is_alphanumeric() || "._-/+:@#(),=~%$;*<>".contains(c))
+        && text
+            .chars()
+            .all(|c| c == ' ' || c.is_alphanumeric() || "._-/+:@#(),=~%$;*<>".contains(c))
         && !matches!(
             text.to_ascii_lowercase().as_str(),
             "true" | "false" | "yes" | "no" | "on" | "off" | "null" | "y" | "n"
@@ -78,7 +84,11 @@ fn scalar(text: &str) -> String {
 /// Direct referrers, a line each.
 pub fn discover_table(shown: &str, document: &DiscoverDocument) -> String {
     let found = count(document.referrers.len() as u64, "artifact");
-    let mut text = format!("Discovered {found} referencing {}\nDigest: {}\n", word(shown), document.digest);
+    let mut text = format!(
+        "Discovered {found} referencing {}\nDigest: {}\n",
+        word(shown),
+        document.digest
+    );
     if document.referrers.is_empty() {
         return text;
     }
@@ -93,7 +103,11 @@ pub fn discover_table(shown: &str, document: &DiscoverDocument) -> String {
 }
 
 fn paint(style: Style, text: &str, color: bool) -> String {
-    if color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    if color {
+        format!("{style}{text}{style:#}")
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -108,7 +122,10 @@ mod tests {
             artifact_type: kind.map(str::to_owned),
             media_type: "m".to_owned(),
             size: 1,
-            annotations: notes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>(),
+            annotations: notes
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect::<BTreeMap<_, _>>(),
             referrers,
         }
     }
@@ -121,7 +138,12 @@ mod tests {
             reference: "a.test/x:1".into(),
             digest: "sha256:00".into(),
             referrers: vec![
-                node("sha256:aa", Some("sbom/example"), &[("k", "v"), ("when", "2024-01-01T00:00:00Z")], vec![signature]),
+                node(
+                    "sha256:aa",
+                    Some("sbom/example"),
+                    &[("k", "v"), ("when", "2024-01-01T00:00:00Z")],
+                    vec![signature],
+                ),
                 node("sha256:bb", Some("signature/example"), &[], Vec::new()),
                 node("sha256:cc", Some("sbom/example"), &[("b", "x")], Vec::new()),
                 node("sha256:ee", None, &[], Vec::new()),

@@ -12,7 +12,11 @@ const LISTED: usize = 200;
 
 /// The graph that will go: the root first, what hangs on it below.
 pub fn deletion(shown: &str, plan: &DeletionPlan) -> String {
-    let mut text = format!("{}: {} will go\n", word(shown), count(plan.going.len() as u64, "manifest"));
+    let mut text = format!(
+        "{}: {} will go\n",
+        word(shown),
+        count(plan.going.len() as u64, "manifest")
+    );
     let rows: Vec<Vec<String>> = plan
         .going
         .iter()
@@ -66,7 +70,11 @@ pub fn copied(document: &CopyDocument) -> String {
     if !document.referrers.is_empty() {
         let _ = writeln!(text, "  with {}", count(document.referrers.len() as u64, "referrer"));
         for referrer in document.referrers.iter().take(LISTED) {
-            let kind = referrer.artifact_type.as_deref().or(referrer.tag.as_deref()).unwrap_or("<unknown>");
+            let kind = referrer
+                .artifact_type
+                .as_deref()
+                .or(referrer.tag.as_deref())
+                .unwrap_or("<unknown>");
             let _ = writeln!(text, "    {} {}", referrer.digest, word(kind));
         }
     }

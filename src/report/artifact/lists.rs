@@ -27,10 +27,19 @@ pub fn manifests_list(document: &ManifestsDocument, wide: bool) -> String {
         .manifests
         .iter()
         .map(|manifest| {
-            let kind = manifest.artifact_type.as_deref().or(manifest.media_type.as_deref()).unwrap_or("-");
+            let kind = manifest
+                .artifact_type
+                .as_deref()
+                .or(manifest.media_type.as_deref())
+                .unwrap_or("-");
             let mut row = vec![manifest.digest.clone(), word(kind)];
             if wide {
-                row.push(manifest.image_size.or(manifest.size).map_or_else(|| "-".to_owned(), bytes));
+                row.push(
+                    manifest
+                        .image_size
+                        .or(manifest.size)
+                        .map_or_else(|| "-".to_owned(), bytes),
+                );
                 row.push(manifest.last_update_time.as_deref().map(word).unwrap_or_default());
                 row.retain(|cell| !cell.is_empty());
             }
@@ -41,11 +50,18 @@ pub fn manifests_list(document: &ManifestsDocument, wide: bool) -> String {
     if wide {
         return columns(&rows);
     }
-    let lines: Vec<String> = rows.into_iter().map(|row| row.join("\t").trim_end().to_owned() + "\n").collect();
+    let lines: Vec<String> = rows
+        .into_iter()
+        .map(|row| row.join("\t").trim_end().to_owned() + "\n")
+        .collect();
     lines.concat()
 }
 
 /// Repositories, one a line.
 pub fn repositories_list(document: &RepositoriesDocument) -> String {
-    document.repositories.iter().map(|name| format!("{}\n", word(name))).collect()
+    document
+        .repositories
+        .iter()
+        .map(|name| format!("{}\n", word(name)))
+        .collect()
 }

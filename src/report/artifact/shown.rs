@@ -19,7 +19,9 @@ pub fn artifact(document: &ArtifactDocument) -> String {
     if let Some(kind) = &document.artifact_type {
         row("artifact type", word(kind));
     }
-    let total = document.total_size.map_or_else(|| "parts of it are missing".to_owned(), bytes);
+    let total = document
+        .total_size
+        .map_or_else(|| "parts of it are missing".to_owned(), bytes);
     row("size", format!("{total} (manifest {})", bytes(document.size)));
     if let Some(subject) = &document.subject {
         row("refers to", word(subject));
@@ -31,7 +33,10 @@ pub fn artifact(document: &ArtifactDocument) -> String {
         row("platforms", word(&document.platforms.join(", ")));
     }
     if let Some(facts) = &document.registry {
-        let times = [("pushed", &facts.created_time), ("last update", &facts.last_update_time)];
+        let times = [
+            ("pushed", &facts.created_time),
+            ("last update", &facts.last_update_time),
+        ];
         for (name, time) in times {
             if let Some(time) = time {
                 row(name, word(time));
