@@ -130,12 +130,20 @@ impl Planner<'_> {
             self.alone(deletion.root, &mut plan).await?;
         }
         let gone: Vec<&Digest> = plan.going.iter().map(|going| &going.descriptor.digest).collect();
-        plan.lists = gone.into_iter().map(fallback_tag).filter(|tag| self.by_tag.contains_key(tag.as_str())).collect();
+        plan.lists = gone
+            .into_iter()
+            .map(fallback_tag)
+            .filter(|tag| self.by_tag.contains_key(tag.as_str()))
+            .collect();
         Ok(plan)
     }
 
     fn parents(&self, digest: &Digest) -> BTreeSet<Digest> {
-        self.survey.manifests.get(digest).map(|seen| seen.parents.clone()).unwrap_or_default()
+        self.survey
+            .manifests
+            .get(digest)
+            .map(|seen| seen.parents.clone())
+            .unwrap_or_default()
     }
 
     fn going(&self, descriptor: &Descriptor, role: Role, of: Option<&Digest>, distance: usize) -> Going {
@@ -154,7 +162,8 @@ impl Planner<'_> {
         referrers.sort_by(|a, b| a.digest.cmp(&b.digest));
         if !referrers.is_empty() {
             let named = |r: &Descriptor| (r.digest.clone(), r.artifact_type().unwrap_or("<unknown>").to_owned());
-            plan.obstacles.push(Obstacle::Referrers(referrers.iter().map(named).collect()));
+            plan.obstacles
+                .push(Obstacle::Referrers(referrers.iter().map(named).collect()));
         }
         plan.kept = below
             .iter()
@@ -179,7 +188,9 @@ impl Planner<'_> {
             }
             let looks: Vec<BoxFuture<'_, Result<_, OciError>>> = level
                 .iter()
-                .map(|subject| -> BoxFuture<'_, _> { Box::pin(async move { Ok((subject, self.look(subject).await?)) }) })
+                .map(|subject| -> BoxFuture<'_, _> {
+                    Box::pin(async move { Ok((subject, self.look(subject).await?)) })
+                })
                 .collect();
             let mut looks = stream::iter(looks).buffered(AT_ONCE);
             while let Some((of, (below, referrers))) = looks.try_next().await? {
@@ -226,8 +237,11 @@ impl Planner<'_> {
             })
             .collect();
         plan.going = taken.into_values().collect();
-        plan.going
-            .sort_by(|a, b| b.distance.cmp(&a.distance).then_with(|| a.descriptor.digest.cmp(&b.descriptor.digest)));
+        plan.going.sort_by(|a, b| {
+            b.distance
+                .cmp(&a.distance)
+                .then_with(|| a.descriptor.digest.cmp(&b.descriptor.digest))
+        });
         Ok(())
     }
 
@@ -265,7 +279,12 @@ pub async fn delete(place: &Arc<dyn Place>, plan: &DeletionPlan, job: &Job) -> (
     let mut done: Vec<Going> = Vec::new();
     let mut at = 0;
     while let Some(first) = plan.going.get(at) {
-        let level: Vec<&Going> = plan.going.iter().skip(at).take_while(|going| going.distance == first.distance).collect();
+        let level: Vec<&Going> = plan
+            .going
+            .iter()
+            .skip(at)
+            .take_while(|going| going.distance == first.distance)
+            .collect();
         at += level.len();
         let deletions: Vec<BoxFuture<'_, (&Going, Result<Option<()>, OciError>)>> = level
             .into_iter()

@@ -3,6 +3,7 @@
 //! Works on any [`crate::oci::Place`]; knows neither the command line nor projects.
 
 pub mod annotation_file;
+pub mod copying;
 pub mod created;
 pub mod deletion;
 pub mod documents;

@@ -16,16 +16,33 @@ pub async fn choose(
     job: &Job,
 ) -> Result<Descriptor, OciError> {
     let none = |there: &[String]| {
-        let there = if there.is_empty() { "it tells none".to_owned() } else { format!("it has {}", there.join(", ")) };
+        let there = if there.is_empty() {
+            "it tells none".to_owned()
+        } else {
+            format!("it has {}", there.join(", "))
+        };
         let subject = format!("{} of {}", root.digest.short(), content.origin().label);
-        OciError::new(ErrorKind::Absent, "choose platform", subject, format!("has no {wanted}; {there}"))
+        OciError::new(
+            ErrorKind::Absent,
+            "choose platform",
+            subject,
+            format!("has no {wanted}; {there}"),
+        )
     };
     let bytes = content.manifest(root).await?;
     let found = children(&bytes, &root.media_type)
         .map_err(|why| OciError::new(ErrorKind::Protocol, "read manifest", root.digest.short(), why))?;
     if is_index(&root.media_type) {
-        let fitting = found.manifests.iter().find(|entry| Platform::of(entry).is_some_and(|held| wanted.takes(&held)));
-        let there: Vec<String> = found.manifests.iter().filter_map(Platform::of).map(|p| p.to_string()).collect();
+        let fitting = found
+            .manifests
+            .iter()
+            .find(|entry| Platform::of(entry).is_some_and(|held| wanted.takes(&held)));
+        let there: Vec<String> = found
+            .manifests
+            .iter()
+            .filter_map(Platform::of)
+            .map(|p| p.to_string())
+            .collect();
         return fitting.cloned().ok_or_else(|| none(&there));
     }
     let config = match found.blobs.first() {

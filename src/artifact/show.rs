@@ -51,14 +51,24 @@ pub async fn show(
     let view: View = serde_json::from_slice(&bytes).map_err(|e| refused(format!("is no manifest: {e}")))?;
     let listed = described(root, &bytes);
     let config = match &view.config {
-        Some(config) if IMAGE_CONFIGS.contains(&config.media_type.as_str()) => image_config(content, config, job).await?,
+        Some(config) if IMAGE_CONFIGS.contains(&config.media_type.as_str()) => {
+            image_config(content, config, job).await?
+        }
         _ => serde_json::Value::Null,
     };
     let manifests: Vec<Descriptor> = view.manifests.unwrap_or_default();
-    let mut platforms: BTreeSet<String> = manifests.iter().filter_map(Platform::of).map(|p| p.to_string()).collect();
+    let mut platforms: BTreeSet<String> = manifests
+        .iter()
+        .filter_map(Platform::of)
+        .map(|p| p.to_string())
+        .collect();
     platforms.extend(Platform::of_value(&config).map(|platform| platform.to_string()));
     platforms.remove("unknown/unknown");
-    let created = listed.annotations.get(CREATED).cloned().or_else(|| Some(config.get("created")?.as_str()?.to_owned()));
+    let created = listed
+        .annotations
+        .get(CREATED)
+        .cloned()
+        .or_else(|| Some(config.get("created")?.as_str()?.to_owned()));
     let layers: Vec<Descriptor> = view.layers.or(view.blobs).unwrap_or_default();
     Ok(ArtifactDocument {
         format: "aosm-artifact/1",

@@ -123,7 +123,12 @@ impl Survey {
     }
 
     /// Follows what manifests lead to, level by level.
-    async fn follow(&mut self, content: &Arc<dyn Content>, roots: Vec<Descriptor>, reach: Reach) -> Result<(), OciError> {
+    async fn follow(
+        &mut self,
+        content: &Arc<dyn Content>,
+        roots: Vec<Descriptor>,
+        reach: Reach,
+    ) -> Result<(), OciError> {
         let mut visited: BTreeSet<Digest> = BTreeSet::new();
         let mut level = roots;
         loop {
@@ -133,7 +138,12 @@ impl Survey {
             }
             if visited.len() > MANIFESTS_LIMIT {
                 let detail = format!("it has more than {MANIFESTS_LIMIT} manifests");
-                return Err(OciError::new(ErrorKind::TooLarge, "list manifests", &content.origin().label, detail));
+                return Err(OciError::new(
+                    ErrorKind::TooLarge,
+                    "list manifests",
+                    &content.origin().label,
+                    detail,
+                ));
             }
             let mut next = Vec::new();
             // For names alone only indexes lead anywhere.
@@ -184,7 +194,11 @@ impl Survey {
 }
 
 /// What each tag names; a tag that is gone meanwhile is left out.
-async fn resolve_all(place: &Arc<dyn Place>, tags: &[String], job: &Job) -> Result<Vec<(String, Descriptor)>, OciError> {
+async fn resolve_all(
+    place: &Arc<dyn Place>,
+    tags: &[String],
+    job: &Job,
+) -> Result<Vec<(String, Descriptor)>, OciError> {
     let asks: Vec<BoxFuture<'_, Result<Option<(String, Descriptor)>, OciError>>> = tags
         .iter()
         .map(|tag| -> BoxFuture<'_, _> {
@@ -199,7 +213,10 @@ async fn resolve_all(place: &Arc<dyn Place>, tags: &[String], job: &Job) -> Resu
 }
 
 /// Reads manifests; what is not there (an index may be sparse) is left out.
-async fn read_all(content: &Arc<dyn Content>, descriptors: Vec<Descriptor>) -> Result<Vec<(Descriptor, Bytes)>, OciError> {
+async fn read_all(
+    content: &Arc<dyn Content>,
+    descriptors: Vec<Descriptor>,
+) -> Result<Vec<(Descriptor, Bytes)>, OciError> {
     let reads: Vec<BoxFuture<'_, Result<Option<(Descriptor, Bytes)>, OciError>>> = descriptors
         .into_iter()
         .map(|descriptor| -> BoxFuture<'_, _> {

@@ -41,8 +41,10 @@ pub async fn discover(
             break;
         }
         if level >= DEPTH_LIMIT {
-            return Err(too_large(format!("referrers refer to each other deeper than {DEPTH_LIMIT} levels"))
-                .hint("--depth shows the upper levels"));
+            return Err(too_large(format!(
+                "referrers refer to each other deeper than {DEPTH_LIMIT} levels"
+            ))
+            .hint("--depth shows the upper levels"));
         }
         let asks: Vec<BoxFuture<'_, Result<(Digest, Vec<Descriptor>), OciError>>> = frontier
             .drain(..)

@@ -52,9 +52,17 @@ impl Opened {
     /// Tag or digest; without one an error that says so.
     pub fn named(&self) -> Result<&Selector, Fault> {
         self.selector.as_ref().ok_or_else(|| {
-            Fault::new(Kind::Usage, format!("{}: names no tag and no digest", self.shown))
-                .hint(format!("add one, for example {}:latest; `aosm-build artifact tags` lists them", self.shown))
+            Fault::new(Kind::Usage, format!("{}: names no tag and no digest", self.shown)).hint(format!(
+                "add one, for example {}:latest; `aosm-build artifact tags` lists them",
+                self.shown
+            ))
         })
+    }
+
+    /// The repository alone, as it is written before a tag or digest.
+    pub fn path(&self) -> String {
+        let selector = self.selector.as_ref().map_or_else(String::new, ToString::to_string);
+        self.shown.strip_suffix(&selector).unwrap_or(&self.shown).to_owned()
     }
 
     /// All tags that were given.
@@ -63,7 +71,10 @@ impl Opened {
             Some(Selector::Tag(tag)) => Some(tag.as_str()),
             Some(Selector::Digest(_)) | None => None,
         };
-        first.into_iter().chain(self.more_tags.iter().map(String::as_str)).collect()
+        first
+            .into_iter()
+            .chain(self.more_tags.iter().map(String::as_str))
+            .collect()
     }
 }
 
@@ -88,7 +99,8 @@ pub fn job(context: &Context, step: &str) -> Job {
 /// Opens one reference.
 pub fn open(context: &Context, args: &RegistryArgs, text: &str, purpose: Purpose) -> Result<Opened, Faults> {
     let mut all = open_all(context, args, &[(text, purpose)])?;
-    all.pop().ok_or_else(|| Fault::bug("an opened reference was lost").into())
+    all.pop()
+        .ok_or_else(|| Fault::bug("an opened reference was lost").into())
 }
 
 /// Opens several references that share their flags; all that is wrong with any of them is told.
@@ -114,8 +126,15 @@ pub fn open_with(
         }
     }
     let ((), _) = faults.into_result(())?;
-    let hosts: Vec<String> = taken.iter().filter_map(|(typed, ..)| surroundings.host(&typed.location)).collect();
-    check_given(&hosts, taken.iter().map(|(.., login)| *login))?;
+    let hosts: Vec<String> = taken
+        .iter()
+        .filter_map(|(typed, ..)| surroundings.host(&typed.location))
+        .collect();
+    check_given(
+        taken
+            .iter()
+            .map(|(typed, _, login)| (surroundings.host(&typed.location), *login)),
+    )?;
     let world = Opening::new(context, surroundings, reach, &hosts)?;
     let mut faults = Faults::new();
     let mut opened = Vec::new();
@@ -165,24 +184,30 @@ impl Login {
             given: args.given()?,
         })
     }
+
+    /// The same, with what it does not say taken from another.
+    #[must_use]
+    pub fn or(self, other: &Self) -> Self {
+        Self {
+            auth: self.auth.or(other.auth),
+            tenant: self.tenant.or_else(|| other.tenant.clone()),
+            given: self.given.or_else(|| other.given.clone()),
+        }
+    }
 }
 
-/// A password that was given for one registry is not sent to another.
-fn check_given<'l>(hosts: &[String], logins: impl Iterator<Item = &'l Login>) -> Result<(), Fault> {
-    let different: BTreeSet<&String> = hosts.iter().collect();
-    let mut given = logins.filter(|login| login.given.is_some());
-    // One login for several references comes as the same one each time.
-    let (Some(first), Some(second)) = (given.next(), given.next()) else {
-        return Ok(());
-    };
-    if different.len() < 2 || !std::ptr::eq(first, second) {
+/// There is one standard input, so one password: it is not sent to two registries.
+fn check_given<'l>(logins: impl Iterator<Item = (Option<String>, &'l Login)>) -> Result<(), Fault> {
+    let given = logins.filter(|(_, login)| login.given.is_some());
+    let hosts: BTreeSet<String> = given.filter_map(|(host, _)| host).collect();
+    if hosts.len() < 2 {
         return Ok(());
     }
-    Err(Fault::new(
-        Kind::Usage,
-        "--username: one password would be sent to two registries",
+    Err(
+        Fault::new(Kind::Usage, "--username: one password would be sent to two registries").hint(
+            "say for which it is: --from-username or --to-username; log in to the other beforehand with `aosm-build login`",
+        ),
     )
-    .hint("log in to one of them beforehand with `aosm-build login`"))
 }
 
 /// Where the command runs: the folder, and the project if there is one.
@@ -244,8 +269,10 @@ impl Opening {
         if let Some(file) = &reach.ca_file {
             let file = surroundings.folder.join(file);
             if !file.is_file() {
-                return Err(Fault::new(Kind::Usage, format!("--ca-file {file}: there is no such file"))
-                    .hint("name a PEM file with certificates"));
+                return Err(
+                    Fault::new(Kind::Usage, format!("--ca-file {file}: there is no such file"))
+                        .hint("name a PEM file with certificates"),
+                );
             }
             network.ca_file = Some(Spanned::default_value(file));
         }
@@ -267,20 +294,24 @@ impl Opening {
         let name = name_of(&typed);
         if purpose == Purpose::List {
             typed = listed(typed).ok_or_else(|| {
-                Fault::new(Kind::Usage, format!("{name}: names one artifact, a repository is listed"))
-                    .hint("leave the tag or digest away")
+                Fault::new(
+                    Kind::Usage,
+                    format!("{name}: names one artifact, a repository is listed"),
+                )
+                .hint("leave the tag or digest away")
             })?;
         }
         if purpose == Purpose::Read && !typed.more_tags.is_empty() {
             return Err(
-                Fault::new(Kind::Usage, format!("{name}: several tags where one is read")).hint("give one tag")
+                Fault::new(Kind::Usage, format!("{name}: several tags where one is read")).hint("give one tag"),
             );
         }
         if purpose == Purpose::Write && matches!(typed.selector, Some(Selector::Digest(_))) {
-            return Err(
-                Fault::new(Kind::Usage, format!("{name}: a digest cannot be chosen, it follows from the content"))
-                    .hint("give a tag, or none"),
-            );
+            return Err(Fault::new(
+                Kind::Usage,
+                format!("{name}: a digest cannot be chosen, it follows from the content"),
+            )
+            .hint("give a tag, or none"));
         }
         let Typed {
             location,
@@ -292,7 +323,7 @@ impl Opening {
             Found::Registry { host, prefix, auth } => {
                 let client = self.client(&host, &auth, login)?;
                 let repository = if prefix.is_empty() {
-                    repository
+                    repository.clone()
                 } else {
                     format!("{prefix}/{repository}")
                 };
@@ -351,11 +382,10 @@ impl Opening {
             Location::Layout(folder) => Found::Layout(self.surroundings.folder.join(folder)),
         };
         match &found {
-            Found::Registry { host, .. } if self.offline => Err(Fault::new(
-                Kind::Usage,
-                format!("{host}: --offline forbids asking it"),
-            )
-            .hint("run it without --offline, or name a layout: oci:DIR:NAME")),
+            Found::Registry { host, .. } if self.offline => {
+                Err(Fault::new(Kind::Usage, format!("{host}: --offline forbids asking it"))
+                    .hint("run it without --offline, or name a layout: oci:DIR:NAME"))
+            }
             Found::Layout(folder) if purpose != Purpose::Write => {
                 check_layout(folder)?;
                 Ok(found)
@@ -400,7 +430,8 @@ fn check_layout(folder: &Utf8Path) -> Result<(), Fault> {
 
 /// The repository alone. What follows the folder of a layout is one, here, even without a tag.
 fn listed(mut typed: Typed) -> Option<Typed> {
-    if let (Location::Layout(_), "", Some(Selector::Tag(name))) = (&typed.location, &*typed.repository, &typed.selector) {
+    if let (Location::Layout(_), "", Some(Selector::Tag(name))) = (&typed.location, &*typed.repository, &typed.selector)
+    {
         typed.repository.clone_from(name);
         typed.selector = None;
     }

@@ -48,7 +48,12 @@ pub struct LoginArgs {
     #[arg(long, value_name = "MODE", value_enum, help_heading = "Registry options")]
     pub auth: Option<AuthMode>,
     /// The Entra tenant to log in to, by id or domain
-    #[arg(long, value_name = "TENANT", conflicts_with = "username", help_heading = "Registry options")]
+    #[arg(
+        long,
+        value_name = "TENANT",
+        conflicts_with = "username",
+        help_heading = "Registry options"
+    )]
     pub tenant: Option<String>,
     /// User name; the password is read from standard input
     #[arg(

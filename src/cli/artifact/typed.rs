@@ -101,7 +101,9 @@ pub fn registry(text: &str, stores: &Stores<'_>) -> Result<Location, Fault> {
     let parsed = ImageReference::parse(&format!("{host}/x")).ok();
     match parsed.as_ref().and_then(ImageReference::registry) {
         Some(parsed) if parsed == host => Ok(Location::Registry(normalise_host(host))),
-        _ if host.contains('/') => Err(usage(text, "names more than a registry").hint("name the host alone: host[:port]")),
+        _ if host.contains('/') => {
+            Err(usage(text, "names more than a registry").hint("name the host alone: host[:port]"))
+        }
         _ => Err(no_registry(text, stores)),
     }
 }
@@ -216,15 +218,29 @@ fn split_name(name: &str) -> (&str, &str) {
 
 fn no_registry(text: &str, stores: &Stores<'_>) -> Fault {
     let fault = usage(text, "names no registry");
-    let name = text.split_once(':').map(|(name, _)| name).filter(|name| !name.contains(['.', '/', '[']));
-    let hub = format!("docker.io/{}", if text.contains('/') { text.to_owned() } else { format!("library/{text}") });
+    let name = text
+        .split_once(':')
+        .map(|(name, _)| name)
+        .filter(|name| !name.contains(['.', '/', '[']));
+    let hub = format!(
+        "docker.io/{}",
+        if text.contains('/') {
+            text.to_owned()
+        } else {
+            format!("library/{text}")
+        }
+    );
     // `images:samples/artifact:1.0` can only be meant as a store; `nginx:1.25` may be either.
     let store_only = text.split('/').next().is_some_and(is_store_like) && text.contains('/');
     match (name, stores) {
-        (Some(name), Some(stores)) if store_only => usage(text, &format!("the project has no store {name:?}"))
-            .hint(format!("its stores: {}", some_of(stores))),
-        (Some(name), None) if store_only => usage(text, &format!("there is no project here that could have a store {name:?}"))
-            .hint("write host/repository:tag, or name the project with -C or --project"),
+        (Some(name), Some(stores)) if store_only => {
+            usage(text, &format!("the project has no store {name:?}")).hint(format!("its stores: {}", some_of(stores)))
+        }
+        (Some(name), None) if store_only => usage(
+            text,
+            &format!("there is no project here that could have a store {name:?}"),
+        )
+        .hint("write host/repository:tag, or name the project with -C or --project"),
         (_, Some(stores)) => fault.hint(format!(
             "write host/repository:tag (Docker Hub: {hub}), or NAME:REF with a store of the project: {}",
             some_of(stores)

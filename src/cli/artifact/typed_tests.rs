@@ -14,7 +14,11 @@ fn words(text: &str, stores: &Stores<'_>) -> String {
                 Location::Layout(folder) => format!("layout {folder}"),
             };
             let selector = typed.selector.map_or_else(|| "-".to_owned(), |s| s.to_string());
-            format!("{location} | {} | {selector} | {}", typed.repository, typed.more_tags.join(" "))
+            format!(
+                "{location} | {} | {selector} | {}",
+                typed.repository,
+                typed.more_tags.join(" ")
+            )
         }
         Err(fault) => format!("{fault} ({})", fault.hint_text().unwrap_or("no hint")),
     }
@@ -28,19 +32,28 @@ fn every_form_of_reference_is_taken_apart() {
         ("a.test/x/y:1", "registry a.test | x/y | :1 | "),
         ("a.test:5000/x", "registry a.test:5000 | x | - | "),
         ("localhost/x:1", "registry localhost | x | :1 | "),
-        ("localhost:5000/x:1,2,latest", "registry localhost:5000 | x | :1 | 2 latest"),
+        (
+            "localhost:5000/x:1,2,latest",
+            "registry localhost:5000 | x | :1 | 2 latest",
+        ),
         ("[::1]:5000/x:1", "registry [::1]:5000 | x | :1 | "),
         ("MyReg.azurecr.io/x:1", "registry myreg.azurecr.io | x | :1 | "),
         ("docker.io/nginx:1.25", "registry docker.io | library/nginx | :1.25 | "),
         ("index.docker.io/acme/x", "registry docker.io | acme/x | - | "),
-        ("images:samples/artifact:1.0", "store images | samples/artifact | :1.0 | "),
+        (
+            "images:samples/artifact:1.0",
+            "store images | samples/artifact | :1.0 | ",
+        ),
         ("local:x", "store local | x | - | "),
         // A number after a store's name is no port.
         ("images:5000/x:1", "store images | 5000/x | :1 | "),
         ("other:5000/x:1", "registry other:5000 | x | :1 | "),
         ("oci:dir", "layout dir |  | - | "),
         ("oci:dir:1.0", "layout dir |  | :1.0 | "),
-        ("oci:some/dir:release/a:1.0,2.0", "layout some/dir | release/a | :1.0 | 2.0"),
+        (
+            "oci:some/dir:release/a:1.0,2.0",
+            "layout some/dir | release/a | :1.0 | 2.0",
+        ),
         ("oci:dir:localhost:5000/a:1", "layout dir | localhost:5000/a | :1 | "),
         ("oci:C:\\images:1.0", "layout C:\\images |  | :1.0 | "),
         ("oci:C:/images:a/b:1.0", "layout C:/images | a/b | :1.0 | "),
@@ -68,9 +81,17 @@ fn what_is_no_reference_says_what_is_wrong_and_what_to_write() {
     let project = Some(vec!["images", "local"]);
     let table: &[(&str, &Stores<'_>, &[&str])] = &[
         ("", &None, &["empty"]),
-        ("nginx:1.25", &None, &["names no registry", "docker.io/library/nginx:1.25"]),
+        (
+            "nginx:1.25",
+            &None,
+            &["names no registry", "docker.io/library/nginx:1.25"],
+        ),
         ("acme/x:1", &None, &["names no registry", "docker.io/acme/x:1"]),
-        ("nginx:1.25", &project, &["docker.io/library/nginx:1.25", "images, local"]),
+        (
+            "nginx:1.25",
+            &project,
+            &["docker.io/library/nginx:1.25", "images, local"],
+        ),
         ("imgs:samples/x:1", &project, &["no store \"imgs\"", "images, local"]),
         ("imgs:samples/x:1", &None, &["no project here", "\"imgs\""]),
         ("https://a.test/x:1", &None, &["scheme"]),
