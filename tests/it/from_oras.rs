@@ -75,7 +75,10 @@ fn run(blocks: &[Block], project: &Project, host: &str) -> Vec<String> {
     // The binary's environment, with a shell instead of the binary.
     let prepared = project.aosm(&[]).into_command();
     let mut shell = Command::new("sh");
-    shell.arg(project.home().join("script")).current_dir(project.folder()).env_clear();
+    shell
+        .arg(project.home().join("script"))
+        .current_dir(project.folder())
+        .env_clear();
     for (name, value) in prepared.get_envs() {
         shell.env(name, value.unwrap_or_default());
     }
@@ -86,12 +89,18 @@ fn run(blocks: &[Block], project: &Project, host: &str) -> Vec<String> {
         String::from_utf8(output.stdout).expect("text"),
         String::from_utf8_lossy(&output.stderr).into_owned(),
     );
-    assert!(output.status.success(), "{}: after\n{stdout}\nit says\n{stderr}", output.status);
+    assert!(
+        output.status.success(),
+        "{}: after\n{stdout}\nit says\n{stderr}",
+        output.status
+    );
     let mut rest = stdout.replace(host, HOST);
     let mut printed = Vec::new();
     for number in 0..blocks.len() {
         let mark = format!("\n@@ {number}\n");
-        let (before, after) = rest.split_once(&mark).unwrap_or_else(|| panic!("no {mark:?} in {stdout}"));
+        let (before, after) = rest
+            .split_once(&mark)
+            .unwrap_or_else(|| panic!("no {mark:?} in {stdout}"));
         printed.push(before.to_owned());
         rest = after.to_owned();
     }
@@ -127,12 +136,26 @@ fn check(kind: Kind) {
     }
     for (block, printed) in blocks.iter().zip(&printed) {
         let wanted = block.prints.as_deref().unwrap_or_default();
-        assert_eq!(printed, wanted, "{kind:?} prints something else for\n{}", block.commands);
+        assert_eq!(
+            printed, wanted,
+            "{kind:?} prints something else for\n{}",
+            block.commands
+        );
     }
     // All of `net-monitor` is gone, the copy is not.
     assert_eq!(registry.client().tags("net-monitor"), Vec::<String>::new(), "{kind:?}");
-    assert_eq!(registry.client().manifest("net-monitor", net_monitor().digest()), None, "{kind:?}");
-    assert!(registry.client().tags("released/net-monitor").contains(&"v1".to_owned()), "{kind:?}");
+    assert_eq!(
+        registry.client().manifest("net-monitor", net_monitor().digest()),
+        None,
+        "{kind:?}"
+    );
+    assert!(
+        registry
+            .client()
+            .tags("released/net-monitor")
+            .contains(&"v1".to_owned()),
+        "{kind:?}"
+    );
 }
 
 #[test]
@@ -180,7 +203,8 @@ fn the_commands_of_the_table_are_there_with_their_flags() {
         let mut command = Vec::new();
         for part in here.split('`').skip(1).step_by(2) {
             if let Some(words) = part.strip_prefix("aosm-build ") {
-                let known = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-');
+                let known =
+                    |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-');
                 command = words.split(' ').take_while(known).collect();
                 let help = project.run(&[command.as_slice(), &["--help"]].concat()).ok();
                 for flag in words.split(' ').filter(|word| word.starts_with('-')) {

@@ -28,6 +28,7 @@ mod from_oras;
 mod harness;
 mod harness_faults;
 mod harness_registry_faults;
+mod interop;
 mod kills;
 mod locking;
 mod native_referrers;
