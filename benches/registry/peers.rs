@@ -103,7 +103,10 @@ impl Tool {
     }
 
     fn single(self, scene: &Scene, image: &Expected) -> Command {
-        let (from, to) = (reference(&scene.source_host, image), reference(&scene.target_host, image));
+        let (from, to) = (
+            reference(&scene.source_host, image),
+            reference(&scene.target_host, image),
+        );
         let plain = scene.authorities.is_none();
         match self {
             Self::Skopeo => {
@@ -125,7 +128,10 @@ impl Tool {
                     .into_iter()
                     .map(|host| {
                         let tls = if plain { "disabled" } else { "enabled" };
-                        (host.clone(), serde_json::json!({"tls": tls, "hostname": host, "reqConcurrent": 16}))
+                        (
+                            host.clone(),
+                            serde_json::json!({"tls": tls, "hostname": host, "reqConcurrent": 16}),
+                        )
                     })
                     .collect();
                 let file = scene.project.home().join("regctl.json");
@@ -177,7 +183,11 @@ fn skopeo_sync(scene: &Scene) -> Command {
     let file = scene.project.home().join("sync.yml");
     std::fs::write(&file, list).expect("a list");
     // It keeps only the last part of a name.
-    let above = scene.case.images.first().and_then(|image| image.repository.rsplit_once('/'));
+    let above = scene
+        .case
+        .images
+        .first()
+        .and_then(|image| image.repository.rsplit_once('/'));
     let above = above.map_or("", |(above, _)| above);
     let mut command = tools::skopeo();
     command.args(["sync", "--all", "--src", "yaml", "--dest", "docker"]);
@@ -189,14 +199,25 @@ fn skopeo_sync(scene: &Scene) -> Command {
 }
 
 fn regsync(scene: &Scene) -> Command {
-    let tls = if scene.authorities.is_none() { "disabled" } else { "enabled" };
+    let tls = if scene.authorities.is_none() {
+        "disabled"
+    } else {
+        "enabled"
+    };
     let mut config = "version: 1\ndefaults:\n  parallel: 4\ncreds:\n".to_owned();
     for host in [&scene.source_host, &scene.target_host] {
-        writeln!(config, "  - registry: \"{host}\"\n    tls: {tls}\n    reqConcurrent: 16").expect("writing to a string");
+        writeln!(
+            config,
+            "  - registry: \"{host}\"\n    tls: {tls}\n    reqConcurrent: 16"
+        )
+        .expect("writing to a string");
     }
     config += "sync:\n";
     for image in &scene.case.images {
-        let (from, to) = (reference(&scene.source_host, image), reference(&scene.target_host, image));
+        let (from, to) = (
+            reference(&scene.source_host, image),
+            reference(&scene.target_host, image),
+        );
         writeln!(config, "  - source: \"{from}\"\n    target: \"{to}\"\n    type: image").expect("writing to a string");
     }
     let file = scene.project.home().join("regsync.yml");
@@ -214,7 +235,10 @@ fn oras(scene: &Scene) -> Command {
         command.arg("--plain-http");
     }
     for image in &scene.case.images {
-        command.args([reference(&scene.source_host, image), reference(&scene.target_host, image)]);
+        command.args([
+            reference(&scene.source_host, image),
+            reference(&scene.target_host, image),
+        ]);
     }
     command
 }

@@ -27,6 +27,7 @@ mod harness;
 mod harness_faults;
 mod harness_registry_faults;
 mod kills;
+mod large_blobs;
 mod locking;
 mod native_referrers;
 mod power_cuts;
