@@ -176,3 +176,23 @@ fn tokens_expire_when_asked_and_new_ones_are_good() {
     proxy.expire_tokens();
     assert_eq!(ask(&tokens[1]).status, 401);
 }
+
+#[test]
+fn storms_depend_on_their_seed_alone_and_differ() {
+    let told = |seed| storm::storm(seed, 1000).told;
+    let all: std::collections::BTreeSet<String> = (0..200).map(told).collect();
+    assert_eq!(all.len(), 200);
+    assert_eq!(told(7), told(7));
+    let lasting = all.iter().filter(|text| text.contains("always")).count();
+    assert!((10..60).contains(&lasting), "{lasting} of 200 have a fault that stays");
+    for kind in [
+        "BreakUpload",
+        "Corrupt",
+        "LoseAnswer",
+        "Throttle",
+        "ResetAfter",
+        "answer 503 after",
+    ] {
+        assert!(all.iter().any(|text| text.contains(kind)), "{kind} never comes");
+    }
+}

@@ -12,6 +12,7 @@
 #[allow(dead_code, reason = "a toolbox: not every tool is in use at every moment")]
 mod support;
 
+mod acr;
 mod bad_input_charts;
 mod bad_input_disk;
 mod bad_input_project;

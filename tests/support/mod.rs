@@ -3,6 +3,8 @@
 //! Nothing here uses the product's own code, so that a mistake in the product cannot hide behind the same mistake in its
 //! tests: HTTP, digests, image layouts and tokens are done once more, in the simplest way that works.
 
+pub mod acr;
+pub mod acr_records;
 pub mod aosm;
 pub mod charts;
 pub mod client;
@@ -21,6 +23,7 @@ pub mod registry;
 pub mod server;
 pub mod small;
 pub mod snapshot;
+pub mod storm;
 #[cfg(unix)]
 pub mod terminal;
 pub mod tls;
@@ -28,6 +31,7 @@ pub mod tokens;
 pub mod tools;
 pub mod traffic;
 
+pub use acr::Acr;
 #[allow(unused_imports, reason = "names for signatures of test helpers")]
 pub use aosm::{Aosm, Output, Project};
 pub use client::Client;

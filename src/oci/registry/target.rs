@@ -1,14 +1,20 @@
 //! One repository of a registry as the target of a copy: mounts before uploads.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
 use super::repository::{Repository, Upload};
-use super::upload;
+use super::upload::{self, Session};
 use super::wire::Caller;
 use crate::oci::placement::Claim;
 use crate::oci::{Content, Descriptor, ErrorKind, Guard, Job, Moved, OciError, Selector, Target};
+
+/// A blob of at most this size is asked for by a mount of the repository from itself: granted, it is there; else the
+/// answer has opened the upload. That spares a request a blob. A registry that never grants such mounts gets the blob
+/// once more when it was there already, which for a blob of this size costs about as much as asking.
+const ASK_BY_MOUNT: u64 = 1024 * 1024;
 
 /// A repository that is written to.
 pub struct RegistryTarget {
@@ -21,6 +27,11 @@ impl RegistryTarget {
         Self { repository }
     }
 
+    /// The repository.
+    pub(super) fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
     /// The repository of the same registry and principal that the content comes from, if it is one.
     fn mount_origin(&self, from: &Arc<dyn Content>) -> Option<String> {
         let origin = from.origin().mount.as_ref()?;
@@ -31,17 +42,69 @@ impl RegistryTarget {
         same.then(|| origin.repository.clone())
     }
 
+    /// Writes a manifest, and sees to it that it is found as a referrer where it has a subject.
+    async fn write_manifest(
+        &self,
+        selector: &Selector,
+        manifest: &Descriptor,
+        bytes: Bytes,
+        job: &Job,
+    ) -> Result<(), OciError> {
+        let caller = Caller::from(job);
+        let sent = bytes.clone();
+        let acknowledged = self.repository.put_manifest(selector, manifest, sent, &caller).await?;
+        job.moved(bytes.len() as u64);
+        self.repository
+            .list_referrer(manifest, &bytes, acknowledged, &caller)
+            .await
+    }
+
+    /// Asks for a blob that nobody is known to hold: it is here, it was mounted, or it has to be sent.
+    async fn open(&self, blob: &Descriptor, from: &Arc<dyn Content>, caller: &Caller) -> Result<Opened, OciError> {
+        let origin = self.mount_origin(from);
+        let refuses = &self.repository.client.refuses_self_mounts;
+        if origin.is_none() && blob.size <= ASK_BY_MOUNT && !refuses.load(Ordering::Relaxed) {
+            let mount = Some(&*self.repository.name);
+            match self.repository.start_upload(blob, mount, caller).await {
+                Ok(Upload::Mounted) => return Ok(Opened::Here),
+                Ok(Upload::Session(session)) => return Ok(Opened::Session(session)),
+                Err(error) if mount_is_refused(&error) => refuses.store(true, Ordering::Relaxed),
+                Err(error) => return Err(error),
+            }
+        }
+        if self.repository.has_blob(blob, caller).await? {
+            return Ok(Opened::Here);
+        }
+        Ok(match self.start(blob, origin.as_deref(), caller).await? {
+            Upload::Mounted => Opened::Mounted,
+            Upload::Session(session) => Opened::Session(session),
+        })
+    }
+
     /// Opens an upload, with a mount where there is something to mount from. A denied mount is no error: the right
     /// to read elsewhere may be missing.
     async fn start(&self, blob: &Descriptor, mount: Option<&str>, caller: &Caller) -> Result<Upload, OciError> {
         if let Some(from) = mount {
             match self.repository.start_upload(blob, Some(from), caller).await {
-                Err(error) if matches!(error.kind, ErrorKind::Denied | ErrorKind::Absent | ErrorKind::Protocol) => {}
+                Err(error) if mount_is_refused(&error) => {}
                 other => return other,
             }
         }
         self.repository.start_upload(blob, None, caller).await
     }
+}
+
+/// What asking for a blob brought.
+enum Opened {
+    Here,
+    Mounted,
+    /// Send it here.
+    Session(Session),
+}
+
+/// The right to read elsewhere may be missing, or the registry knows no mounts: the blob is sent then.
+fn mount_is_refused(error: &OciError) -> bool {
+    matches!(error.kind, ErrorKind::Denied | ErrorKind::Absent | ErrorKind::Protocol)
 }
 
 #[async_trait::async_trait]
@@ -97,17 +160,13 @@ impl Target for RegistryTarget {
                     return Ok(Moved::Sent);
                 }
                 Claim::Owner(ticket) => {
-                    if self.repository.has_blob(blob, &caller).await? {
-                        ticket.done(name);
-                        return Ok(Moved::Present);
-                    }
-                    let origin = self.mount_origin(from);
-                    let moved = match self.start(blob, origin.as_deref(), &caller).await? {
-                        Upload::Mounted => {
+                    let moved = match self.open(blob, from, &caller).await? {
+                        Opened::Here => Moved::Present,
+                        Opened::Mounted => {
                             job.mounted(blob.size);
                             Moved::Mounted
                         }
-                        Upload::Session(session) => {
+                        Opened::Session(session) => {
                             upload::send(&self.repository, blob, session, from, job).await?;
                             Moved::Sent
                         }
@@ -120,22 +179,12 @@ impl Target for RegistryTarget {
     }
 
     async fn has_manifest(&self, manifest: &Descriptor, job: &Job) -> Result<bool, OciError> {
-        let selector = Selector::Digest(manifest.digest.clone());
-        match self.repository.resolve(&selector, &Caller::from(job)).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind == ErrorKind::Absent => Ok(false),
-            Err(error) => Err(error),
-        }
+        self.repository.has_manifest(&manifest.digest, &Caller::from(job)).await
     }
 
     async fn put_manifest(&self, manifest: &Descriptor, bytes: Bytes, job: &Job) -> Result<(), OciError> {
         let selector = Selector::Digest(manifest.digest.clone());
-        let length = bytes.len() as u64;
-        self.repository
-            .put_manifest(&selector, manifest, bytes, &Caller::from(job))
-            .await?;
-        job.moved(length);
-        Ok(())
+        self.write_manifest(&selector, manifest, bytes, job).await
     }
 
     async fn tag(
@@ -173,9 +222,7 @@ impl Target for RegistryTarget {
                 .await?
                 .1
         };
-        let length = bytes.len() as u64;
-        self.repository.put_manifest(&selector, root, bytes, &caller).await?;
-        job.moved(length);
+        self.write_manifest(&selector, root, bytes, job).await?;
         match self.repository.resolve(&selector, &caller).await {
             Ok(held) if held.digest == root.digest => Ok(()),
             Ok(held) => Err(conflict(held.digest.as_str(), "right after it was written")),
