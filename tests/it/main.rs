@@ -30,6 +30,7 @@ mod harness_faults;
 mod harness_registry_faults;
 mod interop;
 mod kills;
+mod large_blobs;
 mod locking;
 mod native_referrers;
 mod power_cuts;

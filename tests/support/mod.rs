@@ -12,6 +12,7 @@ pub mod contoso;
 pub mod disk;
 pub mod fault;
 pub mod faulty;
+pub mod giant;
 pub mod guise;
 pub mod hostile;
 pub mod http;
