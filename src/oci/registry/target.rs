@@ -14,6 +14,7 @@ use super::repository::{Repository, Upload, digest_header};
 use super::retry::{Again, Tries, Trouble};
 use super::transport::Response;
 use super::wire::Caller;
+use crate::digest::Digest;
 use crate::oci::placement::Claim;
 use crate::oci::{ByteStream, Content, Descriptor, ErrorKind, Guard, Job, Moved, OciError, Selector, Target, verified};
 
@@ -328,6 +329,12 @@ impl Target for RegistryTarget {
     async fn put_manifest(&self, manifest: &Descriptor, bytes: Bytes, job: &Job) -> Result<(), OciError> {
         let selector = Selector::Digest(manifest.digest.clone());
         self.write_manifest(&selector, manifest, bytes, job).await
+    }
+
+    async fn lists_referrer(&self, subject: &Digest, referrer: &Digest, job: &Job) -> Result<bool, OciError> {
+        self.repository
+            .lists_referrer(subject, referrer, &Caller::from(job))
+            .await
     }
 
     async fn tag(

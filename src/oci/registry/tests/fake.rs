@@ -10,6 +10,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, RANGE};
 use reqwest::{Method, Url};
 
 use super::super::transport::{Body, Request, Response, Transport, TransportError, TransportFailure};
+use super::lists::Lists;
 use super::reply::{Reply, reply, respond};
 use crate::digest::Digest;
 
@@ -93,6 +94,7 @@ pub struct FakeHost {
     /// Uploads go to `upload.HOST`.
     pub upload_elsewhere: bool,
     pub denied: BTreeSet<String>,
+    pub lists: Lists,
     pub held: Held,
 }
 
@@ -106,6 +108,7 @@ impl Default for FakeHost {
             redirect_blobs: false,
             upload_elsewhere: false,
             denied: BTreeSet::new(),
+            lists: Lists::default(),
             held: Held::default(),
         }
     }
@@ -397,6 +400,9 @@ impl FakeHost {
         let query: BTreeMap<String, String> = seen.url.query_pairs().into_owned().collect();
         let unknown =
             |code: &str| reply(404).body(format!(r#"{{"errors":[{{"code":"{code}","message":"unknown"}}]}}"#));
+        if let Some(list) = self.list_or_delete(&repository, &rest, seen) {
+            return list;
+        }
         if let Some(digest) = rest.strip_prefix("blobs/").filter(|r| !r.starts_with("uploads")) {
             let Some(bytes) = digest
                 .parse()
@@ -516,18 +522,19 @@ impl FakeHost {
                 .tags
                 .insert((repository.to_owned(), reference.to_owned()), digest.clone());
         }
+        let answer = self.acknowledged(reply(201), &body);
         self.held
             .manifests
             .entry(repository.to_owned())
             .or_default()
             .insert(digest.clone(), (media_type, body));
-        reply(201).header("docker-content-digest", digest.to_string())
+        answer.header("docker-content-digest", digest.to_string())
     }
 }
 
 fn repository_of(url: &Url) -> String {
     let path = url.path().trim_start_matches("/v2/");
-    ["/blobs/", "/manifests/", "/tags/"]
+    ["/blobs/", "/manifests/", "/tags/", "/referrers/"]
         .iter()
         .find_map(|mark| path.find(mark).and_then(|at| path.get(..at)))
         .unwrap_or(path)

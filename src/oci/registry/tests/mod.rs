@@ -12,7 +12,11 @@
 mod copying;
 mod fake;
 mod hostile;
+mod listing;
+mod lists;
 mod login;
+mod races;
+mod referrers;
 mod reply;
 mod retrying;
 mod sweep;
