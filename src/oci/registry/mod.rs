@@ -13,6 +13,7 @@ mod content;
 mod gate;
 mod host;
 mod http;
+mod identity;
 mod pool;
 mod repository;
 pub mod retry;
