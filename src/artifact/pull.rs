@@ -399,7 +399,6 @@ async fn fetch_one(
         step: Arc::clone(&step),
         ..job.clone()
     };
-    let before = own.filled();
     own.events.emit(Event::StepStarted {
         step: Arc::clone(&step),
         bytes: Some(first.layer.size),
@@ -411,7 +410,8 @@ async fn fetch_one(
             Ok(_) => Outcome::Done,
             Err(fault) => Outcome::Failed(fault.clone()),
         },
-        bytes_moved: own.filled().bytes_moved.saturating_sub(before.bytes_moved),
+        // The job counts for all downloads that run at this time.
+        bytes_moved: if read.is_ok() { first.layer.size } else { 0 },
         bytes_mounted: 0,
         requests: 0,
     });
