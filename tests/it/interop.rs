@@ -389,6 +389,10 @@ fn referrers_of_many_writers_are_all_found_by_all() {
                 "oras {kind:?}"
             );
         }
+        if let Some(tree) = peers::oras(&project, &["discover", "--no-tty", &name]) {
+            let ours = project.run(&["artifact", "discover", &name]).ok().stdout;
+            assert_eq!(ours, tree, "the tree is drawn as oras draws it, {kind:?}");
+        }
         let list = peers::regctl(
             &project,
             &[&host],

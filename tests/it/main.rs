@@ -13,6 +13,7 @@
 mod support;
 
 mod acr;
+mod bad_input_artifacts;
 mod bad_input_charts;
 mod bad_input_disk;
 mod bad_input_project;
