@@ -69,4 +69,9 @@ impl Content for Cached {
     async fn blob(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, OciError> {
         self.content.blob(descriptor, offset).await
     }
+
+    async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, OciError> {
+        // A list changes, and is never kept.
+        self.content.referrers(subject).await
+    }
 }

@@ -1,13 +1,16 @@
 //! Planning: local steps, then read-only looks at sources and stores, then a pure decision.
 
+mod along;
 mod build;
 mod bytes;
+mod cut;
 mod decide;
 mod document;
 mod explain;
 mod images;
 mod locating;
 mod observe;
+mod packs;
 mod prepare;
 mod reason;
 mod session;

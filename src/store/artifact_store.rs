@@ -12,6 +12,14 @@ pub enum ArtifactKind {
     Image,
     /// A Helm chart.
     Chart,
+    /// Any files, packed as an OCI artifact.
+    OciArtifact,
+    /// An Azure Resource Manager template.
+    ArmTemplate,
+    /// The disk image of a virtual machine, as an OCI artifact.
+    ImageFile,
+    /// Something that refers to another artifact.
+    Referrer,
 }
 
 /// A name in a store: repository path and tag.

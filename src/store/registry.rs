@@ -70,7 +70,12 @@ impl ArtifactStore for RegistryStore {
 
     fn holds(&self, kind: ArtifactKind) -> bool {
         match kind {
-            ArtifactKind::Image | ArtifactKind::Chart => true,
+            ArtifactKind::Image
+            | ArtifactKind::Chart
+            | ArtifactKind::OciArtifact
+            | ArtifactKind::ArmTemplate
+            | ArtifactKind::ImageFile
+            | ArtifactKind::Referrer => true,
         }
     }
 
