@@ -18,6 +18,7 @@ pub mod place;
 pub mod placement;
 pub mod platforms;
 pub mod recursive;
+pub mod referrer;
 pub mod registry;
 pub mod source;
 pub mod target;

@@ -37,7 +37,8 @@ pub trait Target: Send + Sync {
     /// Is a manifest there, by digest?
     async fn has_manifest(&self, manifest: &Descriptor, job: &Job) -> Result<bool, OciError>;
 
-    /// Puts a manifest there by digest, without a tag; its children are there. The bytes are verified already.
+    /// Puts a manifest there by digest, without a tag; its children are there. The bytes are verified already. One that has
+    /// a subject is found as a referrer of it afterwards, for which it may be put again when it is there but not listed.
     async fn put_manifest(&self, manifest: &Descriptor, bytes: Bytes, job: &Job) -> Result<(), OciError>;
 
     /// Tags a root whose children are all there. `bytes` is `None` when the root itself is there already and was

@@ -28,6 +28,11 @@ impl RegistryTarget {
         Self { repository }
     }
 
+    /// The repository.
+    pub(super) fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
     /// The repository of the same registry and principal that the content comes from, if it is one.
     fn mount_origin(&self, from: &Arc<dyn Content>) -> Option<String> {
         let origin = from.origin().mount.as_ref()?;
@@ -36,6 +41,23 @@ impl RegistryTarget {
             && origin.principal == client.principal()
             && origin.repository != *self.repository.name;
         same.then(|| origin.repository.clone())
+    }
+
+    /// Writes a manifest, and sees to it that it is found as a referrer where it has a subject.
+    async fn write_manifest(
+        &self,
+        selector: &Selector,
+        manifest: &Descriptor,
+        bytes: Bytes,
+        job: &Job,
+    ) -> Result<(), OciError> {
+        let caller = Caller::from(job);
+        let sent = bytes.clone();
+        let acknowledged = self.repository.put_manifest(selector, manifest, sent, &caller).await?;
+        job.moved(bytes.len() as u64);
+        self.repository
+            .list_referrer(manifest, &bytes, acknowledged, &caller)
+            .await
     }
 
     /// Opens an upload, with a mount where there is something to mount from. A denied mount is no error: the right
@@ -300,22 +322,12 @@ impl Target for RegistryTarget {
     }
 
     async fn has_manifest(&self, manifest: &Descriptor, job: &Job) -> Result<bool, OciError> {
-        let selector = Selector::Digest(manifest.digest.clone());
-        match self.repository.resolve(&selector, &Caller::from(job)).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind == ErrorKind::Absent => Ok(false),
-            Err(error) => Err(error),
-        }
+        self.repository.has_manifest(&manifest.digest, &Caller::from(job)).await
     }
 
     async fn put_manifest(&self, manifest: &Descriptor, bytes: Bytes, job: &Job) -> Result<(), OciError> {
         let selector = Selector::Digest(manifest.digest.clone());
-        let length = bytes.len() as u64;
-        self.repository
-            .put_manifest(&selector, manifest, bytes, &Caller::from(job))
-            .await?;
-        job.moved(length);
-        Ok(())
+        self.write_manifest(&selector, manifest, bytes, job).await
     }
 
     async fn tag(
@@ -353,9 +365,7 @@ impl Target for RegistryTarget {
                 .await?
                 .1
         };
-        let length = bytes.len() as u64;
-        self.repository.put_manifest(&selector, root, bytes, &caller).await?;
-        job.moved(length);
+        self.write_manifest(&selector, root, bytes, job).await?;
         match self.repository.resolve(&selector, &caller).await {
             Ok(held) if held.digest == root.digest => Ok(()),
             Ok(held) => Err(conflict(held.digest.as_str(), "right after it was written")),

@@ -80,6 +80,12 @@ impl Wire {
         tries.next(again, &self.policy, &mut jitter)
     }
 
+    /// A wait of up to `most`, for spreading out what would otherwise come together.
+    pub fn up_to(&self, most: Duration) -> Duration {
+        let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
+        jitter.up_to(most)
+    }
+
     /// Sends one request. The answer's body fails, too, when nothing arrives for too long.
     pub async fn exchange(&self, mut request: Request, caller: &Caller) -> Result<Response, Trouble> {
         self.check_scheme(&request.url)?;
