@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 
 use super::answer::{trouble_of, words_of};
-use super::gate::Class;
+use super::gate::{Class, Permit};
 use super::repository::{Repository, Upload, digest_header};
 use super::retry::{Again, Tries, Trouble};
 use super::transport::Response;
@@ -25,12 +25,23 @@ const ASK_BY_MOUNT: u64 = 1024 * 1024;
 /// A repository that is written to.
 pub struct RegistryTarget {
     repository: Repository,
+    /// The blob asked for last was not there: the next ones are unlikely to be.
+    lacks: AtomicBool,
+}
+
+/// What an upload goes on with once it is opened.
+struct Ready {
+    permit: Permit,
+    source: ByteStream,
 }
 
 impl RegistryTarget {
     /// A target; the repository must be open for writing.
     pub fn new(repository: Repository) -> Self {
-        Self { repository }
+        Self {
+            repository,
+            lacks: AtomicBool::new(false),
+        }
     }
 
     /// The repository of the same registry and principal that the content comes from, if it is one.
@@ -44,16 +55,14 @@ impl RegistryTarget {
     }
 
     /// Asks for a blob that nobody is known to hold: it is here, it was mounted, or it has to be sent.
-    async fn open(&self, blob: &Descriptor, from: &Arc<dyn Content>, caller: &Caller) -> Result<Opened, OciError> {
+    async fn open(&self, blob: &Descriptor, from: &Arc<dyn Content>, job: &Job) -> Result<Opened, OciError> {
+        let caller = &Caller::from(job);
         let origin = self.mount_origin(from);
         let refuses = &self.repository.client.refuses_self_mounts;
         if origin.is_none() && blob.size <= ASK_BY_MOUNT && !refuses.load(Ordering::Relaxed) {
-            let mount = Some(&*self.repository.name);
-            match self.repository.start_upload(blob, mount, caller).await {
-                Ok(Upload::Mounted) => return Ok(Opened::Here),
-                Ok(Upload::Session(session)) => return Ok(Opened::Session(session)),
+            match self.mount_itself(blob, from, job).await {
                 Err(error) if mount_is_refused(&error) => refuses.store(true, Ordering::Relaxed),
-                Err(error) => return Err(error),
+                other => return other,
             }
         }
         if self.repository.has_blob(blob, caller).await? {
@@ -61,7 +70,33 @@ impl RegistryTarget {
         }
         Ok(match self.start(blob, origin.as_deref(), caller).await? {
             Upload::Mounted => Opened::Mounted,
-            Upload::Session(session) => Opened::Session(session),
+            Upload::Session(session) => Opened::Session(session, None),
+        })
+    }
+
+    /// Asks for a small blob by a mount; see [`ASK_BY_MOUNT`]. Where it is not expected to be there, the source is asked
+    /// at the same time. The upload's place is taken first: whoever waits for a download may hold one, not the reverse.
+    async fn mount_itself(&self, blob: &Descriptor, from: &Arc<dyn Content>, job: &Job) -> Result<Opened, OciError> {
+        let caller = &Caller::from(job);
+        let mount = Some(&*self.repository.name);
+        let (upload, ready) = if self.lacks.load(Ordering::Relaxed) {
+            let permit = self.repository.client.gate.enter(Class::Upload).await;
+            let mut source = verified(from, blob, job);
+            let (upload, first) = tokio::join!(
+                self.repository.start_upload_within(blob, mount, Some(&permit), caller),
+                source.next()
+            );
+            // An error of the source comes out where the upload reads it.
+            let source = stream::iter(first).chain(source).boxed();
+            (upload?, Some(Ready { permit, source }))
+        } else {
+            (self.repository.start_upload(blob, mount, caller).await?, None)
+        };
+        let absent = matches!(upload, Upload::Session(_));
+        self.lacks.store(absent, Ordering::Relaxed);
+        Ok(match upload {
+            Upload::Mounted => Opened::Here,
+            Upload::Session(session) => Opened::Session(session, ready),
         })
     }
 
@@ -79,7 +114,14 @@ impl RegistryTarget {
 
     /// Sends a blob. A try that fails leaves unknown what arrived: the registry is asked, then it is sent again
     /// from the source.
-    async fn send(&self, blob: &Descriptor, session: Url, from: &Arc<dyn Content>, job: &Job) -> Result<(), OciError> {
+    async fn send(
+        &self,
+        blob: &Descriptor,
+        session: Url,
+        mut ready: Option<Ready>,
+        from: &Arc<dyn Content>,
+        job: &Job,
+    ) -> Result<(), OciError> {
         let caller = Caller::from(job);
         let client = &self.repository.client;
         let mut session = Some(session);
@@ -92,7 +134,7 @@ impl RegistryTarget {
                     Upload::Mounted => return Ok(()),
                 },
             };
-            let (error, again) = match self.put(blob, url, from, job).await {
+            let (error, again) = match self.put(blob, url, ready.take(), from, job).await {
                 Ok(()) => {
                     client.gate.answered();
                     return Ok(());
@@ -115,7 +157,14 @@ impl RegistryTarget {
     }
 
     /// One streamed PUT with everything.
-    async fn put(&self, blob: &Descriptor, url: Url, from: &Arc<dyn Content>, job: &Job) -> Result<(), Unsent> {
+    async fn put(
+        &self,
+        blob: &Descriptor,
+        url: Url,
+        ready: Option<Ready>,
+        from: &Arc<dyn Content>,
+        job: &Job,
+    ) -> Result<(), Unsent> {
         let client = &self.repository.client;
         let what = format!(" blob {}", blob.digest.short());
         let mut ask = self
@@ -126,8 +175,13 @@ impl RegistryTarget {
         ask.url.query_pairs_mut().append_pair("digest", blob.digest.as_str());
         ask.headers
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        let permit = client.gate.enter(Class::Upload).await;
-        let mut source = verified(from, blob, job);
+        let Ready { permit, mut source } = match ready {
+            Some(ready) => ready,
+            None => Ready {
+                permit: client.gate.enter(Class::Upload).await,
+                source: verified(from, blob, job),
+            },
+        };
         if blob.size == 0 {
             // Nothing to stream, but the digest must be that of nothing.
             if let Some(Err(error)) = source.next().await {
@@ -156,8 +210,8 @@ impl RegistryTarget {
 enum Opened {
     Here,
     Mounted,
-    /// Send it here.
-    Session(Url),
+    /// Send it here, with what is ready for that.
+    Session(Url, Option<Ready>),
 }
 
 /// The right to read elsewhere may be missing, or the registry knows no mounts: the blob is sent then.
@@ -312,19 +366,19 @@ impl Target for RegistryTarget {
                             Upload::Mounted => return Ok(Moved::Mounted),
                         },
                     };
-                    self.send(blob, session, from, job).await?;
+                    self.send(blob, session, None, from, job).await?;
                     placements.found(&blob.digest, name);
                     return Ok(Moved::Sent);
                 }
                 Claim::Owner(ticket) => {
-                    let moved = match self.open(blob, from, &caller).await? {
+                    let moved = match self.open(blob, from, job).await? {
                         Opened::Here => Moved::Present,
                         Opened::Mounted => {
                             job.mounted(blob.size);
                             Moved::Mounted
                         }
-                        Opened::Session(session) => {
-                            self.send(blob, session, from, job).await?;
+                        Opened::Session(session, ready) => {
+                            self.send(blob, session, ready, from, job).await?;
                             Moved::Sent
                         }
                     };
