@@ -56,11 +56,19 @@ impl Case {
                     case.unique += part.bytes.len() as u64;
                 }
             }
-            case.unique_blobs += image.blobs.iter().filter(|blob| seen.insert(format!("blob {}", blob.digest))).count();
+            case.unique_blobs += image
+                .blobs
+                .iter()
+                .filter(|blob| seen.insert(format!("blob {}", blob.digest)))
+                .count();
             case.images.push(Expected {
                 repository,
                 digest: image.digest().to_owned(),
-                blobs: image.blobs.iter().map(|blob| (blob.digest.clone(), blob.bytes.len() as u64)).collect(),
+                blobs: image
+                    .blobs
+                    .iter()
+                    .map(|blob| (blob.digest.clone(), blob.bytes.len() as u64))
+                    .collect(),
                 manifests: image.manifests.iter().map(|manifest| manifest.digest.clone()).collect(),
             });
         };
@@ -73,7 +81,10 @@ impl Case {
             "multi" => {
                 let platforms = [("amd64", 3), ("arm64", 4), ("ppc64le", 5)].map(|(architecture, seed)| {
                     let sizes = [20 * MIB, 8 * MIB, 2 * MIB, 300 * KIB, 40 * KIB];
-                    ImageSpec::new(seed).platform("linux", architecture).layers(&sizes).build()
+                    ImageSpec::new(seed)
+                        .platform("linux", architecture)
+                        .layers(&sizes)
+                        .build()
                 });
                 add("bench/multi".to_owned(), Image::index(&platforms));
             }
@@ -104,7 +115,10 @@ fn estate(add: &mut impl FnMut(String, Image)) {
         let own = if number < 28 { &own[..] } else { &own[..2] };
         let mut spec = ImageSpec::new(100 + number).layers(own);
         // The last one put below the others is the lowest.
-        for (layer, size) in [512 * KIB, 1536 * KIB, 4 * MIB, 8 * MIB, 24 * MIB].into_iter().enumerate() {
+        for (layer, size) in [512 * KIB, 1536 * KIB, 4 * MIB, 8 * MIB, 24 * MIB]
+            .into_iter()
+            .enumerate()
+        {
             spec = spec.base_layer(1_000_000 + number % 3 * 10 + layer as u64, size);
         }
         add(format!("estate/image-{number:02}"), spec.build());

@@ -90,7 +90,11 @@ pub fn contest(case: &Case, sources: &Sources, setting: Setting, tools: &[Tool],
         }
     } else {
         for (row, outcomes) in &results.runs {
-            let sent = outcomes.iter().filter_map(|outcome| outcome.asked.sent).map(|(bytes, _)| bytes).max();
+            let sent = outcomes
+                .iter()
+                .filter_map(|outcome| outcome.asked.sent)
+                .map(|(bytes, _)| bytes)
+                .max();
             results.sent.extend(sent.map(|bytes| (*row, bytes)));
         }
     }
@@ -114,7 +118,10 @@ fn one(scene: &Scene, tool: Tool) -> Outcome {
     let (source, target) = (scene.source.mark(), scene.target.mark());
     let before = scene.sent();
     let cost = carry_out(tool.work(scene));
-    let sent = scene.sent().zip(before).map(|(now, before)| (now.0 - before.0, now.1 - before.1));
+    let sent = scene
+        .sent()
+        .zip(before)
+        .map(|(now, before)| (now.0 - before.0, now.1 - before.1));
     scene.check(tool.name());
     let (source, target) = (scene.source.since(source), scene.target.since(target));
     let asked = Asked {
@@ -138,7 +145,12 @@ fn one(scene: &Scene, tool: Tool) -> Outcome {
 /// How many requests are about something that an earlier one was about.
 fn repeated(traffic: &Traffic, about: impl Fn(&super::support::traffic::Entry) -> Option<String>) -> usize {
     let mut seen = std::collections::HashSet::new();
-    traffic.0.iter().filter_map(about).filter(|what| !seen.insert(what.clone())).count()
+    traffic
+        .0
+        .iter()
+        .filter_map(about)
+        .filter(|what| !seen.insert(what.clone()))
+        .count()
 }
 
 impl Results {
@@ -158,7 +170,19 @@ impl Results {
     pub fn print(&self) {
         println!(
             "  {:<26} {:>8} {:>8} {:>8} {:>7} {:>6} {:>7} {:>7} {:>7} {:>6} {:>9} {:>6} {:>6}",
-            "", "wall s", "least", "most", "cpu s", "MiB", "target", "source", "mounts", "PUT m", "MB sent", "sent2", "asked2"
+            "",
+            "wall s",
+            "least",
+            "most",
+            "cpu s",
+            "MiB",
+            "target",
+            "source",
+            "mounts",
+            "PUT m",
+            "MB sent",
+            "sent2",
+            "asked2"
         );
         let mut rows: Vec<&Row> = self.runs.keys().collect();
         rows.sort();
@@ -171,7 +195,10 @@ impl Results {
             let phase = if row.phase == Phase::Again { ", again" } else { "" };
             let without = if row.as_set { "" } else { ", no tokens" };
             let name = format!("{}{phase}{without}", row.tool.name());
-            let sent = self.sent.get(row).map_or("".to_owned(), |bytes| format!("{:.1}", *bytes as f64 / 1e6));
+            let sent = self
+                .sent
+                .get(row)
+                .map_or("".to_owned(), |bytes| format!("{:.1}", *bytes as f64 / 1e6));
             println!(
                 "  {name:<26} {wall:>8.3} {least:>8.3} {most:>8.3} {cpu:>7.3} {peak:>6.1} {:>7} {:>7} {:>7} {:>6} {sent:>9} {:>6} {:>6}",
                 of(|o| o.asked.at_target as f64),

@@ -57,7 +57,10 @@ impl Delay {
 
     /// Bytes sent to the upstream so far, and connections made.
     pub fn sent(&self) -> (u64, u64) {
-        (self.counts.up.load(Ordering::SeqCst), self.counts.connections.load(Ordering::SeqCst))
+        (
+            self.counts.up.load(Ordering::SeqCst),
+            self.counts.connections.load(Ordering::SeqCst),
+        )
     }
 }
 
@@ -70,7 +73,9 @@ impl Drop for Delay {
 }
 
 fn connect(client: TcpStream, upstream: SocketAddr, round_trip: Duration, counts: &Arc<Counts>) {
-    let Ok(server) = TcpStream::connect(upstream) else { return };
+    let Ok(server) = TcpStream::connect(upstream) else {
+        return;
+    };
     counts.connections.fetch_add(1, Ordering::SeqCst);
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (Ok(client_too), Ok(server_too)) = (client.try_clone(), server.try_clone()) else {

@@ -67,7 +67,10 @@ impl Judge<'_> {
         };
         let title = self.title(what);
         match (self.results.median(ours(phase), of), self.results.median(theirs, of)) {
-            (Some(ours), Some(theirs)) => self.limits.at_most(&format!("{title}, as a share of {}", peer.name()), ours / theirs, limit),
+            (Some(ours), Some(theirs)) => {
+                self.limits
+                    .at_most(&format!("{title}, as a share of {}", peer.name()), ours / theirs, limit)
+            }
             _ => println!("        {title}: {} did not take part", peer.name()),
         }
     }
@@ -84,7 +87,8 @@ impl Judge<'_> {
     fn bytes(&mut self, limit: f64) {
         if let Some(sent) = self.results.sent.get(&ours(Phase::Cold)) {
             let title = self.title("bytes sent, as a share of the different ones");
-            self.limits.at_most(&title, *sent as f64 / self.case.unique as f64, limit);
+            self.limits
+                .at_most(&title, *sent as f64 / self.case.unique as f64, limit);
         }
     }
 
@@ -96,21 +100,29 @@ impl Judge<'_> {
     }
 
     fn nothing_twice(&mut self) {
-        self.count(ours(Phase::Cold), "blobs sent twice", 0.0, |o| o.asked.sent_twice as f64);
-        self.count(ours(Phase::Cold), "blobs asked for twice", 0.0, |o| o.asked.asked_twice as f64);
+        self.count(ours(Phase::Cold), "blobs sent twice", 0.0, |o| {
+            o.asked.sent_twice as f64
+        });
+        self.count(ours(Phase::Cold), "blobs asked for twice", 0.0, |o| {
+            o.asked.asked_twice as f64
+        });
     }
 
     /// Everything is there, and there is a lock.
     fn again(&mut self) {
         let (images, again) = (self.case.images.len() as f64, ours(Phase::Again));
         self.count(again, "manifests written again", 0.0, |o| o.asked.manifests_put as f64);
-        self.count(again, "requests to the target again", images, |o| o.asked.at_target as f64);
+        self.count(again, "requests to the target again", images, |o| {
+            o.asked.at_target as f64
+        });
         self.count(again, "requests to the source again", 0.0, |o| o.asked.at_source as f64);
         let offline = Row {
             tool: Tool::OursOffline,
             ..again
         };
-        self.count(offline, "requests again, offline", 0.0, |o| (o.asked.at_source + o.asked.at_target) as f64);
+        self.count(offline, "requests again, offline", 0.0, |o| {
+            (o.asked.at_source + o.asked.at_target) as f64
+        });
         self.wall(Phase::Again, Tool::Regsync, 0.9);
     }
 

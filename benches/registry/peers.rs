@@ -111,7 +111,10 @@ impl Tool {
     }
 
     fn single(self, scene: &Scene, image: &Expected) -> Command {
-        let (from, to) = (reference(&scene.source_host, image), reference(&scene.target_host, image));
+        let (from, to) = (
+            reference(&scene.source_host, image),
+            reference(&scene.target_host, image),
+        );
         let plain = scene.authorities.is_none();
         match self {
             Self::Skopeo => {
@@ -143,7 +146,10 @@ impl Tool {
                     .into_iter()
                     .map(|host| {
                         let tls = if plain { "disabled" } else { "enabled" };
-                        (host.clone(), serde_json::json!({"tls": tls, "hostname": host, "reqConcurrent": 16}))
+                        (
+                            host.clone(),
+                            serde_json::json!({"tls": tls, "hostname": host, "reqConcurrent": 16}),
+                        )
                     })
                     .collect();
                 let file = scene.project.home().join("regctl.json");
@@ -195,7 +201,11 @@ fn skopeo_sync(scene: &Scene) -> Command {
     let file = scene.project.home().join("sync.yml");
     std::fs::write(&file, list).expect("a list");
     // It keeps only the last part of a name.
-    let above = scene.case.images.first().and_then(|image| image.repository.rsplit_once('/'));
+    let above = scene
+        .case
+        .images
+        .first()
+        .and_then(|image| image.repository.rsplit_once('/'));
     let above = above.map_or("", |(above, _)| above);
     let mut command = tools::skopeo();
     command.args(["sync", "--all", "--src", "yaml", "--dest", "docker"]);
@@ -207,14 +217,25 @@ fn skopeo_sync(scene: &Scene) -> Command {
 }
 
 fn regsync(scene: &Scene) -> Command {
-    let tls = if scene.authorities.is_none() { "disabled" } else { "enabled" };
+    let tls = if scene.authorities.is_none() {
+        "disabled"
+    } else {
+        "enabled"
+    };
     let mut config = "version: 1\ndefaults:\n  parallel: 4\ncreds:\n".to_owned();
     for host in [&scene.source_host, &scene.target_host] {
-        writeln!(config, "  - registry: \"{host}\"\n    tls: {tls}\n    reqConcurrent: 16").expect("writing to a string");
+        writeln!(
+            config,
+            "  - registry: \"{host}\"\n    tls: {tls}\n    reqConcurrent: 16"
+        )
+        .expect("writing to a string");
     }
     config += "sync:\n";
     for image in &scene.case.images {
-        let (from, to) = (reference(&scene.source_host, image), reference(&scene.target_host, image));
+        let (from, to) = (
+            reference(&scene.source_host, image),
+            reference(&scene.target_host, image),
+        );
         writeln!(config, "  - source: \"{from}\"\n    target: \"{to}\"\n    type: image").expect("writing to a string");
     }
     let file = scene.project.home().join("regsync.yml");
@@ -224,12 +245,21 @@ fn regsync(scene: &Scene) -> Command {
     command
 }
 
+/// The small program over oras-go: all images of a case in one process.
 fn oras_go(scene: &Scene) -> Command {
-    let pair = |image| format!("{} {}\n", reference(&scene.source_host, image), reference(&scene.target_host, image));
+    let pair = |image| {
+        format!(
+            "{} {}\n",
+            reference(&scene.source_host, image),
+            reference(&scene.target_host, image)
+        )
+    };
     let list: String = scene.case.images.iter().map(pair).collect();
     let file = scene.project.home().join("list");
     std::fs::write(&file, list).expect("a list");
     let mut command = program("orasgo");
-    command.args(["copy", "-concurrency", "16", "-parallel", "4", "-list"]).arg(file);
+    command
+        .args(["copy", "-concurrency", "16", "-parallel", "4", "-list"])
+        .arg(file);
     command
 }

@@ -59,7 +59,8 @@ impl Sources {
         let mut all: HashMap<Kind, Registry> = HashMap::new();
         // What tokens cost is compared with doing without.
         for setting in settings.iter().copied().chain([Setting::Loopback]) {
-            all.entry(setting.kind()).or_insert_with(|| Registry::start(setting.kind()));
+            all.entry(setting.kind())
+                .or_insert_with(|| Registry::start(setting.kind()));
         }
         Self(all)
     }
@@ -93,7 +94,8 @@ impl<'a> Scene<'a> {
             (counting || setting == Setting::Far).then(|| Delay::start(&registry.host(), setting.round_trip()))
         };
         let (to_source, to_target) = (between(source), between(&target));
-        let host = |registry: &Registry, delay: &Option<Delay>| delay.as_ref().map_or_else(|| registry.host(), Delay::address);
+        let host =
+            |registry: &Registry, delay: &Option<Delay>| delay.as_ref().map_or_else(|| registry.host(), Delay::address);
         let project = Project::new();
         let authorities = authorities(&project, &[source, &target]);
         let (source_host, target_host) = (host(source, &to_source), host(&target, &to_target));
@@ -129,7 +131,11 @@ impl<'a> Scene<'a> {
             let repository = root.join("repositories").join(&image.repository);
             let tag = repository.join(format!("_manifests/tags/{TAG}/current/link"));
             let tagged = std::fs::read_to_string(&tag).unwrap_or_default();
-            assert_eq!(tagged, image.digest, "{who}: {} has another tag or none", image.repository);
+            assert_eq!(
+                tagged, image.digest,
+                "{who}: {} has another tag or none",
+                image.repository
+            );
             let blobs = image.blobs.iter().map(|(digest, _)| (digest, "_layers"));
             let manifests = image.manifests.iter().map(|digest| (digest, "_manifests/revisions"));
             for (digest, kind) in blobs.chain(manifests) {
@@ -138,7 +144,11 @@ impl<'a> Scene<'a> {
                 if whole.insert(digest.clone()) {
                     let hex = hex(digest);
                     let data = std::fs::read(root.join(format!("blobs/sha256/{}/{hex}/data", &hex[..2])));
-                    assert_eq!(sha256(&data.expect("a blob")), *digest, "{who}: not what its digest says");
+                    assert_eq!(
+                        sha256(&data.expect("a blob")),
+                        *digest,
+                        "{who}: not what its digest says"
+                    );
                 }
             }
         }

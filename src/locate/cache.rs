@@ -83,6 +83,11 @@ impl Content for Cached {
         self.content.blob(descriptor, offset).await
     }
 
+    async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, OciError> {
+        // A list changes, and is never kept.
+        self.content.referrers(subject).await
+    }
+
     fn for_job(&self, job: &Job) -> Option<Arc<dyn Content>> {
         Some(Arc::new(Self {
             content: self.content.for_job(job)?,

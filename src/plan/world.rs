@@ -6,15 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Session;
-use crate::digest::FileDigests;
+use crate::digest::{Digest, FileDigests};
 use crate::fault::{Fault, Faults};
 use crate::locate::SourceEntry;
-use crate::oci::registry::{Registries, RegistryOptions};
+use crate::oci::registry::{Access, Registries, RegistryOptions};
 use crate::oci::{
     ByteStream, Content, CopyOptions, Descriptor, ErrorKind, Job, OciError, Origin, Selector, Source, docker_archive,
     layout::LayoutFolder, oci_archive,
 };
-use crate::project::{Auth, Project, SourceConfig, SourceKind, StoreKind};
+use crate::project::{Project, SourceConfig, SourceKind, StoreConfig, StoreKind};
 use crate::store::{ArtifactStore, LocalStore, RegistryStore};
 
 /// Sources and stores.
@@ -44,7 +44,7 @@ impl World {
                 }
                 StoreKind::Registry { host, prefix } => {
                     let options = CopyOptions::default();
-                    match RegistryStore::new(&registries, name, host, prefix, store.auth, options) {
+                    match RegistryStore::new(&registries, name, host, prefix, store_access(store), options) {
                         Ok(store) => stores.push(Arc::new(store)),
                         Err(e) => faults.push(Fault::from(e).at_opt(store.name.place.clone())),
                     }
@@ -80,8 +80,8 @@ impl World {
         if self.offline {
             return Ok(Arc::new(Unreachable { host: host.to_owned() }));
         }
-        let auth = self.project.sources.get(host).map_or(Auth::Auto, |config| config.auth);
-        Ok(Arc::new(self.registries.source(host, auth, job)?))
+        let access = self.project.sources.get(host).map(source_access).unwrap_or_default();
+        Ok(Arc::new(self.registries.source(host, access, job)?))
     }
 
     /// All image sources, in the order written.
@@ -137,6 +137,16 @@ impl World {
                 Some(StoreKind::Registry { host: target, .. }) if target == host
             )
     }
+}
+
+/// How the project logs in to a source's registry.
+fn source_access(config: &SourceConfig) -> Access {
+    Access::from(config.auth).in_tenant(config.tenant.as_ref().map(|tenant| tenant.value.clone()))
+}
+
+/// How the project logs in to a store's registry.
+fn store_access(config: &StoreConfig) -> Access {
+    Access::from(config.auth).in_tenant(config.tenant.as_ref().map(|tenant| tenant.value.clone()))
 }
 
 fn file_source(
@@ -221,5 +231,12 @@ impl Content for UnreachableContent {
             host: self.host.clone(),
         }
         .refuse("read blob from"))
+    }
+
+    async fn referrers(&self, _subject: &Digest) -> Result<Vec<Descriptor>, OciError> {
+        Err(Unreachable {
+            host: self.host.clone(),
+        }
+        .refuse("list referrers at"))
     }
 }

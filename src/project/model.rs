@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
+use super::artifact_model::{ArtifactConfig, AttachmentConfig, Referrers};
 use crate::fault::Place;
 
 /// A value and where it was written.
@@ -52,6 +53,10 @@ pub struct Project {
     pub charts: Vec<ChartPackage>,
     /// Images named besides those found in charts.
     pub images: Vec<ExtraImage>,
+    /// Files that are pushed as artifacts.
+    pub artifacts: Vec<ArtifactConfig>,
+    /// Files that are attached to other artifacts.
+    pub attachments: Vec<AttachmentConfig>,
     /// What counts as an image, and what does not.
     pub discovery: Discovery,
     /// How images are copied.
@@ -106,6 +111,8 @@ pub struct SourceConfig {
     pub path: Option<Spanned<Utf8PathBuf>>,
     /// How to log in.
     pub auth: Auth,
+    /// The Entra tenant to log in to, by id or domain.
+    pub tenant: Option<Spanned<String>>,
     /// When unreachable, go on to the next source.
     pub optional: bool,
 }
@@ -113,11 +120,15 @@ pub struct SourceConfig {
 /// How credentials are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Auth {
-    /// Login state of docker and Podman, then anonymous (Entra identities join with the AOSM control plane).
+    /// Login state of docker and Podman, then an Entra identity for Azure registries, then no credentials.
     #[default]
     Auto,
     /// Only docker and Podman login state.
     DockerConfig,
+    /// Only variables of the environment.
+    Environment,
+    /// Only the Azure CLI's login.
+    AzureCli,
     /// No credentials.
     Anonymous,
 }
@@ -150,6 +161,8 @@ pub struct StoreConfig {
     pub replace: bool,
     /// How to log in.
     pub auth: Auth,
+    /// The Entra tenant to log in to, by id or domain.
+    pub tenant: Option<Spanned<String>>,
 }
 
 /// What `[[charts]]` reads: a chart or ready-made Kubernetes YAML.
@@ -308,11 +321,19 @@ pub struct DiscoveryRule {
 pub struct CopyOptions {
     /// Steps at a time against one host.
     pub concurrency: usize,
+    /// Only these platforms of images that have several, as `os/architecture[/variant]`; empty: all.
+    pub platforms: Vec<Spanned<String>>,
+    /// Which referrers travel along.
+    pub referrers: Referrers,
 }
 
 impl Default for CopyOptions {
     fn default() -> Self {
-        Self { concurrency: 8 }
+        Self {
+            concurrency: 8,
+            platforms: Vec::new(),
+            referrers: Referrers::All,
+        }
     }
 }
 

@@ -64,6 +64,16 @@ pub(crate) fn store(text: &str) -> Result<(), String> {
     word(text, "-_", "such a name")
 }
 
+/// An Entra tenant: its id or one of its domains. It becomes part of a URL's path and an argument of `az`.
+pub(crate) fn tenant(text: &str) -> Result<(), String> {
+    const MAX: usize = 253;
+    if text.len() <= MAX && text.split('.').all(|part| is_label(&part.to_ascii_lowercase())) {
+        Ok(())
+    } else {
+        Err("is neither the id of a tenant nor a domain".into())
+    }
+}
+
 fn word(text: &str, more: &str, what: &str) -> Result<(), String> {
     const MAX: usize = 100;
     if text.chars().count() > MAX {
@@ -100,6 +110,35 @@ pub(crate) fn version(text: &str) -> Result<(), String> {
         Ok(())
     } else {
         Err("a version is three numbers joined by dots".into())
+    }
+}
+
+/// A media type: a type and a subtype of "restricted names" (RFC 6838, 4.2), perhaps with parameters.
+pub(crate) fn media_type(text: &str) -> Result<(), String> {
+    let name = |part: &str| {
+        let inside = |b: u8| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b);
+        part.len() <= 127 && part.starts_with(|c: char| c.is_ascii_alphanumeric()) && part.bytes().all(inside)
+    };
+    let essence = text.split_once(';').map_or(text, |(essence, _)| essence.trim_end());
+    match essence.split_once('/') {
+        Some((kind, subtype)) if name(kind) && name(subtype) => Ok(()),
+        _ => Err(format!("`{}` is no media type", super::check::shorten(text))),
+    }
+}
+
+/// A platform as indexes name it: `os/architecture`, perhaps with a variant.
+pub(crate) fn platform(text: &str) -> Result<(), String> {
+    let part = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'.'))
+    };
+    let parts: Vec<&str> = text.split('/').collect();
+    if matches!(parts.len(), 2 | 3) && parts.iter().all(|text| part(text)) {
+        Ok(())
+    } else {
+        Err(format!("`{}` is no platform", super::check::shorten(text)))
     }
 }
 
@@ -218,6 +257,47 @@ mod tests {
             kube_version,
             &["1", "1.31", "v1.31.2", "1.31.2-gke.1"],
             &["", "latest", "1.31.2.3", "1.x"],
+        );
+    }
+
+    #[test]
+    fn media_types_are_a_type_and_a_subtype() {
+        table(
+            media_type,
+            &[
+                "a/b",
+                "application/vnd.oci.image.layer.v1.tar+gzip",
+                "text/plain; charset=utf-8",
+                "readme/example",
+            ],
+            &[
+                "",
+                "a",
+                "/b",
+                "a/",
+                "a/b/c",
+                "a b/c",
+                "-a/b",
+                "a/\u{e4}",
+                &format!("a/{}", "b".repeat(128)),
+            ],
+        );
+    }
+
+    #[test]
+    fn platforms_have_two_or_three_parts() {
+        table(
+            platform,
+            &["linux/amd64", "linux/arm/v7", "windows/amd64", "js/wasm"],
+            &[
+                "",
+                "amd64",
+                "linux/",
+                "/amd64",
+                "linux/arm/v7/x",
+                "Linux/amd64",
+                "linux amd64",
+            ],
         );
     }
 

@@ -49,8 +49,16 @@ fn referrers_are_listed_with_their_type_and_a_push_says_whom_it_refers_to() {
         &[("Content-Type", OCI_MANIFEST)],
         &referrers[0].root().bytes,
     );
-    assert_eq!((put.status, put.headers.get("OCI-Subject")), (201, Some(image.digest())));
-    let all = client.request("GET", &format!("/v2/{repository}/referrers/{}", image.digest()), &[], b"");
+    assert_eq!(
+        (put.status, put.headers.get("OCI-Subject")),
+        (201, Some(image.digest()))
+    );
+    let all = client.request(
+        "GET",
+        &format!("/v2/{repository}/referrers/{}", image.digest()),
+        &[],
+        b"",
+    );
     assert_eq!(listed(&all), digests(&referrers));
     assert_eq!(all.headers.get("OCI-Filters-Applied"), None);
     for entry in all.json()["manifests"].as_array().unwrap() {
@@ -58,7 +66,10 @@ fn referrers_are_listed_with_their_type_and_a_push_says_whom_it_refers_to() {
         assert_eq!(entry["artifactType"], known.root().json()["artifactType"]);
         assert_eq!(entry["size"], known.root().bytes.len());
     }
-    let target = format!("/v2/{repository}/referrers/{}?artifactType=sbom/example", image.digest());
+    let target = format!(
+        "/v2/{repository}/referrers/{}?artifactType=sbom/example",
+        image.digest()
+    );
     let some = client.request("GET", &target, &[], b"");
     assert_eq!(listed(&some), digests(&referrers[2..]));
     assert_eq!(some.headers.get("OCI-Filters-Applied"), Some("artifactType"));
@@ -70,7 +81,9 @@ fn what_nobody_refers_to_and_what_is_not_there_has_no_referrers_and_no_404() {
     let nowhere = format!("sha256:{}", "0".repeat(64));
     let repository = registry.unique("nobody");
     for round in 0..2 {
-        let answer = registry.client().request("GET", &format!("/v2/{repository}/referrers/{nowhere}"), &[], b"");
+        let answer = registry
+            .client()
+            .request("GET", &format!("/v2/{repository}/referrers/{nowhere}"), &[], b"");
         assert_eq!((answer.status, listed(&answer).len()), (200, 0), "round {round}");
         registry.push(&ImageSpec::new(1).build(), &repository, "1");
     }
@@ -81,7 +94,10 @@ fn pages_of_referrers_are_linked_and_complete() {
     let registry = Registry::shared(Kind::NativePaged);
     let repository = registry.unique("pages");
     let (image, referrers) = subject(registry, &repository, 4);
-    for (filter, wanted, pages) in [("", &referrers[..], 3), ("?artifactType=signature/example", &referrers[..4], 2)] {
+    for (filter, wanted, pages) in [
+        ("", &referrers[..], 3),
+        ("?artifactType=signature/example", &referrers[..4], 2),
+    ] {
         let mut target = format!("/v2/{repository}/referrers/{}{filter}", image.digest());
         let mut found = Vec::new();
         let mut asked = 0;
@@ -112,7 +128,10 @@ fn the_bare_registry_leaves_out_what_it_is_known_to_leave_out() {
         &referrers[0].root().bytes,
     );
     assert_eq!((put.status, put.headers.get("OCI-Subject")), (201, None));
-    let target = format!("/v2/{repository}/referrers/{}?artifactType=sbom/example", image.digest());
+    let target = format!(
+        "/v2/{repository}/referrers/{}?artifactType=sbom/example",
+        image.digest()
+    );
     let all = client.request("GET", &target, &[], b"");
     assert_eq!(listed(&all), digests(&referrers), "the filter is ignored");
     assert_eq!(all.headers.get("OCI-Filters-Applied"), None);
@@ -127,11 +146,17 @@ fn a_manifest_needs_its_blobs_and_goes_with_its_tags() {
     registry.push(&image, &first, "1");
     let put = |reference: &str| {
         let target = format!("/v2/{second}/manifests/{reference}");
-        registry.client().request("PUT", &target, &[("Content-Type", OCI_MANIFEST)], &image.root().bytes)
+        registry
+            .client()
+            .request("PUT", &target, &[("Content-Type", OCI_MANIFEST)], &image.root().bytes)
     };
     let refused = put("1");
     assert_eq!(refused.status, 400);
-    assert_eq!(refused.json()["errors"][0]["code"], "MANIFEST_BLOB_UNKNOWN", "blobs of another repository do not count");
+    assert_eq!(
+        refused.json()["errors"][0]["code"],
+        "MANIFEST_BLOB_UNKNOWN",
+        "blobs of another repository do not count"
+    );
     for blob in &image.blobs {
         let target = format!("/v2/{second}/blobs/uploads/?mount={}&from={first}", blob.digest);
         assert_eq!(registry.client().request("POST", &target, &[], b"").status, 201);
@@ -140,7 +165,12 @@ fn a_manifest_needs_its_blobs_and_goes_with_its_tags() {
     assert_eq!(put(&format!("sha256:{}", "1".repeat(64))).status, 400, "not its digest");
     assert_eq!(put("2").status, 201);
     assert_eq!(registry.client().tags(&second), ["1", "2"]);
-    let gone = registry.client().request("DELETE", &format!("/v2/{second}/manifests/{}", image.digest()), &[], b"");
+    let gone = registry.client().request(
+        "DELETE",
+        &format!("/v2/{second}/manifests/{}", image.digest()),
+        &[],
+        b"",
+    );
     assert_eq!(gone.status, 202);
     assert_eq!(registry.client().tags(&second), Vec::<String>::new());
     assert_eq!(registry.client().manifest(&second, "1"), None);

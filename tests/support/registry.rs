@@ -105,7 +105,8 @@ impl Kind {
         matches!(self, Self::Basic | Self::TlsBasic)
     }
 
-    fn token(self) -> bool {
+    /// Does it ask for tokens?
+    pub fn token(self) -> bool {
         matches!(self, Self::Token | Self::OldToken)
     }
 }
@@ -249,6 +250,10 @@ impl Registry {
         false
     }
 
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// `127.0.0.1:port`, as references and projects write it.
     pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
@@ -296,6 +301,11 @@ impl Registry {
     /// The token server, for registries with tokens.
     pub fn tokens(&self) -> &TokenServer {
         self.tokens.as_ref().expect("a registry with tokens")
+    }
+
+    /// Who signs the tokens that it trusts, for registries with tokens.
+    pub fn authority(&self) -> Arc<Authority> {
+        Arc::clone(self.authority.as_ref().expect("a registry with tokens"))
     }
 
     /// The folder that the registry keeps its data in.

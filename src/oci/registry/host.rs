@@ -121,11 +121,24 @@ impl Host {
         }
     }
 
+    /// A repository's name as the host knows it: Docker Hub keeps one-segment names under `library/`.
+    pub fn repository(&self, name: &str) -> String {
+        if self.name == "docker.io" && !name.contains('/') {
+            return format!("library/{name}");
+        }
+        name.to_owned()
+    }
+
     /// The URL of a path below `/v2/`. `repository` must be checked already: see [`check_repository`].
     pub fn url(&self, repository: &str, rest: &str) -> Result<Url, OciError> {
+        self.at(&format!("/v2/{repository}/{rest}"))
+    }
+
+    /// The URL of a path that starts with `/`. Everything in it must be checked already.
+    pub fn at(&self, path: &str) -> Result<Url, OciError> {
         let plain = self.plain && !self.speaks_tls.load(Ordering::Relaxed);
         let scheme = if plain { "http" } else { "https" };
-        let text = format!("{scheme}://{}/v2/{repository}/{rest}", self.authority);
+        let text = format!("{scheme}://{}{path}", self.authority);
         Url::parse(&text).map_err(|e| {
             OciError::new(
                 ErrorKind::Protocol,
