@@ -7,6 +7,7 @@ use crate::artifact::documents::{
     ArtifactDocument, CopyDocument, DeleteDocument, DiscoverDocument, ManifestsDocument, RepositoriesDocument,
     TagsDocument,
 };
+use crate::artifact::transfer_documents::{PullDocument, PushDocument};
 use crate::graph::GraphDocument;
 use crate::lock::LockChangesDocument;
 use crate::plan::{Explained, ImagesDocument, Plan};
@@ -41,6 +42,8 @@ pub fn all() -> Vec<(&'static str, String)> {
             "lock-changes.schema.json",
             document::<LockChangesDocument>("aosm-lock-changes/1"),
         ),
+        ("pull.schema.json", document::<PullDocument>("aosm-pull/1")),
+        ("push.schema.json", document::<PushDocument>("aosm-push/1")),
         ("plan.schema.json", document::<Plan>("aosm-plan/1")),
         ("why.schema.json", document::<Explained>("aosm-why/1")),
     ]);

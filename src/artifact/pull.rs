@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
@@ -17,11 +17,11 @@ use tokio::io::AsyncWriteExt as _;
 use super::annotation_file::TITLE;
 use super::folder::{CONTENT_DIGEST, UNPACK};
 use super::media_type::EMPTY;
+use super::progress::watched;
 use super::placing::{Placing, Staged, Staging};
 use super::pull_name::{Claim, Claims, path_of_title};
 use super::unpack::{Archive, UnpackLimits, unpack};
 use crate::digest::Digest;
-use crate::event::{Event, Outcome};
 use crate::fault::{Fault, Faults};
 use crate::oci::{Content, Descriptor, ErrorKind, Job, OciError, Platform, verified};
 
@@ -157,7 +157,8 @@ async fn run(
         let folder = options.folder.clone();
         Arc::new(blocking(move || Staging::new(&folder)).await??)
     };
-    let staged = fetch(content, &looked.missing, &staging, options, job).await?;
+    let bytes = looked.missing.iter().map(|item| item.layer.size).fold(0, u64::saturating_add);
+    let staged = watched(job, bytes, fetch(content, &looked.missing, &staging, options, job)).await?;
     let folder = placing.clone();
     let moved = {
         // The temporary folder goes when the last user is done, also when this future is dropped meanwhile.
@@ -394,28 +395,7 @@ async fn fetch_one(
     let Some(first) = items.first() else {
         return Ok(Vec::new());
     };
-    let step: Arc<str> = format!("pull {}", if first.path.is_empty() { "." } else { &first.path }).into();
-    let own = Job {
-        step: Arc::clone(&step),
-        ..job.clone()
-    };
-    own.events.emit(Event::StepStarted {
-        step: Arc::clone(&step),
-        bytes: Some(first.layer.size),
-    });
-    let read = download(content, &first.layer, staging, &own).await;
-    own.events.emit(Event::StepFinished {
-        step,
-        outcome: match &read {
-            Ok(_) => Outcome::Done,
-            Err(fault) => Outcome::Failed(fault.clone()),
-        },
-        // The job counts for all downloads that run at this time.
-        bytes_moved: if read.is_ok() { first.layer.size } else { 0 },
-        bytes_mounted: 0,
-        requests: 0,
-    });
-    let file = read?;
+    let file = download(content, &first.layer, staging, job).await?;
     let items: Vec<Item> = items.into_iter().cloned().collect();
     let (staging, limits) = (Arc::clone(staging), options.limits);
     blocking(move || stage(file, items, &staging, &limits)).await?
@@ -506,15 +486,6 @@ fn stage(
     }
     staged.push(Staged::File { path: first.path, file });
     Ok(staged)
-}
-
-/// The folder that paths of a pull start from, as people know it.
-pub fn shown_path(folder: &Utf8Path, path: &str) -> Utf8PathBuf {
-    match (folder.as_str(), path) {
-        (_, "") => folder.to_owned(),
-        ("." | "", path) => path.into(),
-        (_, path) => folder.join(path),
-    }
 }
 
 #[cfg(test)]
