@@ -365,12 +365,21 @@ async fn copy_one(
         .and_then(|tag| guards.get(tag))
         .unwrap_or(&Guard::Create);
     let tag = referrer.tag.as_deref().map(|tag| TagAs { tag, guard });
-    copy_graph(content, target, &referrer.descriptor, tag, options, job)
-        .await
-        .map_err(|mut error| {
-            error.detail = format!("{} (it refers to {})", error.detail, referrer.subject.short());
-            error
-        })
+    let work = async {
+        copy_graph(content, target, &referrer.descriptor, tag, options, job).await?;
+        let (subject, digest) = (&referrer.subject, &referrer.descriptor.digest);
+        if referrer.tag.is_some() || target.lists_referrer(subject, digest, job).await? {
+            return Ok(());
+        }
+        // It was there, but is not on the list: an earlier run did not come that far.
+        let content = content.for_job(job).unwrap_or_else(|| Arc::clone(content));
+        let bytes = content.manifest(&referrer.descriptor).await?;
+        target.put_manifest(&referrer.descriptor, bytes, job).await
+    };
+    work.await.map_err(|mut error: OciError| {
+        error.detail = format!("{} (it refers to {})", error.detail, referrer.subject.short());
+        error
+    })
 }
 
 /// Referrers in the order they can be put: those whose subject is no referrer itself first. What refers to each other in a circle

@@ -7,6 +7,7 @@ mod discover;
 mod manifests;
 pub mod open;
 pub mod options;
+mod packing;
 mod pull;
 mod push;
 mod repositories;

@@ -9,11 +9,12 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 
-use crate::oci::{ByteStream, Content, Descriptor, ErrorKind, Job, OciError, Verified};
+use crate::oci::{ByteStream, Content, Descriptor, ErrorKind, Job, OciError, Verified, verified};
 
 /// The source of one upload.
 pub struct Feed {
-    source: Verified,
+    /// What is read again from an earlier place; `None` where everything is sent in one request.
+    source: Option<Verified>,
     state: Arc<Mutex<State>>,
 }
 
@@ -43,14 +44,23 @@ pub struct Outcome {
 }
 
 impl Feed {
-    /// Nothing is read yet. Bytes that are handed over are counted into the job.
-    pub fn new(from: &Arc<dyn Content>, blob: &Descriptor, job: &Job) -> Self {
+    /// For parts in any order. Nothing is read yet. Bytes that are handed over are counted into the job.
+    pub fn in_parts(from: &Arc<dyn Content>, blob: &Descriptor, job: &Job) -> Self {
+        Self::of(Some(Verified::new(from, blob, job)), None, job)
+    }
+
+    /// For one body from the beginning to the end.
+    pub fn once(from: &Arc<dyn Content>, blob: &Descriptor, job: &Job) -> Self {
+        Self::of(None, Some(verified(from, blob, job)), job)
+    }
+
+    fn of(source: Option<Verified>, open: Option<ByteStream>, job: &Job) -> Self {
         Self {
-            source: Verified::new(from, blob, job),
+            source,
             state: Arc::new(Mutex::new(State {
                 job: job.clone(),
                 loan: 0,
-                open: None,
+                open,
                 rest: Bytes::new(),
                 at: 0,
                 left: 0,
@@ -64,7 +74,7 @@ impl Feed {
     pub fn body(&self, at: u64, length: u64) -> ByteStream {
         let mut state = self.lock();
         if state.open.is_none() || state.at != at {
-            state.open = Some(self.source.from(at));
+            state.open = self.source.as_ref().map(|source| source.from(at));
             state.rest = Bytes::new();
             state.at = at;
         }
@@ -111,14 +121,16 @@ impl Feed {
 
     /// Did the source give other bytes for a part than the first time?
     pub fn differed(&self) -> bool {
-        self.source.differed()
+        self.source.as_ref().is_some_and(Verified::differed)
     }
 
     /// Everything will be sent anew: what was handed over so far does not count.
     pub fn begin_again(&self) {
         self.close();
         self.lock().given = 0;
-        self.source.forget();
+        if let Some(source) = &self.source {
+            source.forget();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

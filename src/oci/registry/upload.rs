@@ -118,7 +118,7 @@ pub async fn send(
         && client.chunking.may_be_tried()
         && let Some(opened) = session.take()
     {
-        let feed = Feed::new(from, blob, job);
+        let feed = Feed::in_parts(from, blob, job);
         match chunked::send(repository, blob, opened, &feed, job).await? {
             chunked::Sent::Done => return Ok(()),
             // The rest of this function opens an upload of its own.
@@ -185,7 +185,7 @@ async fn put(
             return Err(Unsent::For(error));
         }
     }
-    let feed = Feed::new(from, blob, job);
+    let feed = Feed::once(from, blob, job);
     let body = feed.body(0, blob.size);
     let sent = client.upload(&ask, blob.size, body, &Caller::from(job)).await;
     let outcome = feed.stop();

@@ -10,6 +10,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, HeaderMap, HeaderName, RANGE
 use reqwest::{Method, Url};
 
 use super::super::transport::{Body, Request, Response, Transport, TransportError, TransportFailure};
+use super::lists::Lists;
 use super::reply::{Reply, reply, respond};
 use super::uploads::Uploads;
 use crate::digest::Digest;
@@ -98,6 +99,7 @@ pub struct FakeHost {
     pub upload_elsewhere: bool,
     pub denied: BTreeSet<String>,
     pub uploads: Uploads,
+    pub lists: Lists,
     pub held: Held,
 }
 
@@ -112,6 +114,7 @@ impl Default for FakeHost {
             upload_elsewhere: false,
             denied: BTreeSet::new(),
             uploads: Uploads::default(),
+            lists: Lists::default(),
             held: Held::default(),
         }
     }
@@ -437,6 +440,9 @@ impl FakeHost {
         let query: BTreeMap<String, String> = seen.url.query_pairs().into_owned().collect();
         let unknown =
             |code: &str| reply(404).body(format!(r#"{{"errors":[{{"code":"{code}","message":"unknown"}}]}}"#));
+        if let Some(list) = self.list_or_delete(&repository, &rest, seen) {
+            return list;
+        }
         if let Some(digest) = rest.strip_prefix("blobs/").filter(|r| !r.starts_with("uploads")) {
             let Some(bytes) = digest
                 .parse()
@@ -533,18 +539,19 @@ impl FakeHost {
                 .tags
                 .insert((repository.to_owned(), reference.to_owned()), digest.clone());
         }
+        let answer = self.acknowledged(reply(201), &body);
         self.held
             .manifests
             .entry(repository.to_owned())
             .or_default()
             .insert(digest.clone(), (media_type, body));
-        reply(201).header("docker-content-digest", digest.to_string())
+        answer.header("docker-content-digest", digest.to_string())
     }
 }
 
 fn repository_of(url: &Url) -> String {
     let path = url.path().trim_start_matches("/v2/");
-    ["/blobs/", "/manifests/", "/tags/"]
+    ["/blobs/", "/manifests/", "/tags/", "/referrers/"]
         .iter()
         .find_map(|mark| path.find(mark).and_then(|at| path.get(..at)))
         .unwrap_or(path)
