@@ -229,7 +229,11 @@ fn the_product_lists_what_acr_knows_untagged_manifests_and_times_included() {
         let catalog = ask(&["repositories", &filled.acr.host()]).to_string();
         assert!(catalog.contains(&filled.repository), "{kind:?}: {catalog}");
         let shown = project.run(&["artifact", "show", &format!("{name}:v2")]).ok();
-        shown.says("created").says("T").silent_about("left out");
+        shown
+            .says("pushed")
+            .says("last update")
+            .says("image size")
+            .silent_about("left out");
         project
             .run(&["artifact", "manifests", &name])
             .ok()

@@ -155,7 +155,6 @@ fn annotation_files_of_a_wrong_shape_are_told_and_nothing_is_pushed() {
         r#"{"$manifest": {"k": 1}}"#,
         r#"{"$manifest": {"k": {"nested": "x"}}}"#,
         r#"{"file.txt": {"k": null}}"#,
-        r#"{"no-such-file.txt": {"k": "v"}}"#,
         "\u{0}\u{1}",
         &deep,
         &large,
@@ -189,6 +188,22 @@ fn annotation_files_of_a_wrong_shape_are_told_and_nothing_is_pushed() {
     )
     .one()
     .says("none.json");
+}
+
+#[test]
+fn annotations_of_a_file_that_is_not_packed_are_told() {
+    let project = Project::new();
+    project.write("file.txt", "x");
+    project.write("annotations.json", r#"{"no-such-file.txt": {"k": "v"}}"#);
+    let arguments = [
+        "artifact",
+        "push",
+        "oci:out:1",
+        "--annotation-file",
+        "annotations.json",
+        "file.txt",
+    ];
+    project.run(&arguments).ok().says("warning").says("no-such-file.txt");
 }
 
 #[test]
