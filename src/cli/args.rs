@@ -200,6 +200,10 @@ Independent steps go on after a failure. Ctrl-C ends cleanly after the running s
     #[command(after_help = "Example:\n  aosm-build check && git commit")]
     Check,
     /// Push, attach, discover, pull, list, delete or copy one artifact
+    #[command(
+        after_help = "Examples:\n  aosm-build artifact push myregistry.azurecr.io/samples/artifact:1.0 notes.txt:text/plain\n  \
+                      aosm-build artifact discover myregistry.azurecr.io/net-monitor:v1"
+    )]
     Artifact {
         /// What to do
         #[command(subcommand)]

@@ -110,6 +110,7 @@ fn usual_hint(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::Corrupt => "what is held there is damaged: push it there again",
         ErrorKind::Disk => "check free space and permissions",
         ErrorKind::Conflict => "run again when nobody else writes there",
-        ErrorKind::TooLarge | ErrorKind::Cancelled => return None,
+        ErrorKind::TooLarge => "this is more than an honest answer takes: look at what is held there",
+        ErrorKind::Cancelled => return None,
     })
 }

@@ -308,8 +308,10 @@ fn throttling_of_acrs_own_api_is_waited_out_and_a_broken_answer_is_no_empty_list
                 .when(|entry| entry.path.ends_with("/_manifests")),
         );
         let output = project.run(&["artifact", "manifests", &name]);
-        assert_eq!(output.code(), 5, "{shown}: {output}");
-        refusal::Refusal::of(&project, output, 5).one();
+        // Pages without end are more than the limits allow; the others are answers that make no sense.
+        let code = if shown == "EndlessPages" { 4 } else { 5 };
+        assert_eq!(output.code(), code, "{shown}: {output}");
+        refusal::Refusal::of(&project, output, code).one();
     }
 }
 
