@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Method, StatusCode};
 
 use super::client::{Ask, Client};
 use super::host::{check_repository, check_tag};
 use super::scopes::Scopes;
+use super::upload::Session;
 use super::whole::{Whole, read_whole};
 use super::wire::Caller;
 use crate::digest::Digest;
@@ -240,7 +241,7 @@ impl Repository {
         }
         self.client
             .location(&answer.url, &answer.headers)
-            .map(Upload::Session)
+            .map(|url| Upload::Session(Session::new(url, &answer.headers)))
             .ok_or_else(|| {
                 let detail = format!(
                     "{} without a usable Location to send the blob to",
@@ -251,16 +252,16 @@ impl Repository {
     }
 
     /// Gives an upload up. Registries forget them after a while anyway, so a failure does not matter.
-    pub async fn cancel_upload(&self, session: Url, caller: &Caller) {
+    pub async fn cancel_upload(&self, session: Session, caller: &Caller) {
         let same = self
             .client
             .host
             .url("x", "")
-            .is_ok_and(|home| super::host::same_origin(&home, &session));
+            .is_ok_and(|home| super::host::same_origin(&home, &session.url));
         if let Ok(mut ask) = self.ask("cancel upload", "", Method::DELETE, "blobs/uploads/")
             && same
         {
-            ask.url = session;
+            ask.url = session.url;
             let _ = self.client.ask(ask, caller).await;
         }
     }
@@ -272,7 +273,7 @@ pub enum Upload {
     /// The blob is in the repository already.
     Mounted,
     /// Send it here.
-    Session(Url),
+    Session(Session),
 }
 
 fn check_named(selector: &Selector, answered: &Digest, subject: &str) -> Result<(), OciError> {

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, RANGE};
+use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, HeaderMap, HeaderName, RANGE};
 use reqwest::{Method, Url};
 
 use super::super::transport::{Body, Request, Response, Transport, TransportError, TransportFailure};
 use super::lists::Lists;
 use super::reply::{Reply, reply, respond};
+use super::uploads::Uploads;
 use crate::digest::Digest;
 
 /// How a fake host wants to be logged in to.
@@ -53,6 +54,8 @@ pub enum Fault {
     Header(&'static str, Option<String>),
     /// An upload is answered before its body is read.
     Early(u16),
+    /// The connection breaks when so many bytes of the request's body have arrived.
+    CutUpload(usize),
 }
 
 /// One request as it came in.
@@ -62,6 +65,7 @@ pub struct Seen {
     pub url: Url,
     pub authorization: Option<String>,
     pub range: Option<String>,
+    pub content_range: Option<String>,
 }
 
 #[derive(Default)]
@@ -94,6 +98,7 @@ pub struct FakeHost {
     /// Uploads go to `upload.HOST`.
     pub upload_elsewhere: bool,
     pub denied: BTreeSet<String>,
+    pub uploads: Uploads,
     pub lists: Lists,
     pub held: Held,
 }
@@ -108,6 +113,7 @@ impl Default for FakeHost {
             redirect_blobs: false,
             upload_elsewhere: false,
             denied: BTreeSet::new(),
+            uploads: Uploads::default(),
             lists: Lists::default(),
             held: Held::default(),
         }
@@ -119,6 +125,7 @@ struct Inner {
     hosts: BTreeMap<String, FakeHost>,
     seen: Vec<Seen>,
     sessions: u64,
+    uploaded: u64,
 }
 
 #[derive(Clone, Default)]
@@ -140,6 +147,11 @@ impl Fake {
 
     pub fn seen(&self) -> Vec<Seen> {
         self.inner.lock().unwrap().seen.clone()
+    }
+
+    /// Bytes that were taken from the bodies of uploads.
+    pub fn uploaded(&self) -> u64 {
+        self.inner.lock().unwrap().uploaded
     }
 
     pub fn forget_seen(&self) {
@@ -212,6 +224,7 @@ impl Transport for Fake {
             url: request.url.clone(),
             authorization: text(AUTHORIZATION),
             range: text(RANGE),
+            content_range: text(CONTENT_RANGE),
         };
         let number = {
             let mut inner = self.inner.lock().unwrap();
@@ -252,14 +265,25 @@ impl Transport for Fake {
             Body::Bytes(bytes) => bytes,
             Body::Stream { length, mut stream } => {
                 let mut all = BytesMut::new();
+                let length = usize::try_from(length).unwrap();
+                let end = match fault {
+                    Some(Fault::CutUpload(at)) => at.min(length),
+                    _ => length,
+                };
                 // Like HTTP/1.1 with Content-Length: what is read stops with the last announced byte.
-                while (all.len() as u64) < length {
+                while all.len() < end {
                     match stream.next().await {
                         Some(Ok(piece)) => all.extend_from_slice(&piece),
-                        Some(Err(_)) | None => return Err(broken()),
+                        Some(Err(_)) | None => break,
                     }
                 }
-                all.truncate(usize::try_from(length).unwrap());
+                self.inner.lock().unwrap().uploaded += all.len() as u64;
+                let whole = all.len() >= length && !matches!(fault, Some(Fault::CutUpload(_)));
+                all.truncate(end);
+                if !whole {
+                    self.broke_off(&seen, &all);
+                    return Err(broken());
+                }
                 all.freeze()
             }
         };
@@ -271,18 +295,34 @@ impl Transport for Fake {
     }
 }
 
+impl Inner {
+    /// Which of a fake host's names a request went to, and the host.
+    fn role(&self, seen: &Seen) -> (&'static str, String) {
+        let authority = seen.url.host_str().unwrap();
+        for role in ["auth", "cdn", "upload"] {
+            match authority.strip_prefix(role).and_then(|rest| rest.strip_prefix('.')) {
+                Some(name) if self.hosts.contains_key(name) => return (role, name.to_owned()),
+                _ => {}
+            }
+        }
+        ("", authority.to_owned())
+    }
+}
+
 impl Fake {
+    fn broke_off(&self, seen: &Seen, body: &[u8]) {
+        let mut inner = self.inner.lock().unwrap();
+        let (_, name) = inner.role(seen);
+        if let Some(host) = inner.hosts.get_mut(&name) {
+            host.broke_off(seen, body);
+        }
+    }
+
     fn answer(&self, seen: &Seen, headers: &HeaderMap, body: Bytes) -> Reply {
         let mut inner = self.inner.lock().unwrap();
         inner.sessions += 1;
         let session = inner.sessions;
-        let authority = seen.url.host_str().unwrap().to_owned();
-        let (role, name) = match authority.split_once('.') {
-            Some((role @ ("auth" | "cdn" | "upload"), name)) if inner.hosts.contains_key(name) => {
-                (role, name.to_owned())
-            }
-            _ => ("", authority.clone()),
-        };
+        let (role, name) = inner.role(seen);
         let Some(host) = inner.hosts.get_mut(&name) else {
             return reply(502);
         };
@@ -466,32 +506,9 @@ impl FakeHost {
                         return reply(201).header("docker-content-digest", digest.to_string());
                     }
                 }
-                let base = if self.upload_elsewhere {
-                    format!("https://upload.{name}")
-                } else {
-                    String::new()
-                };
-                reply(202).header(
-                    "location",
-                    format!("{base}/v2/{repository}/blobs/uploads/{session}?state=a%2Fb"),
-                )
+                self.open_upload(name, &repository, session)
             }
-            Method::PUT => {
-                let digest: Digest = query.get("digest").unwrap().parse().unwrap();
-                if query.get("state").map(String::as_str) != Some("a/b") {
-                    return reply(400).body("the session's state was lost");
-                }
-                if Digest::of(&body) != digest {
-                    return reply(400).body(r#"{"errors":[{"code":"DIGEST_INVALID","message":"no match"}]}"#);
-                }
-                self.held
-                    .blobs
-                    .entry(repository)
-                    .or_default()
-                    .insert(digest.clone(), body);
-                reply(201).header("docker-content-digest", digest.to_string())
-            }
-            _ => reply(204),
+            _ => self.serve_upload(name, seen, &query, &repository, body),
         }
     }
 

@@ -9,6 +9,7 @@
     reason = "tests may fail loudly"
 )]
 
+mod chunks;
 mod copying;
 mod fake;
 mod hostile;
@@ -20,6 +21,7 @@ mod referrers;
 mod reply;
 mod retrying;
 mod sweep;
+mod uploads;
 
 use std::sync::Arc;
 
