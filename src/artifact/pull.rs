@@ -17,8 +17,8 @@ use tokio::io::AsyncWriteExt as _;
 use super::annotation_file::TITLE;
 use super::folder::{CONTENT_DIGEST, UNPACK};
 use super::media_type::EMPTY;
-use super::progress::watched;
 use super::placing::{Placing, Staged, Staging};
+use super::progress::watched;
 use super::pull_name::{Claim, Claims, path_of_title};
 use super::unpack::{Archive, UnpackLimits, unpack};
 use crate::digest::Digest;
@@ -32,6 +32,7 @@ const SUBJECTS: usize = 8;
 
 /// What is pulled, and where to.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct PullOptions {
     /// The output folder; made when it is not there.
     pub folder: Utf8PathBuf,
@@ -157,7 +158,11 @@ async fn run(
         let folder = options.folder.clone();
         Arc::new(blocking(move || Staging::new(&folder)).await??)
     };
-    let bytes = looked.missing.iter().map(|item| item.layer.size).fold(0, u64::saturating_add);
+    let bytes = looked
+        .missing
+        .iter()
+        .map(|item| item.layer.size)
+        .fold(0, u64::saturating_add);
     let staged = watched(job, bytes, fetch(content, &looked.missing, &staging, options, job)).await?;
     let folder = placing.clone();
     let moved = {

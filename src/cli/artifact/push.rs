@@ -158,9 +158,9 @@ fn refuse_to_replace(target: &Opened, tags: &[(&str, TagHolds)], packed: &Packed
         target.place.label(),
         some_of(&names)
     ));
-    let fault = others
-        .iter()
-        .fold(fault, |fault, (tag, digest)| fault.because(format!("{tag} is {digest}")));
+    let fault = others.iter().fold(fault, |fault, (tag, digest)| {
+        fault.because(format!("{tag} is {digest}"))
+    });
     let again = crate::cli::command_line(&["--replace"]);
     Err(fault
         .because(format!("the files give {}", packed.manifest.digest))
