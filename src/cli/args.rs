@@ -203,7 +203,7 @@ Independent steps go on after a failure. Ctrl-C ends cleanly after the running s
     Artifact {
         /// What to do
         #[command(subcommand)]
-        command: super::artifact::ArtifactCommand,
+        command: Box<super::artifact::ArtifactCommand>,
     },
     /// Look at or shrink the cache
     #[command(after_help = "Examples:\n  du -sh $(aosm-build cache dir)\n  aosm-build cache prune --max-size 1GiB")]

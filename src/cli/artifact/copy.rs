@@ -16,6 +16,7 @@ use crate::report::artifact::copied;
 
 /// Flags of `artifact copy`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(after_help = "Examples:
   aosm-build artifact copy --recursive quay.io/team/app:1.0 myregistry.azurecr.io/team/app:1.0,latest
   aosm-build artifact copy --platform linux/amd64 docker.io/library/nginx:1.27 oci:images:nginx:1.27
