@@ -57,8 +57,14 @@ fn what_oras_and_regctl_pushed_is_pulled() {
         .write("tree/b.txt", "b");
     let reference = |tag: &str| format!("{}/{repository}:{tag}", registry.host());
     let mut oras = Command::new(tools::orasgo());
-    oras.current_dir(project.folder())
-        .args(["push", &reference("oras"), "file.txt:text/plain", "tree"]);
+    oras.current_dir(project.folder()).args([
+        "push",
+        "-artifact-type",
+        "a/b",
+        &reference("oras"),
+        "file.txt:text/plain",
+        "tree",
+    ]);
     tools::run(&mut oras);
     let mut regctl = Command::new(tools::regctl());
     regctl.current_dir(project.folder()).env("HOME", project.home());
@@ -267,7 +273,10 @@ fn what_is_not_there_is_an_error_with_its_name() {
     project
         .run(&["artifact", "pull", &format!("{}/{repository}", registry.host())])
         .expect(64);
-    project.run(&["artifact", "pull", "oci:nowhere:1"]).expect(4);
+    project
+        .run(&["artifact", "pull", "oci:nowhere:1"])
+        .expect(5)
+        .says("no such folder");
     project
         .run(&[
             "artifact",

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 const TIME: &str = "org.opencontainers.image.created=2024-01-31T23:59:59Z";
+const NOTHING: &str = "/dev/null:application/vnd.unknown.config.v1+json";
 const TXT: &str = "artifact.txt:application/vnd.unknown.layer.v1+txt";
 
 /// A folder with a few files, and a repository that nobody else has.
@@ -85,9 +86,22 @@ fn manifests_are_those_of_oras_byte_for_byte() {
             "$config": {"c": "1"}, "artifact.txt": {"k": "v"},
             "config.json": {"org.opencontainers.image.title": "renamed"}}"#,
     );
+    // Words that begin with `!` are for the oras-go program alone, which does not default what the `oras` command does.
     let cases: [&[&str]; 9] = [
-        &["-annotation", TIME],
-        &["-annotation", TIME, "FILES", TXT],
+        &[
+            "!-artifact-type",
+            "!application/vnd.unknown.artifact.v1",
+            "-annotation",
+            TIME,
+        ],
+        &[
+            "!-artifact-type",
+            "!application/vnd.unknown.artifact.v1",
+            "-annotation",
+            TIME,
+            "FILES",
+            TXT,
+        ],
         &[
             "-annotation",
             TIME,
@@ -98,14 +112,25 @@ fn manifests_are_those_of_oras_byte_for_byte() {
             "./tree/sub/a.txt",
         ],
         &[
+            "!-image-spec",
+            "!v1.0",
             "-annotation",
             TIME,
             "-config",
-            "/dev/null:application/vnd.unknown.config.v1+json",
+            NOTHING,
             "FILES",
             TXT,
         ],
-        &["-annotation", TIME, "-config", "config.json:x/y", "FILES", TXT],
+        &[
+            "!-image-spec",
+            "!v1.0",
+            "-annotation",
+            TIME,
+            "-config",
+            "config.json:x/y",
+            "FILES",
+            TXT,
+        ],
         &[
             "-annotation",
             TIME,
@@ -121,6 +146,8 @@ fn manifests_are_those_of_oras_byte_for_byte() {
         &[
             "-annotation-file",
             "annotations.json",
+            "-artifact-type",
+            "a/b",
             "FILES",
             "artifact.txt",
             "config.json",
@@ -130,23 +157,21 @@ fn manifests_are_those_of_oras_byte_for_byte() {
         let reference = |who: &str| format!("{}/{repository}:{who}{number}", registry.host());
         let split = case.iter().position(|word| *word == "FILES").unwrap_or(case.len());
         let (flags, files) = (&case[..split], case.get(split + 1..).unwrap_or_default());
-        let theirs = reference("oras");
-        let mut command = Command::new(tools::orasgo());
-        command
-            .current_dir(project.folder())
-            .arg("push")
-            .args(flags)
-            .arg(&theirs)
-            .args(files);
-        tools::run(&mut command);
-        let ours = reference("aosm");
-        let flags: Vec<String> = flags
-            .iter()
-            .map(|flag| flag.strip_prefix('-').map_or((*flag).to_owned(), |f| format!("--{f}")))
+        let theirs = flags.iter().map(|word| word.strip_prefix('!').unwrap_or(word));
+        let ours = flags.iter().filter(|word| !word.starts_with('!'));
+        let ours: Vec<String> = ours
+            .map(|word| match word.strip_prefix('-') {
+                Some(flag) => format!("--{flag}"),
+                None => (*word).to_owned(),
+            })
             .collect();
-        let mut arguments = vec!["artifact", "push", &ours];
+        let mut command = Command::new(tools::orasgo());
+        command.current_dir(project.folder()).arg("push").args(theirs);
+        tools::run(command.arg(reference("oras")).args(files));
+        let target = reference("aosm");
+        let mut arguments = vec!["artifact", "push", &target];
         arguments.extend(files);
-        arguments.extend(flags.iter().map(String::as_str));
+        arguments.extend(ours.iter().map(String::as_str));
         project.run(&arguments).ok();
         let manifest = |tag: &str| {
             let part = registry
@@ -402,7 +427,7 @@ fn stores_and_layouts_take_artifacts_too() {
         "aosm.toml",
         format!(
             "[project]\nname = \"p\"\nversion = \"1.0.0\"\n\n[stores.remote]\nkind = \"registry\"\nregistry = \"{}/pre\"\n\n\
-             [stores.near]\nkind = \"local\"\npath = \"near\"\n",
+             [[images]]\nreference = \"docker.io/library/busybox:1\"\n\n[stores.near]\nkind = \"local\"\npath = \"near\"\n",
             registry.host()
         ),
     );
