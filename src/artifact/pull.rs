@@ -32,6 +32,7 @@ const SUBJECTS: usize = 8;
 
 /// What is pulled, and where to.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct PullOptions {
     /// The output folder; made when it is not there.
     pub folder: Utf8PathBuf,
@@ -429,10 +430,11 @@ async fn download(
 /// An error of the source, with what to do about it.
 fn unread(error: OciError) -> Fault {
     let hint = match error.kind {
-        _ if error.hint.is_some() => None,
-        ErrorKind::Absent | ErrorKind::Corrupt | ErrorKind::Protocol => {
-            Some("nothing was written; what the source holds is incomplete or damaged: push the artifact there again")
+        ErrorKind::Corrupt | ErrorKind::Protocol => {
+            Some("nothing was written; what the source holds is damaged or incomplete: push the artifact there again")
         }
+        _ if error.hint.is_some() => None,
+        ErrorKind::Absent => Some("nothing was written; the source lacks a part: push the artifact there again"),
         ErrorKind::Unreachable | ErrorKind::Server | ErrorKind::Throttled => {
             Some("nothing was written; run the command again")
         }

@@ -14,6 +14,9 @@ mod support;
 
 mod acr;
 mod bad_input_artifacts;
+mod artifact_attach;
+mod artifact_pull;
+mod artifact_push;
 mod bad_input_charts;
 mod bad_input_disk;
 mod bad_input_project;
@@ -45,4 +48,5 @@ mod second_run;
 mod secrets;
 mod sources;
 mod terminal;
+mod traversal;
 mod worked_example;
