@@ -13,6 +13,10 @@
 mod support;
 
 mod acr;
+mod artifact_copy;
+mod artifact_delete;
+mod artifact_discover;
+mod artifact_listing;
 mod bad_input_charts;
 mod bad_input_disk;
 mod bad_input_project;
