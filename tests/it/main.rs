@@ -39,6 +39,8 @@ mod locking;
 mod native_referrers;
 mod power_cuts;
 mod project_files;
+mod referrers;
+mod registry_endpoints;
 mod registry_room;
 mod registry_to_registry;
 mod screen;

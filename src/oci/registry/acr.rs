@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::answer::quote;
 use super::client::{Ask, Client};
+use super::delete::not_allowed;
 use super::host::{check_repository, check_tag, is_loopback};
 use super::pages::{PAGE_SIZE, json, read_pages};
 use super::scopes::Scopes;
@@ -240,6 +241,7 @@ impl Acr {
         ask.scopes = Scopes::delete(repository);
         match self.client.ask(ask, &Caller::from(job)).await {
             Ok(_) => Ok(()),
+            Err(error) if error.detail.contains("UNSUPPORTED") => Err(not_allowed(&error.subject, &error.detail)),
             Err(error) if error.kind == ErrorKind::Denied => {
                 Err(error.hint("the login lacks the right content/delete on this repository"))
             }
