@@ -55,6 +55,8 @@ pub enum Fault {
     Early(u16),
     /// The connection breaks when so many bytes of the request's body have arrived.
     CutUpload(usize),
+    /// It is acted on twice, as when something on the way sends it again; the second answer arrives.
+    Twice,
 }
 
 /// One request as it came in.
@@ -96,6 +98,8 @@ pub struct FakeHost {
     pub redirect_blobs: bool,
     /// Uploads go to `upload.HOST`.
     pub upload_elsewhere: bool,
+    /// It has the referrers API.
+    pub lists_referrers: bool,
     pub denied: BTreeSet<String>,
     pub uploads: Uploads,
     pub held: Held,
@@ -110,6 +114,7 @@ impl Default for FakeHost {
             digests: true,
             redirect_blobs: false,
             upload_elsewhere: false,
+            lists_referrers: false,
             denied: BTreeSet::new(),
             uploads: Uploads::default(),
             held: Held::default(),
@@ -284,6 +289,9 @@ impl Transport for Fake {
                 all.freeze()
             }
         };
+        if matches!(fault, Some(Fault::Twice)) {
+            self.answer(&seen, &request.headers, body.clone());
+        }
         let answer = self.answer(&seen, &request.headers, body);
         if matches!(fault, Some(Fault::BrokenAfter)) {
             return Err(broken());
@@ -486,6 +494,9 @@ impl FakeHost {
                 reply
             };
         }
+        if let Some(subject) = rest.strip_prefix("referrers/") {
+            return self.serve_referrers(&repository, subject);
+        }
         match seen.method {
             Method::POST => {
                 if let (Some(digest), Some(from)) = (query.get("mount"), query.get("from")) {
@@ -533,18 +544,23 @@ impl FakeHost {
                 .tags
                 .insert((repository.to_owned(), reference.to_owned()), digest.clone());
         }
+        let subject = super::referring::subject_of(&body).filter(|_| self.lists_referrers);
         self.held
             .manifests
             .entry(repository.to_owned())
             .or_default()
             .insert(digest.clone(), (media_type, body));
-        reply(201).header("docker-content-digest", digest.to_string())
+        let stored = reply(201).header("docker-content-digest", digest.to_string());
+        match subject {
+            Some(subject) => stored.header("oci-subject", subject.to_string()),
+            None => stored,
+        }
     }
 }
 
 fn repository_of(url: &Url) -> String {
     let path = url.path().trim_start_matches("/v2/");
-    ["/blobs/", "/manifests/", "/tags/"]
+    ["/blobs/", "/manifests/", "/tags/", "/referrers/"]
         .iter()
         .find_map(|mark| path.find(mark).and_then(|at| path.get(..at)))
         .unwrap_or(path)
