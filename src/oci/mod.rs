@@ -21,6 +21,7 @@ pub mod platforms;
 pub mod recursive;
 pub mod referrer;
 pub mod registry;
+pub mod remembered;
 pub mod source;
 pub mod target;
 pub mod verified;

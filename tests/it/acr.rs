@@ -173,3 +173,21 @@ fn what_is_locked_is_neither_deleted_nor_overwritten() {
     let left = filled.get(&format!("/acr/v1/{repository}")).json();
     assert_eq!((&left["manifestCount"], &left["tagCount"]), (&json!(2), &json!(1)));
 }
+
+#[test]
+fn a_tag_is_taken_away_alone_and_a_repository_whole() {
+    let filled = filled(Kind::Native, "acr-delete");
+    let repository = &filled.repository;
+    let delete = |path: String| filled.client.request("DELETE", &path, &[], b"");
+    assert_eq!(delete(format!("/acr/v1/{repository}/_tags/v2")).status, 202);
+    assert_eq!(delete(format!("/acr/v1/{repository}/_tags/v2")).status, 404);
+    let about = filled.get(&format!("/acr/v1/{repository}")).json();
+    assert_eq!((&about["manifestCount"], &about["tagCount"]), (&json!(3), &json!(1)));
+    assert!(filled.client.manifest(repository, filled.images[1].digest()).is_some());
+    let gone = delete(format!("/acr/v1/{repository}"));
+    assert_eq!(gone.status, 202);
+    assert_eq!(gone.json()["tagsDeleted"], json!(["v1"]));
+    assert_eq!(gone.json()["manifestsDeleted"].as_array().map(Vec::len), Some(3));
+    assert_eq!(filled.get(&format!("/acr/v1/{repository}")).status, 404);
+    assert_eq!(filled.client.manifest(repository, filled.images[2].digest()), None);
+}

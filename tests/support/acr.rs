@@ -133,6 +133,9 @@ impl State {
         if let Some(refusal) = self.refusal(entry, kind, name, action) {
             return refusal;
         }
+        if entry.method == "DELETE" {
+            return self.delete(exchange, entry);
+        }
         let host = exchange.head.headers.get("Host").unwrap_or_default().to_owned();
         let below = rest.strip_prefix(&entry.repository).unwrap_or(rest);
         let mut records = self.records.lock().expect("the records");
@@ -168,6 +171,54 @@ impl State {
             answer.body = Value::Object(fields).to_string().into_bytes();
         }
         answer.with("Content-Type", "application/json; charset=utf-8")
+    }
+
+    /// `…/_tags/TAG`: only the tag goes. `/acr/v1/NAME`: the repository with all that is in it.
+    fn delete(&self, exchange: &Exchange<'_>, entry: &Entry) -> Response {
+        let mut records = self.records.lock().expect("the records");
+        let repository = entry.repository.as_str();
+        let known = |list: Option<Vec<Value>>, key: &str| -> Vec<String> {
+            let names = list.into_iter().flatten().map(|value| value[key].clone());
+            names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
+        };
+        let tags = known(records.tags(repository), "name");
+        let manifests = known(records.manifests(repository), "digest");
+        let tag = entry.path.rsplit_once("/_tags/").map(|(_, tag)| tag.to_owned());
+        let going = match &tag {
+            Some(tag) if tags.contains(tag) => vec![tag.clone()],
+            None if !manifests.is_empty() => manifests.clone(),
+            _ => return Response::error(404, "NAME_UNKNOWN", "not found"),
+        };
+        let all = if tag.is_some() {
+            going.clone()
+        } else {
+            [tags.as_slice(), &manifests].concat()
+        };
+        if !all.iter().all(|name| records.attributes(repository, name).delete) {
+            return Response::error(
+                405,
+                "UNSUPPORTED",
+                "The operation is disallowed on this registry, repository or image.",
+            );
+        }
+        let login = exchange.head.headers.get("Authorization").unwrap_or_default();
+        for reference in going {
+            let path = format!("/v2/{repository}/manifests/{reference}");
+            let answer = Client::plain(&self.upstream).request("DELETE", &path, &[("Authorization", login)], b"");
+            if answer.status != 202 {
+                return Response::error(answer.status, "UNKNOWN", "the registry behind refuses");
+            }
+            records.deleted(repository, &reference);
+        }
+        let deleted = json!({"manifestsDeleted": manifests, "tagsDeleted": tags});
+        Response::new(
+            202,
+            if tag.is_some() {
+                String::new()
+            } else {
+                deleted.to_string()
+            },
+        )
     }
 
     fn list(&self, entry: &Entry, field: &str, key: &str, list: Option<Vec<Value>>) -> Option<Response> {

@@ -18,6 +18,7 @@ pub mod hostile;
 pub mod http;
 pub mod image;
 pub mod layout;
+pub mod peers;
 pub mod refusal;
 pub mod registry;
 pub mod server;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::repository::{Repository, Upload};
 use super::upload::{self, Session};
 use super::wire::Caller;
+use crate::digest::Digest;
 use crate::oci::placement::Claim;
 use crate::oci::{Content, Descriptor, ErrorKind, Guard, Job, Moved, OciError, Selector, Target};
 
@@ -185,6 +186,12 @@ impl Target for RegistryTarget {
     async fn put_manifest(&self, manifest: &Descriptor, bytes: Bytes, job: &Job) -> Result<(), OciError> {
         let selector = Selector::Digest(manifest.digest.clone());
         self.write_manifest(&selector, manifest, bytes, job).await
+    }
+
+    async fn lists_referrer(&self, subject: &Digest, referrer: &Digest, job: &Job) -> Result<bool, OciError> {
+        self.repository
+            .lists_referrer(subject, referrer, &Caller::from(job))
+            .await
     }
 
     async fn tag(

@@ -10,6 +10,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, HeaderMap, HeaderName, RANGE
 use reqwest::{Method, Url};
 
 use super::super::transport::{Body, Request, Response, Transport, TransportError, TransportFailure};
+use super::lists::Lists;
 use super::reply::{Reply, reply, respond};
 use super::uploads::Uploads;
 use crate::digest::Digest;
@@ -98,10 +99,9 @@ pub struct FakeHost {
     pub redirect_blobs: bool,
     /// Uploads go to `upload.HOST`.
     pub upload_elsewhere: bool,
-    /// It has the referrers API.
-    pub lists_referrers: bool,
     pub denied: BTreeSet<String>,
     pub uploads: Uploads,
+    pub lists: Lists,
     pub held: Held,
 }
 
@@ -114,9 +114,9 @@ impl Default for FakeHost {
             digests: true,
             redirect_blobs: false,
             upload_elsewhere: false,
-            lists_referrers: false,
             denied: BTreeSet::new(),
             uploads: Uploads::default(),
+            lists: Lists::default(),
             held: Held::default(),
         }
     }
@@ -405,7 +405,8 @@ impl FakeHost {
                 let writes = !matches!(seen.method, Method::GET | Method::HEAD);
                 let needed = if writes { "pull,push" } else { "pull" };
                 let mut wanted = vec![(repository.clone(), needed)];
-                if let Some((_, from)) = seen.url.query_pairs().find(|(n, _)| n == "from") {
+                let mounts = seen.method == Method::POST;
+                if let Some((_, from)) = seen.url.query_pairs().find(|(n, _)| mounts && n == "from") {
                     wanted.push((from.into_owned(), "pull"));
                 }
                 let token = seen.authorization.as_deref().and_then(|a| a.strip_prefix("Bearer "));
@@ -445,6 +446,9 @@ impl FakeHost {
         let query: BTreeMap<String, String> = seen.url.query_pairs().into_owned().collect();
         let unknown =
             |code: &str| reply(404).body(format!(r#"{{"errors":[{{"code":"{code}","message":"unknown"}}]}}"#));
+        if let Some(list) = self.list_or_delete(&repository, &rest, seen) {
+            return list;
+        }
         if let Some(digest) = rest.strip_prefix("blobs/").filter(|r| !r.starts_with("uploads")) {
             let Some(bytes) = digest
                 .parse()
@@ -494,9 +498,6 @@ impl FakeHost {
                 reply
             };
         }
-        if let Some(subject) = rest.strip_prefix("referrers/") {
-            return self.serve_referrers(&repository, subject);
-        }
         match seen.method {
             Method::POST => {
                 if let (Some(digest), Some(from)) = (query.get("mount"), query.get("from")) {
@@ -544,17 +545,13 @@ impl FakeHost {
                 .tags
                 .insert((repository.to_owned(), reference.to_owned()), digest.clone());
         }
-        let subject = super::referring::subject_of(&body).filter(|_| self.lists_referrers);
+        let answer = self.acknowledged(reply(201), &body);
         self.held
             .manifests
             .entry(repository.to_owned())
             .or_default()
             .insert(digest.clone(), (media_type, body));
-        let stored = reply(201).header("docker-content-digest", digest.to_string());
-        match subject {
-            Some(subject) => stored.header("oci-subject", subject.to_string()),
-            None => stored,
-        }
+        answer.header("docker-content-digest", digest.to_string())
     }
 }
 

@@ -4,6 +4,7 @@
 //! more of them.
 
 mod faults;
+mod referring;
 mod world;
 
 use std::sync::{Arc, Mutex};

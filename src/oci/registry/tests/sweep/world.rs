@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::fake::{Fake, FakeHost, Login};
 use super::super::uploads::Chunks;
 use super::super::{noise, options, put};
+use super::referring;
 use crate::credentials::LoginFiles;
 use crate::digest::Digest;
 use crate::oci::backoff::Jitter;
@@ -128,7 +129,7 @@ impl World {
                 .map_err(|why| format!("{tag}: {why}"))?;
         }
         for (subject, referrer) in &root.referrers {
-            let listed = self.fake.with(TARGET, |host| host.listed(name, subject));
+            let listed = self.fake.with(TARGET, |host| referring::listed(host, name, subject));
             if !listed.contains(&referrer.digest) {
                 return Err(format!("{} is not listed for {subject}", referrer.digest));
             }
@@ -188,9 +189,10 @@ fn host(dice: &mut Jitter) -> FakeHost {
         digests: coin(),
         redirect_blobs: coin(),
         upload_elsewhere: coin(),
-        lists_referrers: coin(),
         ..FakeHost::default()
     };
+    host.lists.native = coin();
+    host.lists.page = if coin() { 1 } else { 1000 };
     host.uploads.ranges = dice.next_u64() % 4 != 0;
     host.uploads.min = (dice.next_u64() % 4 == 0).then(|| dice.next_u64() % 3000);
     host.uploads.chunks = match dice.next_u64() % 8 {
@@ -264,8 +266,8 @@ fn refer(host: &mut FakeHost, planted: &mut Root, images: &[Descriptor], dice: &
             .insert((repository.clone(), tag.clone()), signature.digest);
         planted.tags.push(tag);
     }
-    if !host.lists_referrers {
-        host.write_lists(&repository);
+    if !host.lists.native {
+        referring::write_lists(host, &repository);
     }
 }
 
