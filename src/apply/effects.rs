@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::fault::{Fault, Kind};
+use crate::graph::StepKind;
 use crate::oci::Content;
-use crate::plan::{CacheContent, Desired, Effect, PlanStep, Planned, Session, Target, pack_now};
+use crate::oci::recursive::{Along, ReferrerFound};
+use crate::plan::{CacheContent, Desired, Effect, PlanStep, Planned, Reason, Session, Target, pack_now};
 use crate::store::{ArtifactStore, Guard, Job};
 
 /// Everything one step needs, owned, so that it can run as a task.
@@ -40,21 +42,45 @@ impl Running {
         let Desired::Known(root) = &target.desired else {
             return Err(Fault::bug("it has no known digest"));
         };
-        let content = match (&target.chart, target.image) {
-            (Some(chart), _) => self.chart(chart.package).await?,
-            (None, Some(image)) => self
+        let content = match (&target.chart, &target.pack, target.image) {
+            (Some(chart), _, _) => self.chart(chart.package).await?,
+            (None, Some(pack), _) => pack.content(&self.session).await?,
+            (None, None, Some(image)) => self
                 .planned
                 .locations
                 .content(image, &self.planned.world, &self.session.cache, &self.job)
                 .ok_or_else(|| Fault::bug("its image has no place"))??,
-            (None, None) => return Err(Fault::bug("it has neither image nor chart")),
+            (None, None, None) => return Err(Fault::bug("it has neither image, chart nor files")),
         };
+        if target.kind == StepKind::Attach {
+            store.put(&target.name.repository, root, content, &self.job).await?;
+            return Ok(());
+        }
         let guard = match (step.effect, &step.observed) {
             (Effect::Replace, Some(old)) => Guard::Replace(old.clone()),
             _ => Guard::Create,
         };
-        store.fill(&target.name, root, content, &guard, &self.job).await?;
+        let referrers = self.along(target, step);
+        let along = Along {
+            referrers: &referrers,
+            guards: &target.guards,
+        };
+        store
+            .fill_along(&target.name, root, content, &guard, along, &self.job)
+            .await?;
         Ok(())
+    }
+
+    /// What has to travel with an image: of an image that is there only what was seen to be missing.
+    fn along(&self, target: &Target, step: &PlanStep) -> Vec<ReferrerFound> {
+        let copy = target.image.and_then(|image| self.planned.locations.copy(image));
+        let Some(copy) = copy else { return Vec::new() };
+        let missing = step.reasons.iter().find_map(|reason| match reason {
+            Reason::ReferrersMissing { missing } => Some(missing),
+            _ => None,
+        });
+        let moves = |one: &&ReferrerFound| missing.is_none_or(|missing| missing.contains(&one.descriptor.digest));
+        copy.along.iter().filter(moves).cloned().collect()
     }
 
     /// A packed chart's content. Should the cache have been damaged since the plan, it is packed again.

@@ -18,6 +18,7 @@ mod feed;
 mod gate;
 mod host;
 mod http;
+mod identity;
 mod listing;
 mod pages;
 mod place;
