@@ -3,6 +3,10 @@
 use schemars::{JsonSchema, generate::SchemaSettings};
 
 use crate::apply::ApplyDocument;
+use crate::artifact::documents::{
+    ArtifactDocument, CopyDocument, DeleteDocument, DiscoverDocument, ManifestsDocument, RepositoriesDocument,
+    TagsDocument,
+};
 use crate::graph::GraphDocument;
 use crate::lock::LockChangesDocument;
 use crate::plan::{Explained, ImagesDocument, Plan};
@@ -13,6 +17,19 @@ pub fn all() -> Vec<(&'static str, String)> {
     let mut all = crate::project::schemas();
     all.extend([
         ("apply.schema.json", document::<ApplyDocument>("aosm-apply/1")),
+        ("artifact.schema.json", document::<ArtifactDocument>("aosm-artifact/1")),
+        ("copy.schema.json", document::<CopyDocument>("aosm-copy/1")),
+        ("delete.schema.json", document::<DeleteDocument>("aosm-delete/1")),
+        ("discover.schema.json", document::<DiscoverDocument>("aosm-discover/1")),
+        (
+            "manifests.schema.json",
+            document::<ManifestsDocument>("aosm-manifests/1"),
+        ),
+        (
+            "repositories.schema.json",
+            document::<RepositoriesDocument>("aosm-repositories/1"),
+        ),
+        ("tags.schema.json", document::<TagsDocument>("aosm-tags/1")),
         (
             "cache-prune.schema.json",
             document::<CachePruneDocument>("aosm-cache-prune/1"),

@@ -45,7 +45,7 @@ impl Running {
             (None, Some(image)) => self
                 .planned
                 .locations
-                .content(image, &self.planned.world, &self.job)
+                .content(image, &self.planned.world, &self.session.cache, &self.job)
                 .ok_or_else(|| Fault::bug("its image has no place"))??,
             (None, None) => return Err(Fault::bug("it has neither image nor chart")),
         };

@@ -46,15 +46,28 @@ impl Context {
 
     /// Loads the project; its warnings go to the screen.
     pub fn project(&self) -> Result<Project, Faults> {
-        let options = LoadOptions {
+        let (project, warnings) = project::load(&self.load_options()?)?;
+        self.screen.faults(&warnings);
+        Ok(project)
+    }
+
+    /// Loads the project if there is one; for commands that do not need it. Its warnings are not theirs to tell.
+    pub fn project_if_any(&self) -> Result<Option<Project>, Faults> {
+        let options = self.load_options()?;
+        if options.project_file.is_none() && !project::is_there(&options.folder) {
+            return Ok(None);
+        }
+        let (project, _) = project::load(&options)?;
+        Ok(Some(project))
+    }
+
+    fn load_options(&self) -> Result<LoadOptions, Fault> {
+        Ok(LoadOptions {
             folder: self.folder()?,
             project_file: self.global.project.clone(),
             environment: self.global.environment.clone(),
             current_dir: current_folder()?,
-        };
-        let (project, warnings) = project::load(&options)?;
-        self.screen.faults(&warnings);
-        Ok(project)
+        })
     }
 
     /// Loads the project and opens its cache and state.

@@ -208,7 +208,7 @@ impl Round<'_> {
             form: chosen.candidate.form,
             answers: self.answers,
             from_lock: false,
-            referrers: Vec::new(),
+            referrers: None,
             place: self.wanted.place.clone(),
         };
         Asked::Found(Box::new(located), warnings)

@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use crate::digest::Digest;
 use crate::fault::{Faults, Place};
-use crate::lock::LockedImage;
+use crate::lock::{LockedImage, LockedReferrer};
 use crate::oci::Selector;
 use crate::project::ImageSource;
 use crate::reference::{Form, ImageReference};
@@ -38,8 +38,8 @@ pub struct Located {
     pub answers: Vec<Answer>,
     /// The lock knew.
     pub from_lock: bool,
-    /// Digests of referrers that the lock lists.
-    pub referrers: Vec<Digest>,
+    /// What refers to it, as far as the lock says; `None`: nobody has asked yet.
+    pub referrers: Option<Vec<LockedReferrer>>,
     /// Where the reference was found first, for messages.
     pub place: Option<Place>,
 }

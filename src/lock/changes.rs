@@ -1,11 +1,12 @@
 //! What differs between two locks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Lock, LockedImage};
+use super::{Lock, LockedImage, LockedReferrer};
+use crate::fault::some_of;
 
 /// What happened to an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -17,6 +18,8 @@ pub enum ChangeKind {
     Removed,
     /// The same reference is something else now: another digest, or found elsewhere.
     Moved,
+    /// The image is the same, and what refers to it is not.
+    Referrers,
 }
 
 /// One difference.
@@ -66,16 +69,19 @@ impl LockChange {
         match self.kind {
             ChangeKind::Added => format!("+ {}: {}", self.reference, short(&self.new)),
             ChangeKind::Removed => format!("- {}: {}", self.reference, short(&self.old)),
-            ChangeKind::Moved => format!("~ {}: {} → {}", self.reference, short(&self.old), short(&self.new)),
+            ChangeKind::Moved | ChangeKind::Referrers => {
+                format!("~ {}: {} → {}", self.reference, short(&self.old), short(&self.new))
+            }
         }
     }
 }
 
-/// An entry reduced to what is compared: digest, and place.
+/// An entry reduced to what is compared: digest, place, and referrers.
 #[derive(PartialEq, Eq)]
 struct Entry {
     digest: String,
     place: String,
+    referrers: Option<BTreeSet<LockedReferrer>>,
 }
 
 /// The differences from `old` to `new`, sorted by reference.
@@ -91,6 +97,10 @@ pub fn changes(old: Option<&Lock>, new: &Lock) -> Vec<LockChange> {
             }
             Some(held) if held.place != entry.place => {
                 found.push(change(key, ChangeKind::Moved, Some(&held.place), Some(&entry.place)));
+            }
+            Some(held) if held.referrers != entry.referrers => {
+                let (old, new) = (listed(held), listed(entry));
+                found.push(change(key, ChangeKind::Referrers, Some(&old), Some(&new)));
             }
             Some(_) => {}
         }
@@ -111,6 +121,7 @@ fn entries(lock: &Lock) -> BTreeMap<(String, String), Entry> {
             Entry {
                 digest: image.digest.to_string(),
                 place: place(image),
+                referrers: image.referrers.clone().map(BTreeSet::from_iter),
             },
         )
     });
@@ -121,10 +132,23 @@ fn entries(lock: &Lock) -> BTreeMap<(String, String), Entry> {
             Entry {
                 digest: chart.digest.to_string(),
                 place: chart.url.clone(),
+                referrers: None,
             },
         )
     });
     images.chain(charts).collect()
+}
+
+/// What an entry says of referrers: their digests, shortened.
+fn listed(entry: &Entry) -> String {
+    let Some(referrers) = &entry.referrers else {
+        return "referrers unknown".to_owned();
+    };
+    let digests: BTreeSet<&str> = referrers.iter().map(|referrer| referrer.digest.short()).collect();
+    match digests.len() {
+        0 => "no referrers".to_owned(),
+        _ => format!("referrers {}", some_of(&digests.into_iter().collect::<Vec<_>>())),
+    }
 }
 
 fn place(image: &LockedImage) -> String {

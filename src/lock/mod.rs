@@ -14,4 +14,4 @@ mod write;
 mod tests;
 
 pub use changes::{ChangeKind, LockChange, LockChangesDocument, changes};
-pub use model::{Lock, LockedChart, LockedImage, LockedStore, VERSION};
+pub use model::{Lock, LockedChart, LockedImage, LockedReferrer, LockedStore, VERSION};

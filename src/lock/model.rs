@@ -41,8 +41,25 @@ pub struct LockedImage {
     pub size: u64,
     /// `os/architecture[/variant]`, sorted; empty for what is no image.
     pub platforms: Vec<String>,
-    /// Digests of referrers that are copied along, sorted.
-    pub referrers: Vec<Digest>,
+    /// What refers to it, to anything below it, and to those again; sorted. `None`: nobody has asked yet.
+    pub referrers: Option<Vec<LockedReferrer>>,
+}
+
+/// A manifest that refers to an image: a signature, an SBOM, an attestation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LockedReferrer {
+    /// Its digest.
+    pub digest: Digest,
+    /// The manifest it refers to: of the image, or another referrer.
+    pub subject: Digest,
+    /// Media type of the manifest.
+    pub media_type: String,
+    /// Its artifact type (of cosign's, which have none: the type of the first layer); may be empty.
+    pub artifact_type: String,
+    /// Bytes of the manifest.
+    pub size: u64,
+    /// The tag that alone ties it to its subject (cosign); `None` where its manifest names the subject.
+    pub tag: Option<String>,
 }
 
 /// A chart dependency that was fetched.

@@ -7,7 +7,7 @@ use camino::Utf8Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Lock, LockedChart, LockedImage, LockedStore, VERSION};
+use super::{Lock, LockedChart, LockedImage, LockedReferrer, LockedStore, VERSION};
 use crate::digest::Digest;
 use crate::fault::{Fault, Faults, Place, SourceFile, Span};
 use crate::store::ArtifactName;
@@ -127,7 +127,7 @@ impl Reader {
         let media_type = self.text(entry, span, "media-type");
         let size = self.number(entry, span, "size");
         let platforms = self.texts(entry, span, "platforms");
-        let referrers = self.referrers(entry, span);
+        let referrers = self.referrers(entry);
         Some(LockedImage {
             reference: reference?,
             name: name?,
@@ -174,18 +174,32 @@ impl Reader {
             .ok()
     }
 
-    fn referrers(&mut self, entry: &DeTable<'_>, span: &Span) -> Vec<Digest> {
-        if !entry.contains_key("referrers") {
-            return Vec::new();
+    /// `None` where the key is absent: nobody has asked yet.
+    fn referrers(&mut self, entry: &DeTable<'_>) -> Option<Vec<LockedReferrer>> {
+        entry.get("referrers")?;
+        let mut all = Vec::new();
+        for (one, span) in self.tables(entry, "referrers") {
+            let digest = self.digest(one, &span);
+            let subject = self.text(one, &span, "subject");
+            let subject_span = one.get("subject").map_or(span.clone(), Spanned::span);
+            let subject = subject.and_then(|text| self.parse_digest(&text, subject_span));
+            let media_type = self.text(one, &span, "media-type");
+            let size = self.number(one, &span, "size");
+            let mut optional = |key: &str| one.contains_key(key).then(|| self.text(one, &span, key)).flatten();
+            let (artifact_type, tag) = (optional("artifact-type"), optional("tag"));
+            if let (Some(digest), Some(subject), Some(media_type), Some(size)) = (digest, subject, media_type, size) {
+                all.push(LockedReferrer {
+                    digest,
+                    subject,
+                    media_type,
+                    artifact_type: artifact_type.unwrap_or_default(),
+                    size,
+                    tag,
+                });
+            }
         }
-        let texts = self.texts(entry, span, "referrers");
-        let span = entry.get("referrers").map_or(span.clone(), Spanned::span);
-        let mut digests: Vec<Digest> = texts
-            .iter()
-            .filter_map(|text| self.parse_digest(text, span.clone()))
-            .collect();
-        digests.sort();
-        digests
+        all.sort();
+        Some(all)
     }
 
     fn value<'t, 'i>(&mut self, table: &'t DeTable<'i>, span: &Span, key: &str) -> Option<&'t Value<'i>> {

@@ -25,7 +25,7 @@ fn image(reference: &str, digest: &str) -> LockedImage {
         media_type: "application/vnd.oci.image.index.v1+json".to_owned(),
         size: 123_456,
         platforms: vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()],
-        referrers: Vec::new(),
+        referrers: None,
     }
 }
 
@@ -35,7 +35,24 @@ fn full() -> Lock {
     lock.put(image("a/a:1.0", "2"));
     let pinned = LockedImage {
         tag: None,
-        referrers: vec![Digest::of(b"r")],
+        referrers: Some(vec![
+            LockedReferrer {
+                digest: Digest::of(b"r"),
+                subject: Digest::of(b"3"),
+                media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
+                artifact_type: "application/spdx+json".to_owned(),
+                size: 500,
+                tag: None,
+            },
+            LockedReferrer {
+                digest: Digest::of(b"s"),
+                subject: Digest::of(b"r"),
+                media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
+                artifact_type: String::new(),
+                size: 7,
+                tag: Some("sha256-12.sig".to_owned()),
+            },
+        ]),
         ..image("odd \"text\" \\ \u{7} ä", "3")
     };
     lock.put(pinned);

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Lock, VERSION};
+use super::{Lock, LockedReferrer, VERSION};
 
 impl Lock {
     /// The text of the file.
@@ -30,12 +30,8 @@ impl Lock {
             pair(&mut out, "media-type", &image.media_type);
             let _ = writeln!(out, "size = {}", image.size);
             list(&mut out, "platforms", image.platforms.iter().map(String::as_str));
-            if !image.referrers.is_empty() {
-                list(
-                    &mut out,
-                    "referrers",
-                    image.referrers.iter().map(crate::digest::Digest::as_str),
-                );
+            if let Some(found) = &image.referrers {
+                referrers(&mut out, found);
             }
         }
         let mut charts: Vec<_> = self.charts.iter().collect();
@@ -58,6 +54,45 @@ impl Lock {
         }
         out
     }
+}
+
+/// One line each, so that a diff shows single ones.
+fn referrers(out: &mut String, found: &[LockedReferrer]) {
+    let mut found: Vec<&LockedReferrer> = found.iter().collect();
+    found.sort();
+    found.dedup();
+    if found.is_empty() {
+        out.push_str("referrers = []\n");
+        return;
+    }
+    out.push_str("referrers = [\n");
+    for referrer in found {
+        let size = referrer.size.to_string();
+        let mut parts = vec![
+            ("digest", quoted(referrer.digest.as_str())),
+            ("subject", quoted(referrer.subject.as_str())),
+            ("media-type", quoted(&referrer.media_type)),
+        ];
+        if !referrer.artifact_type.is_empty() {
+            parts.push(("artifact-type", quoted(&referrer.artifact_type)));
+        }
+        parts.push(("size", size));
+        if let Some(tag) = &referrer.tag {
+            parts.push(("tag", quoted(tag)));
+        }
+        let parts: Vec<String> = parts
+            .into_iter()
+            .map(|(key, value)| format!("{key} = {value}"))
+            .collect();
+        let _ = writeln!(out, "    {{ {} }},", parts.join(", "));
+    }
+    out.push_str("]\n");
+}
+
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    string(&mut out, text);
+    out
 }
 
 fn pair(out: &mut String, key: &str, value: &str) {

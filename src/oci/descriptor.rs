@@ -36,6 +36,14 @@ impl Descriptor {
         }
     }
 
+    /// Its `artifactType`, where it has one that says something.
+    pub fn artifact_type(&self) -> Option<&str> {
+        self.other
+            .get("artifactType")
+            .and_then(serde_json::Value::as_str)
+            .filter(|text| !text.is_empty())
+    }
+
     /// The descriptor of some bytes.
     pub fn of(media_type: impl Into<String>, bytes: &[u8]) -> Self {
         Self::new(media_type, Digest::of(bytes), bytes.len() as u64)

@@ -13,7 +13,7 @@ use crate::cache::Cache;
 use crate::digest::Digest;
 use crate::event::{Event, Phase};
 use crate::fault::{Fault, Faults, Kind, Place, some_of};
-use crate::locate::{self, Located, ManifestCache, Mode, Request};
+use crate::locate::{self, Cached, Located, ManifestCache, Mode, Request};
 use crate::lock::{ChangeKind, Lock, LockChange, LockedImage, changes};
 use crate::oci::{Content, Job};
 use crate::reference::FirstSegment;
@@ -63,14 +63,24 @@ impl Locations {
             .collect()
     }
 
-    /// The content of an image, reached on behalf of a job.
-    pub fn content(&self, image: usize, world: &World, job: &Job) -> Option<Result<Arc<dyn Content>, Fault>> {
+    /// The content of an image, reached on behalf of a job. What locating has read of it is not read again.
+    pub fn content(
+        &self,
+        image: usize,
+        world: &World,
+        cache: &Arc<Cache>,
+        job: &Job,
+    ) -> Option<Result<Arc<dyn Content>, Fault>> {
         let located = self.get(image)?.ok()?;
-        Some(
-            world
-                .source(&located.source.host, job)
-                .map(|source| source.content(&located.repository)),
-        )
+        let source = match world.source(&located.source.host, job) {
+            Ok(source) => source,
+            Err(fault) => return Some(Err(fault)),
+        };
+        let content = source.content(&located.repository);
+        Some(Ok(Arc::new(Cached::new(
+            content,
+            Arc::new(Manifests(Arc::clone(cache))),
+        ))))
     }
 
     /// The host of the source that has an image.
@@ -266,7 +276,7 @@ fn would_change(session: &Session, changes: &[LockChange]) -> Fault {
 }
 
 /// Manifests by digest, kept in the cache; the reader verifies.
-pub(super) struct Manifests(pub(super) Arc<Cache>);
+struct Manifests(Arc<Cache>);
 
 impl ManifestCache for Manifests {
     fn get(&self, digest: &Digest) -> Option<Bytes> {

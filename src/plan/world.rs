@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Session;
-use crate::digest::FileDigests;
+use crate::digest::{Digest, FileDigests};
 use crate::fault::{Fault, Faults};
 use crate::locate::SourceEntry;
 use crate::oci::registry::{Access, Registries, RegistryOptions};
@@ -231,5 +231,12 @@ impl Content for UnreachableContent {
             host: self.host.clone(),
         }
         .refuse("read blob from"))
+    }
+
+    async fn referrers(&self, _subject: &Digest) -> Result<Vec<Descriptor>, OciError> {
+        Err(Unreachable {
+            host: self.host.clone(),
+        }
+        .refuse("list referrers at"))
     }
 }

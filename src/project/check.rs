@@ -85,7 +85,9 @@ impl Check<'_> {
             | (Value::Text(_), Shape::MaybeText)
             | (Value::Table(_), Shape::Values) => {}
             (Value::Text(text), Shape::Text) => self.not_empty(text, node, key, path),
-            (Value::Text(text), Shape::Choice(choices)) => self.choice(text, choices, node, path),
+            (Value::Text(text), Shape::Choice(choices) | Shape::ChoiceOrTexts(choices)) => {
+                self.choice(text, choices, node, path);
+            }
             (Value::Integer(number), Shape::Integer(least, most)) => {
                 if !(least..=most).contains(number) {
                     self.push(
@@ -95,7 +97,7 @@ impl Check<'_> {
                     );
                 }
             }
-            (Value::List(items), Shape::Texts) => {
+            (Value::List(items), Shape::Texts | Shape::ChoiceOrTexts(_)) => {
                 for item in items {
                     match &item.value {
                         Value::Text(text) => self.not_empty(text, item, key, path),
@@ -104,6 +106,16 @@ impl Check<'_> {
                             item,
                             quote_hint(other),
                         ),
+                    }
+                }
+            }
+            (Value::Table(table), Shape::TextsByName) => {
+                for entry in &table.entries {
+                    if !matches!(entry.node.value, Value::Text(_)) {
+                        let path = join(path, &shorten(&entry.key));
+                        let found = entry.node.value.word();
+                        let message = format!("{path}: expected text, found {found}");
+                        self.push(message, &entry.node, quote_hint(&entry.node.value));
                     }
                 }
             }
@@ -278,7 +290,8 @@ fn shape_word(shape: Shape) -> &'static str {
         Shape::Bool => "true or false",
         Shape::Integer(..) => "a whole number",
         Shape::Texts => "a list of texts",
-        Shape::Table(_) | Shape::Named(_) | Shape::Values => "a table",
+        Shape::Table(_) | Shape::Named(_) | Shape::Values | Shape::TextsByName => "a table",
+        Shape::ChoiceOrTexts(_) => "text or a list of texts",
         Shape::Tables(_) => "a list of tables",
         Shape::Anything => "anything",
     }
@@ -309,7 +322,8 @@ fn shape_hint(shape: Shape, found: &Value, name: &str) -> String {
         (Shape::Tables(keys) | Shape::Table(keys) | Shape::Named(keys), _) => {
             format!("its keys: {}", live_names(keys))
         }
-        (Shape::Values, _) => "write `{ \"key\" = \"value\" }`".into(),
+        (Shape::Values | Shape::TextsByName, _) => "write `{ \"key\" = \"value\" }`".into(),
+        (Shape::ChoiceOrTexts(choices), _) => format!("write {}, or `[\"…\", \"…\"]`", words(choices)),
         (Shape::Anything, _) => String::new(),
     }
 }

@@ -50,6 +50,10 @@ pub(crate) enum Shape {
     Named(&'static [Key]),
     /// A list of tables, each with these keys.
     Tables(&'static [Key]),
+    /// A table of texts under names of the user's choice; texts may be empty.
+    TextsByName,
+    /// One of some words, or a list of texts that are not empty.
+    ChoiceOrTexts(&'static [Choice]),
     /// A table of any values (chart values).
     Values,
     /// Anything: for keys without effect.

@@ -142,9 +142,9 @@ impl Loading<'_> {
             settings.stores
         };
         let packages = charts::join(input.packages, settings.charts, faults);
-        if packages.is_empty() && settings.images.is_empty() && !faults.has_errors() {
+        if packages.is_empty() && settings.images.is_empty() && settings.artifacts.is_empty() && !faults.has_errors() {
             faults.push(
-                Fault::invalid("the project names no chart and no image")
+                Fault::invalid("the project names no chart, no image and no artifact")
                     .at_opt(self.files.first().map(Place::file_only))
                     .hint("add `[[charts]]` to aosm.toml, or `helm_packages` to cnf-input.jsonc"),
             );
@@ -153,6 +153,9 @@ impl Loading<'_> {
             if let Some(store) = &image.store {
                 charts::check_store(store, &project_stores, faults);
             }
+        }
+        for store in settings.artifacts.iter().filter_map(|artifact| artifact.store.as_ref()) {
+            charts::check_store(store, &project_stores, faults);
         }
         sources::fit(&image_sources, &settings.sources, faults);
         let charts = packages
@@ -168,6 +171,8 @@ impl Loading<'_> {
             stores: project_stores,
             charts,
             images: settings.images,
+            artifacts: settings.artifacts,
+            attachments: settings.attachments,
             discovery: settings.discovery,
             copy: settings.copy,
             network: settings.network,
@@ -254,6 +259,8 @@ impl Settings {
             stores: Vec::<StoreConfig>::new(),
             charts: Vec::new(),
             images: Vec::new(),
+            artifacts: Vec::new(),
+            attachments: Vec::new(),
             discovery: super::model::Discovery::default(),
             copy: super::model::CopyOptions::default(),
             network: super::model::Network::default(),

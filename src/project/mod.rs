@@ -5,8 +5,11 @@
 //! schemas and the reference in the documentation; decoders then only deal with meaning. Nothing here talks to a
 //! network, and nothing is written.
 
+mod artifact_model;
+mod artifacts;
 mod charts;
 mod check;
+mod copying;
 mod depth;
 mod document;
 mod find;
@@ -34,6 +37,8 @@ mod toml_keys;
 mod toml_tree;
 mod view;
 
+pub use artifact_model::*;
+pub use find::is_there;
 pub use load::{LoadOptions, load};
 pub use model::*;
 pub use propose::{Proposal, propose};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
+use super::artifact_model::{ArtifactConfig, AttachmentConfig, Referrers};
 use crate::fault::Place;
 
 /// A value and where it was written.
@@ -52,6 +53,10 @@ pub struct Project {
     pub charts: Vec<ChartPackage>,
     /// Images named besides those found in charts.
     pub images: Vec<ExtraImage>,
+    /// Files that are pushed as artifacts.
+    pub artifacts: Vec<ArtifactConfig>,
+    /// Files that are attached to other artifacts.
+    pub attachments: Vec<AttachmentConfig>,
     /// What counts as an image, and what does not.
     pub discovery: Discovery,
     /// How images are copied.
@@ -316,11 +321,19 @@ pub struct DiscoveryRule {
 pub struct CopyOptions {
     /// Steps at a time against one host.
     pub concurrency: usize,
+    /// Only these platforms of images that have several, as `os/architecture[/variant]`; empty: all.
+    pub platforms: Vec<Spanned<String>>,
+    /// Which referrers travel along.
+    pub referrers: Referrers,
 }
 
 impl Default for CopyOptions {
     fn default() -> Self {
-        Self { concurrency: 8 }
+        Self {
+            concurrency: 8,
+            platforms: Vec::new(),
+            referrers: Referrers::All,
+        }
     }
 }
 

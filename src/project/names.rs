@@ -113,6 +113,35 @@ pub(crate) fn version(text: &str) -> Result<(), String> {
     }
 }
 
+/// A media type: a type and a subtype of "restricted names" (RFC 6838, 4.2), perhaps with parameters.
+pub(crate) fn media_type(text: &str) -> Result<(), String> {
+    let name = |part: &str| {
+        let inside = |b: u8| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b);
+        part.len() <= 127 && part.starts_with(|c: char| c.is_ascii_alphanumeric()) && part.bytes().all(inside)
+    };
+    let essence = text.split_once(';').map_or(text, |(essence, _)| essence.trim_end());
+    match essence.split_once('/') {
+        Some((kind, subtype)) if name(kind) && name(subtype) => Ok(()),
+        _ => Err(format!("`{}` is no media type", super::check::shorten(text))),
+    }
+}
+
+/// A platform as indexes name it: `os/architecture`, perhaps with a variant.
+pub(crate) fn platform(text: &str) -> Result<(), String> {
+    let part = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'.'))
+    };
+    let parts: Vec<&str> = text.split('/').collect();
+    if matches!(parts.len(), 2 | 3) && parts.iter().all(|text| part(text)) {
+        Ok(())
+    } else {
+        Err(format!("`{}` is no platform", super::check::shorten(text)))
+    }
+}
+
 /// A Kubernetes version as Helm takes it.
 pub(crate) fn kube_version(text: &str) -> Result<(), String> {
     // Helm reads it as a semantic version in which the last parts may be missing.
@@ -228,6 +257,47 @@ mod tests {
             kube_version,
             &["1", "1.31", "v1.31.2", "1.31.2-gke.1"],
             &["", "latest", "1.31.2.3", "1.x"],
+        );
+    }
+
+    #[test]
+    fn media_types_are_a_type_and_a_subtype() {
+        table(
+            media_type,
+            &[
+                "a/b",
+                "application/vnd.oci.image.layer.v1.tar+gzip",
+                "text/plain; charset=utf-8",
+                "readme/example",
+            ],
+            &[
+                "",
+                "a",
+                "/b",
+                "a/",
+                "a/b/c",
+                "a b/c",
+                "-a/b",
+                "a/\u{e4}",
+                &format!("a/{}", "b".repeat(128)),
+            ],
+        );
+    }
+
+    #[test]
+    fn platforms_have_two_or_three_parts() {
+        table(
+            platform,
+            &["linux/amd64", "linux/arm/v7", "windows/amd64", "js/wasm"],
+            &[
+                "",
+                "amd64",
+                "linux/",
+                "/amd64",
+                "linux/arm/v7/x",
+                "Linux/amd64",
+                "linux amd64",
+            ],
         );
     }
 

@@ -77,6 +77,10 @@ fn shape(shape: Shape) -> Map<String, Value> {
         Shape::Table(keys) => return table(keys),
         Shape::Named(keys) => json!({ "type": "object", "additionalProperties": table(keys) }),
         Shape::Tables(keys) => json!({ "type": "array", "items": table(keys) }),
+        Shape::TextsByName => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+        Shape::ChoiceOrTexts(choices) => {
+            json!({ "anyOf": [one_of(choices), { "type": "array", "items": { "type": "string", "pattern": "\\S" } }] })
+        }
         Shape::Values => json!({ "type": "object" }),
         Shape::Anything => json!({}),
     };
@@ -118,16 +122,20 @@ fn rows(keys: &[Key], path: &str, out: &mut String) {
             Shape::Text | Shape::MaybeText => "text".to_owned(),
             Shape::Bool => "`true`, `false`".to_owned(),
             Shape::Integer(least, most) => format!("{least} to {most}"),
-            Shape::Choice(choices) => {
-                let words: Vec<String> = choices
+            Shape::Choice(choices) | Shape::ChoiceOrTexts(choices) => {
+                let mut words: Vec<String> = choices
                     .iter()
                     .filter(|choice| !choice.later)
                     .map(|choice| format!("`\"{}\"` ({})", choice.word, choice.doc))
                     .collect();
+                if matches!(key.shape, Shape::ChoiceOrTexts(_)) {
+                    words.push("or a list of texts".to_owned());
+                }
                 words.join(", ")
             }
             Shape::Texts => "list of texts".to_owned(),
             Shape::Table(_) | Shape::Values => "table".to_owned(),
+            Shape::TextsByName => "table of texts".to_owned(),
             Shape::Named(_) => "tables by name".to_owned(),
             Shape::Tables(_) => "list of tables".to_owned(),
             Shape::Anything => "anything".to_owned(),

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::artifact_model::{ArtifactConfig, AttachmentConfig};
 use super::charts::{self, Partial};
 use super::document::Document;
 use super::model::{CopyOptions, Discovery, ExtraImage, Network, RenderLimits, SourceConfig, Spanned, StoreConfig};
 use super::paths::Resolver;
 use super::sources::{self, SourceList, with_first};
 use super::view::View;
-use super::{check, mask, names, rules, stores, toml_keys};
+use super::{artifacts, check, copying, mask, names, rules, stores, toml_keys};
 use crate::fault::{Fault, Faults};
 use crate::reference::ImageReference;
 
@@ -31,6 +32,10 @@ pub(crate) struct Settings {
     pub(crate) charts: Vec<Partial>,
     /// `[[images]]`.
     pub(crate) images: Vec<ExtraImage>,
+    /// `[[artifacts]]`.
+    pub(crate) artifacts: Vec<ArtifactConfig>,
+    /// `[[attachments]]`.
+    pub(crate) attachments: Vec<AttachmentConfig>,
     /// `[discovery]`.
     pub(crate) discovery: Discovery,
     /// `[copy]`.
@@ -76,8 +81,10 @@ pub(crate) fn decode(
         stores: stores::all(&root, environment, faults),
         charts: charts::from_settings(&root, resolver, faults),
         images: images(&root, faults),
+        artifacts: artifacts::artifacts(&root, resolver, faults),
+        attachments: artifacts::attachments(&root, resolver, faults),
         discovery: rules::read(&root, faults),
-        copy: copy(&root),
+        copy: copying::read(&root, faults),
         network: network(&root, resolver, faults),
         render_limits: project.as_ref().map(render_limits).unwrap_or_default(),
     }
@@ -90,18 +97,6 @@ fn render_limits(view: &View<'_>) -> RenderLimits {
             .number("render-timeout")
             .map_or(defaults.timeout, Duration::from_secs),
         output: view.number("render-output-limit").unwrap_or(defaults.output),
-    }
-}
-
-fn copy(root: &View<'_>) -> CopyOptions {
-    let defaults = CopyOptions::default();
-    let concurrency = root
-        .table("copy")
-        .and_then(|view| view.number("concurrency"))
-        .and_then(|number| usize::try_from(number).ok())
-        .filter(|number| *number > 0);
-    CopyOptions {
-        concurrency: concurrency.unwrap_or(defaults.concurrency),
     }
 }
 

@@ -35,9 +35,17 @@ pub(crate) const ROOT: &[Key] = &[
         Shape::Tables(IMAGE),
         "Images besides those that the charts name.",
     ),
-    later("artifacts"),
+    key(
+        "artifacts",
+        Shape::Tables(ARTIFACT),
+        "Files that are pushed as they are: templates, disk images, anything.",
+    ),
     later("vhds"),
-    later("attachments"),
+    key(
+        "attachments",
+        Shape::Tables(ATTACHMENT),
+        "Files attached to an image, a chart or an artifact as referrers: SBOMs, signatures, reports.",
+    ),
     key(
         "discovery",
         Shape::Table(DISCOVERY),
@@ -89,7 +97,10 @@ const AUTHS: &[Choice] = &[
         "docker or Podman login state; for Azure registries else an Entra identity; else no login",
     ),
     choice("docker-config", "only docker or Podman login state"),
-    choice("environment", "only `AOSM_REGISTRY_USERNAME` and `AOSM_REGISTRY_PASSWORD`"),
+    choice(
+        "environment",
+        "only `AOSM_REGISTRY_USERNAME` and `AOSM_REGISTRY_PASSWORD`",
+    ),
     choice("azure-cli", "only the Azure CLI's login"),
     choice("anonymous", "no login"),
 ];
@@ -297,6 +308,54 @@ const RULE: &[Key] = &[
     key("digest", Shape::Text, "Split image: field with the digest."),
 ];
 
+const ARTIFACT_KINDS: &[Choice] = &[
+    choice("oci-artifact", "any files"),
+    choice("arm-template", "one JSON template, in the form that AOSM takes"),
+    choice("image-file", "the disk image of a virtual machine"),
+];
+
+const ARTIFACT: &[Key] = &[
+    key("name", Shape::Text, "Its name in the store; no other artifact has it.").required(),
+    key(
+        "version",
+        Shape::Text,
+        "Its version: the tag. Templates and image files: three numbers with dots.",
+    )
+    .required(),
+    key("kind", Shape::Choice(ARTIFACT_KINDS), "What AOSM calls it.").default("\"oci-artifact\""),
+    key("artifact-type", Shape::Text, "OCI's `artifactType`, a media type.")
+        .default("`application/vnd.unknown.artifact.v1`"),
+    key("files", Shape::Tables(FILE), "What is packed, in this order.").required(),
+    key("annotations", Shape::TextsByName, "Annotations of the manifest.").default("{}"),
+    key("store", Shape::Text, "The store that gets it.").default("the first that can hold it"),
+];
+
+const FILE: &[Key] = &[
+    key(
+        "path",
+        Shape::Text,
+        "The file; a folder is packed as a reproducible `.tar.gz`.",
+    )
+    .required(),
+    key("media-type", Shape::Text, "The media type of the layer.")
+        .default("`application/vnd.oci.image.layer.v1.tar`, for folders with `+gzip`"),
+    key("title", Shape::Text, "The name it is pulled under.").default("`path` as written, or its last part"),
+];
+
+const ATTACHMENT: &[Key] = &[
+    key(
+        "subject",
+        Shape::Text,
+        "What it is attached to: `image:NAME`, `chart:NAME`, `artifact:NAME`, an image's reference, or `STORE:NAME:TAG` for what a store holds.",
+    )
+    .required(),
+    key("artifact-type", Shape::Text, "OCI's `artifactType`, a media type: what kind of attachment it is.").required(),
+    key("files", Shape::Tables(FILE), "What is packed, in this order."),
+    key("annotations", Shape::TextsByName, "Annotations of the manifest.").default("{}"),
+];
+
+const REFERRERS: &[Choice] = &[choice("all", "all of them"), choice("none", "none")];
+
 const COPY: &[Key] = &[
     key(
         "concurrency",
@@ -304,8 +363,18 @@ const COPY: &[Key] = &[
         "Steps at a time against one host.",
     )
     .default("8"),
-    later("platforms"),
-    later("referrers"),
+    key(
+        "platforms",
+        Shape::Texts,
+        "Copy only these platforms (`os/architecture`, perhaps `/variant`) of images that have several. Images named by digest are copied whole.",
+    )
+    .default("all"),
+    key(
+        "referrers",
+        Shape::ChoiceOrTexts(REFERRERS),
+        "Which referrers (signatures, SBOMs, attestations) travel with images; a list names artifact types.",
+    )
+    .default("\"all\""),
 ];
 
 const NETWORK: &[Key] = &[

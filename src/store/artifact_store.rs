@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::oci::{Content, Descriptor, OciError};
+use crate::oci::{Content, Descriptor, OciError, Place};
 pub use crate::oci::{Filled, Guard, Job};
 
 /// What sort of artifact; stores differ in which they can hold.
@@ -78,6 +78,9 @@ pub trait ArtifactStore: Send + Sync {
 
     /// Reads back what the store holds under a repository, by digest.
     async fn content(&self, repository: &str, job: &Job) -> Result<Arc<dyn Content>, OciError>;
+
+    /// One repository of it, with everything that can be done there; nothing is asked yet.
+    fn place(&self, repository: &str) -> Result<Arc<dyn Place>, OciError>;
 
     /// Puts the whole graph under `root` into the store and tags it last: children before root, nothing sent
     /// that is there already, every digest verified.

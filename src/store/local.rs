@@ -10,12 +10,15 @@
 //!   at any instant leaves at most blobs without a tag, and the next run finds and keeps those.
 //! - Several processes may fill one store: the index is read again, merged and written under a file lock.
 //! - Nothing is trusted for being there: a blob counts when its content was hashed and its stat has not changed
-//!   since. Nothing is ever deleted, save temporary files of killed runs.
+//!   since. Nothing is deleted by itself, save temporary files of killed runs.
+//! - A manifest that refers to another is in `index.json` even without a tag: so it is found again as a referrer.
 
 mod blobs;
 mod check;
+mod content;
+mod delete;
 mod files;
-mod stamp;
+mod place;
 mod tags;
 mod target;
 
@@ -28,13 +31,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{ArtifactKind, ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity};
 use crate::digest::FileDigests;
-use crate::oci::layout::FolderContent;
-use crate::oci::{Content, CopyOptions, Descriptor, ErrorKind, OciError, TagAs, copy_graph};
+use crate::oci::{Content, CopyOptions, Descriptor, ErrorKind, OciError, Place, TagAs, copy_graph};
 
 use blobs::Blobs;
+use content::StoreContent;
 use files::Files;
 use tags::{Holds, Tags};
 use target::LocalTarget;
+
+pub use place::LocalPlace;
 
 /// An image layout folder as an artifact store. Made on the first fill.
 #[derive(Debug)]
@@ -77,16 +82,29 @@ impl LocalStore {
         &self,
         work: impl FnOnce(&Inner) -> Result<T, OciError> + Send + 'static,
     ) -> Result<T, OciError> {
-        let inner = Arc::clone(&self.inner);
-        match tokio::task::spawn_blocking(move || work(&inner)).await {
-            Ok(result) => result,
-            Err(e) => Err(OciError::new(
-                ErrorKind::Cancelled,
-                "use store",
-                self.path().as_str(),
-                e.to_string(),
-            )),
-        }
+        blocking(&self.inner, work).await
+    }
+
+    /// One repository; with an empty one, the layout itself: then tags are whole names of entries, as they stand.
+    pub fn repository(&self, repository: &str) -> LocalPlace {
+        LocalPlace::new(&self.inner, repository)
+    }
+}
+
+/// Work with the disk, away from the runtime's workers.
+async fn blocking<T: Send + 'static>(
+    inner: &Arc<Inner>,
+    work: impl FnOnce(&Inner) -> Result<T, OciError> + Send + 'static,
+) -> Result<T, OciError> {
+    let (inner, place) = (Arc::clone(inner), inner.files.root().to_owned());
+    match tokio::task::spawn_blocking(move || work(&inner)).await {
+        Ok(result) => result,
+        Err(e) => Err(OciError::new(
+            ErrorKind::Cancelled,
+            "use store",
+            place.as_str(),
+            e.to_string(),
+        )),
     }
 }
 
@@ -125,7 +143,11 @@ impl ArtifactStore for LocalStore {
     }
 
     async fn content(&self, _repository: &str, _job: &Job) -> Result<Arc<dyn Content>, OciError> {
-        Ok(Arc::new(FolderContent::new(self.path())))
+        Ok(Arc::new(StoreContent::new(&self.inner)))
+    }
+
+    fn place(&self, repository: &str) -> Result<Arc<dyn Place>, OciError> {
+        Ok(Arc::new(self.repository(repository)))
     }
 
     async fn fill(

@@ -5,5 +5,5 @@ pub mod local;
 mod registry;
 
 pub use artifact_store::{ArtifactKind, ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity};
-pub use local::LocalStore;
+pub use local::{LocalPlace, LocalStore};
 pub use registry::RegistryStore;

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::artifact_store::{ArtifactKind, ArtifactName, ArtifactStore, Observed, StoreIdentity};
 use crate::oci::copy::find_missing;
-use crate::oci::registry::{Access, Caller, Client, Registries, RegistryContent, RegistryTarget, Repository, stoppable};
+use crate::oci::registry::{
+    Access, Caller, Client, Registries, RegistryContent, RegistryPlace, RegistryTarget, Repository, stoppable,
+};
 use crate::oci::{
-    Content, CopyOptions, Descriptor, ErrorKind, Filled, Guard, Job, OciError, Selector, TagAs, copy_graph,
+    Content, CopyOptions, Descriptor, ErrorKind, Filled, Guard, Job, OciError, Place, Selector, TagAs, copy_graph,
 };
 
 /// Artifacts in an OCI registry, under a path prefix.
@@ -41,10 +43,15 @@ impl RegistryStore {
     }
 
     fn repository(&self, name: &str) -> Result<Repository, OciError> {
+        Repository::writing(&self.client, &self.path(name))
+    }
+
+    /// A repository's path in the registry.
+    fn path(&self, name: &str) -> String {
         if self.prefix.is_empty() {
-            return Repository::writing(&self.client, name);
+            return name.to_owned();
         }
-        Repository::writing(&self.client, &format!("{}/{name}", self.prefix))
+        format!("{}/{name}", self.prefix)
     }
 
     async fn check_below(&self, root: Descriptor, repository: Repository, job: &Job) -> Result<Observed, OciError> {
@@ -94,6 +101,13 @@ impl ArtifactStore for RegistryStore {
 
     async fn content(&self, repository: &str, job: &Job) -> Result<Arc<dyn Content>, OciError> {
         Ok(Arc::new(RegistryContent::new(self.repository(repository)?, job)))
+    }
+
+    fn place(&self, repository: &str) -> Result<Arc<dyn Place>, OciError> {
+        Ok(Arc::new(RegistryPlace::new(
+            Arc::clone(&self.client),
+            &self.path(repository),
+        )?))
     }
 
     async fn fill(

@@ -13,8 +13,13 @@ use tokio::sync::OnceCell;
 use super::archive_file::{ArchiveFile, Extent};
 use super::catalog::Catalog;
 use super::folder::{blocking, check_manifest_size, manifest_by_digest, subject_of, verify};
+use super::referrers::ReferrersMap;
 use crate::digest::{Digest, FileDigests};
+use crate::oci::manifest::MANIFEST_LIMIT;
 use crate::oci::{ByteStream, Content, Descriptor, ErrorKind, OciError, Origin, Selector, Source};
+
+/// So many bytes of manifests are read in one go when looking for referrers.
+const READ_AT_ONCE: u64 = 16 * 1024 * 1024;
 
 /// Names, blobs and where they lie.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -54,6 +59,7 @@ impl ArchiveSource {
             purpose,
             build,
             open: OnceCell::new(),
+            referrers: OnceCell::new(),
         };
         Self {
             host: host.into(),
@@ -97,6 +103,7 @@ struct ArchiveContent {
     purpose: &'static str,
     build: Build,
     open: OnceCell<(ArchiveFile, ArchiveIndex)>,
+    referrers: OnceCell<ReferrersMap>,
 }
 
 impl ArchiveContent {
@@ -107,6 +114,16 @@ impl ArchiveContent {
             blocking(self.path.as_str(), move || open(&path, &*digests, purpose, build))
         };
         self.open.get_or_try_init(open).await
+    }
+
+    /// Who refers to whom, learnt once.
+    async fn referrers_map(&self) -> Result<&ReferrersMap, OciError> {
+        let scan = || async {
+            let (file, index) = self.opened().await?;
+            let (file, index) = (file.clone(), index.clone());
+            blocking(self.path.as_str(), move || scan_referrers(&file, &index)).await
+        };
+        self.referrers.get_or_try_init(scan).await
     }
 
     fn extent(index: &ArchiveIndex, digest: &Digest, subject: &str) -> Result<Extent, OciError> {
@@ -137,6 +154,38 @@ fn open(
         digests.remember(path, purpose, &text);
     }
     Ok((file, index))
+}
+
+/// Manifests are read level by level and some at a time: an archive that cannot seek is unpacked anew for each go.
+fn scan_referrers(file: &ArchiveFile, index: &ArchiveIndex) -> Result<ReferrersMap, OciError> {
+    let roots = index.catalog.entries.iter().map(|entry| entry.root.clone()).collect();
+    ReferrersMap::scan(roots, file.path().as_str(), &mut |level, visit| {
+        let mut wanted: BTreeMap<Digest, Extent> = BTreeMap::new();
+        let mut bytes = 0_u64;
+        let mut open: Vec<&Descriptor> = Vec::new();
+        for (number, entry) in level.iter().enumerate() {
+            if let Some(text) = index.made.get(&entry.digest) {
+                visit(entry, text.as_bytes());
+            } else if let Some(extent) = index.blobs.get(&entry.digest).filter(|e| e.size <= MANIFEST_LIMIT) {
+                wanted.insert(entry.digest.clone(), *extent);
+                bytes = bytes.saturating_add(extent.size);
+                open.push(entry);
+            }
+            if bytes >= READ_AT_ONCE || number + 1 == level.len() {
+                let read = file.read_small(&wanted, MANIFEST_LIMIT)?;
+                for entry in open.drain(..) {
+                    let found = read.get(&entry.digest);
+                    let plain = Descriptor::new("", entry.digest.clone(), 0);
+                    if let Some(bytes) = found.filter(|bytes| verify(&plain, bytes, "").is_ok()) {
+                        visit(entry, bytes);
+                    }
+                }
+                wanted.clear();
+                bytes = 0;
+            }
+        }
+        Ok(())
+    })
 }
 
 #[async_trait::async_trait]
@@ -180,5 +229,9 @@ impl Content for ArchiveContent {
         let (file, name) = (file.clone(), subject.clone());
         let pieces = blocking(&subject, move || file.pieces(extent, offset, name)).await?;
         Ok(pieces.into_stream())
+    }
+
+    async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, OciError> {
+        Ok(self.referrers_map().await?.of(subject))
     }
 }

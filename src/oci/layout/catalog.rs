@@ -83,6 +83,38 @@ impl Catalog {
         }
     }
 
+    /// The root that goes by exactly this name, or, for one written `repository:tag`, by one that answers to it as in
+    /// [`Self::by_tag`].
+    pub fn by_name(&self, place: &str, name: &str) -> Result<Descriptor, OciError> {
+        let mut exact = self
+            .entries
+            .iter()
+            .filter(|entry| entry.names.iter().any(|held| held == name));
+        let first = exact.next();
+        match first {
+            Some(first) if exact.all(|other| other.root.digest == first.root.digest) => return Ok(first.root.clone()),
+            Some(_) => {
+                return Err(OciError::new(
+                    ErrorKind::Conflict,
+                    "look up",
+                    name,
+                    format!("{place} holds several that differ under this name"),
+                )
+                .hint("keep one of them in it, or name the image by digest"));
+            }
+            None => {}
+        }
+        match name.rsplit_once(':') {
+            Some((repository, tag)) => self.by_tag(place, repository, tag),
+            None => Err(OciError::new(
+                ErrorKind::Absent,
+                "look up",
+                name,
+                format!("no such entry in {place} ({})", self.inventory()),
+            )),
+        }
+    }
+
     /// A root by digest.
     pub fn by_digest(&self, digest: &Digest) -> Option<Descriptor> {
         self.entries
@@ -91,7 +123,8 @@ impl Catalog {
             .map(|e| e.root.clone())
     }
 
-    fn inventory(&self) -> String {
+    /// What there is, in words: a few names.
+    pub(crate) fn inventory(&self) -> String {
         let mut names: Vec<&str> = self
             .entries
             .iter()

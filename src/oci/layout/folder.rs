@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -11,6 +11,8 @@ use tokio::sync::OnceCell;
 use super::catalog::Catalog;
 use super::index::{read_folder_index, read_limited};
 use super::pieces::Pieces;
+use super::referrers::ReferrersMap;
+use super::stamp::Stamp;
 use crate::digest::Digest;
 use crate::oci::manifest::{MANIFEST_LIMIT, own_media_type};
 use crate::oci::{ByteStream, Content, Descriptor, ErrorKind, OciError, Origin, Selector, Source};
@@ -80,6 +82,8 @@ impl Source for LayoutFolder {
 pub struct FolderContent {
     root: Utf8PathBuf,
     origin: Origin,
+    /// Who refers to whom, while the index has this stat.
+    referrers: Mutex<Option<(Stamp, Arc<ReferrersMap>)>>,
 }
 
 impl FolderContent {
@@ -90,7 +94,31 @@ impl FolderContent {
             label: root.to_string(),
             mount: None,
         };
-        Self { root, origin }
+        Self {
+            root,
+            origin,
+            referrers: Mutex::default(),
+        }
+    }
+
+    /// Who refers to whom: one pass over the layout, again only when its index has changed or something was missing.
+    async fn referrers_map(&self) -> Result<Arc<ReferrersMap>, OciError> {
+        let stamp = std::fs::metadata(self.root.join("index.json"))
+            .ok()
+            .map(|metadata| Stamp::of(&metadata));
+        let known = self.referrers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let (Some((held, map)), Some(stamp)) = (known, &stamp)
+            && held == *stamp
+        {
+            return Ok(map);
+        }
+        let root = self.root.clone();
+        let scan = move || ReferrersMap::of_folder(&root, read_folder_index(&root)?.manifests);
+        let map = Arc::new(blocking(self.root.as_str(), scan).await?);
+        if let Some(stamp) = stamp.filter(|_| map.missing == 0) {
+            *self.referrers.lock().unwrap_or_else(PoisonError::into_inner) = Some((stamp, Arc::clone(&map)));
+        }
+        Ok(map)
     }
 }
 
@@ -124,6 +152,10 @@ impl Content for FolderContent {
         };
         let (file, left) = blocking(&subject, open).await?;
         Ok(Pieces::new(Box::new(file), 0, left, subject).into_stream())
+    }
+
+    async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, OciError> {
+        Ok(self.referrers_map().await?.of(subject))
     }
 }
 

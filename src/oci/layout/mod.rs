@@ -11,6 +11,8 @@ mod entry_name;
 mod folder;
 mod index;
 mod pieces;
+mod referrers;
+mod stamp;
 mod tar_scan;
 
 #[cfg(test)]
@@ -25,5 +27,9 @@ pub use folder::{FolderContent, LayoutFolder, blob_path};
 pub use index::{CONTAINERD_NAME, INDEX_LIMIT, LAYOUT_VERSION, LayoutIndex, REF_NAME, check_marker, read_folder_index};
 
 pub(crate) use archive_file::{ArchiveFile, Extent};
+pub(crate) use folder::manifest_by_digest;
 pub(crate) use index::read_limited;
+pub(crate) use pieces::Pieces;
+pub(crate) use referrers::ReferrersMap;
+pub(crate) use stamp::Stamp;
 pub(crate) use tar_scan::{Member, MemberKind, ScanError};

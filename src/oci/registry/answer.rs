@@ -63,6 +63,13 @@ pub async fn words_of(mut body: ByteStream) -> String {
     quote(&read)
 }
 
+/// The codes of an error body (distribution-spec, "Error Codes"); none for any other text.
+pub fn codes_of(body: &[u8]) -> Vec<String> {
+    serde_json::from_slice::<Errors>(body)
+        .map(|parsed| parsed.errors.into_iter().filter_map(|entry| entry.code).collect())
+        .unwrap_or_default()
+}
+
 /// An error body in one line: the distribution spec's `errors`, or the beginning of a plain text.
 pub fn quote(body: &[u8]) -> String {
     if let Ok(parsed) = serde_json::from_slice::<Errors>(body) {

@@ -1,6 +1,7 @@
 //! One registry as one principal: sends requests with login, permits, redirects and retries.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
@@ -10,9 +11,11 @@ use super::answer::{trouble_of, words_of};
 use super::auth::{Authenticator, Login};
 use super::gate::{Class, Gate, Permit};
 use super::host::{Host, same_origin};
+use super::referrers::ReferrersMemory;
 use super::retry::{Again, Tries, Trouble};
 use super::scopes::Scopes;
 use super::transport::{Body, Request, Response};
+use super::upload::Chunking;
 use super::wire::{Caller, Wire};
 use crate::credentials::CredentialSource;
 use crate::oci::placement::Placements;
@@ -64,6 +67,12 @@ pub struct Client {
     pub gate: Arc<Gate>,
     /// What it holds, as far as known.
     pub placements: Arc<Placements>,
+    /// What is known of how it lists referrers.
+    pub referrers: ReferrersMemory,
+    /// It takes a mount of a repository from itself for an error: blobs are asked for in another way.
+    pub refuses_self_mounts: AtomicBool,
+    /// Whether it takes blobs in chunks.
+    pub chunking: Chunking,
     wire: Arc<Wire>,
     auth: Authenticator,
 }
@@ -76,6 +85,9 @@ impl Client {
             host,
             gate,
             placements: Arc::default(),
+            referrers: ReferrersMemory::default(),
+            refuses_self_mounts: AtomicBool::new(false),
+            chunking: Chunking::default(),
             wire,
             auth,
         }
@@ -261,7 +273,12 @@ impl Client {
     /// Where an answer points to. A registry behind a proxy that ends TLS may name itself with `http`: the name
     /// counts, TLS stays.
     pub fn location(&self, base: &Url, headers: &HeaderMap) -> Option<Url> {
-        let mut url = base.join(headers.get(LOCATION)?.to_str().ok()?).ok()?;
+        self.pointed(base, headers.get(LOCATION)?.to_str().ok()?)
+    }
+
+    /// The same, for any text of an answer that is an address.
+    pub fn pointed(&self, base: &Url, text: &str) -> Option<Url> {
+        let mut url = base.join(text).ok()?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return None;
         }

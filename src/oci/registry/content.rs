@@ -11,6 +11,7 @@ use super::client::{Answer, Client};
 use super::gate::{Class, Permit};
 use super::repository::{Repository, length};
 use super::wire::Caller;
+use crate::digest::Digest;
 use crate::oci::{ByteStream, Content, Descriptor, ErrorKind, Job, MountOrigin, OciError, Origin, Selector, Source};
 
 /// One repository as content. Requests are counted into the job it was made for.
@@ -67,6 +68,12 @@ impl Content for RegistryContent {
         let caller = Caller::from(&self.job);
         let opening = open(&self.repository, descriptor, offset, &caller);
         stoppable(&self.job, "read blob", &self.origin.label, opening).await
+    }
+
+    async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, OciError> {
+        let caller = Caller::from(&self.job);
+        let listing = self.repository.referrers(subject, &caller);
+        stoppable(&self.job, "list referrers", &self.origin.label, listing).await
     }
 
     fn for_job(&self, job: &Job) -> Option<Arc<dyn Content>> {
@@ -181,12 +188,8 @@ impl RegistrySource {
         }
     }
 
-    /// Docker Hub keeps one-segment names under `library/`.
     fn repository(&self, name: &str) -> Result<Repository, OciError> {
-        if self.client.host.name == "docker.io" && !name.contains('/') {
-            return Repository::reading(&self.client, &format!("library/{name}"));
-        }
-        Repository::reading(&self.client, name)
+        Repository::reading(&self.client, &self.client.host.repository(name))
     }
 }
 
@@ -239,6 +242,10 @@ impl Content for Unusable {
     }
 
     async fn blob(&self, _descriptor: &Descriptor, _offset: u64) -> Result<ByteStream, OciError> {
+        Err(self.error.clone())
+    }
+
+    async fn referrers(&self, _subject: &Digest) -> Result<Vec<Descriptor>, OciError> {
         Err(self.error.clone())
     }
 }

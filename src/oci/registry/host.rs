@@ -126,6 +126,14 @@ impl Host {
         }
     }
 
+    /// A repository's name as the host knows it: Docker Hub keeps one-segment names under `library/`.
+    pub fn repository(&self, name: &str) -> String {
+        if self.name == "docker.io" && !name.contains('/') {
+            return format!("library/{name}");
+        }
+        name.to_owned()
+    }
+
     /// Scheme, host and port, without a slash at the end.
     pub fn origin(&self) -> String {
         let plain = self.plain && !self.speaks_tls.load(Ordering::Relaxed);
@@ -133,18 +141,15 @@ impl Host {
         format!("{scheme}://{}", self.authority)
     }
 
-    /// The URL of the API's root: what a client asks to see whether its login is good.
-    pub fn root(&self) -> Result<Url, OciError> {
-        self.parse_url(&format!("{}/v2/", self.origin()))
-    }
-
     /// The URL of a path below `/v2/`. `repository` must be checked already: see [`check_repository`].
     pub fn url(&self, repository: &str, rest: &str) -> Result<Url, OciError> {
-        self.parse_url(&format!("{}/v2/{repository}/{rest}", self.origin()))
+        self.at(&format!("/v2/{repository}/{rest}"))
     }
 
-    fn parse_url(&self, text: &str) -> Result<Url, OciError> {
-        Url::parse(text).map_err(|e| {
+    /// The URL of a path that starts with `/`. Everything in it must be checked already.
+    pub fn at(&self, path: &str) -> Result<Url, OciError> {
+        let text = format!("{}{path}", self.origin());
+        Url::parse(&text).map_err(|e| {
             OciError::new(
                 ErrorKind::Protocol,
                 "reach registry",

@@ -13,6 +13,7 @@ use super::http::HttpTransport;
 use super::identity::IdentitySockets;
 use super::retry::RetryPolicy;
 use super::transport::Transport;
+use super::upload::UploadPolicy;
 use super::wire::Wire;
 use crate::credentials::entra::{AcrLogin, Cloud, Entra, EntraSettings, Which, is_azure_registry};
 use crate::credentials::{
@@ -32,6 +33,8 @@ pub struct RegistryOptions {
     pub requests_at_once: usize,
     /// When and how often to try again.
     pub retry: RetryPolicy,
+    /// When and how blobs are cut.
+    pub uploads: UploadPolicy,
     /// Seed of the jitter; `None` for a different one in each process.
     pub seed: Option<u64>,
     /// Where logins are kept.
@@ -45,6 +48,7 @@ impl Default for RegistryOptions {
         Self {
             requests_at_once: REQUESTS_AT_ONCE,
             retry: RetryPolicy::default(),
+            uploads: UploadPolicy::from_env(),
             seed: None,
             logins: LoginFiles::from_env(),
             identities: EntraSettings::default(),
@@ -75,7 +79,7 @@ impl Registries {
     pub fn with_transport(transport: Arc<dyn Transport>, network: &Network, options: RegistryOptions) -> Arc<Self> {
         let plain_http = PlainHttp::new(network.plain_http.iter().cloned());
         let seed = options.seed.unwrap_or_else(Jitter::process_seed);
-        let wire = Arc::new(Wire::new(transport, options.retry, plain_http, seed));
+        let wire = Arc::new(Wire::new(transport, options.retry, options.uploads, plain_http, seed));
         let sockets = Arc::new(IdentitySockets(Arc::clone(&wire)));
         Arc::new(Self {
             wire,

@@ -1,26 +1,26 @@
 //! One repository of one registry: the endpoints, each one request (distribution-spec, "Endpoints").
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
+use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Method, StatusCode};
 
-use super::client::{Answer, Ask, Client};
+use super::client::{Ask, Client};
 use super::host::{check_repository, check_tag};
-use super::retry::{Again, Tries};
 use super::scopes::Scopes;
+use super::upload::Session;
+use super::whole::{Whole, read_whole};
 use super::wire::Caller;
 use crate::digest::Digest;
 use crate::oci::manifest::{MANIFEST_LIMIT, MANIFEST_TYPES, own_media_type};
 use crate::oci::{Descriptor, ErrorKind, OciError, Selector};
 
-/// A manifest that trickles in for longer counts as broken off.
-const MANIFEST_TIME: Duration = Duration::from_secs(300);
 /// Names the content in an answer.
 pub const DIGEST_HEADER: HeaderName = HeaderName::from_static("docker-content-digest");
+
+/// Names the subject in the answer to a manifest that has one (distribution-spec, "Pushing Manifests with Subject").
+const SUBJECT_HEADER: HeaderName = HeaderName::from_static("oci-subject");
 
 /// One repository, reached through one client.
 #[derive(Clone)]
@@ -103,7 +103,8 @@ impl Repository {
     ) -> Result<(Descriptor, Bytes), OciError> {
         let ask = self.manifest_ask("read manifest", selector, Method::GET, expected_type)?;
         let subject = ask.subject.clone();
-        let (headers, bytes) = self.read_whole(ask, caller).await?;
+        let Whole { headers, bytes, .. } =
+            read_whole(&self.client, ask, MANIFEST_LIMIT, "which no manifest is", caller).await?;
         refuse_web_page(&headers, "read manifest", &subject)?;
         // A digest of another algorithm is checked with that algorithm.
         let named = match selector {
@@ -129,35 +130,6 @@ impl Repository {
         Ok((Descriptor::new(media_type, digest, bytes.len() as u64), bytes))
     }
 
-    /// Reads a small answer whole; again from the start where it breaks off.
-    async fn read_whole(&self, ask: Ask, caller: &Caller) -> Result<(HeaderMap, Bytes), OciError> {
-        let mut tries = Tries::default();
-        loop {
-            let answer = self.client.ask(ask.clone(), caller).await?;
-            let headers = answer.headers.clone();
-            let read = tokio::time::timeout(MANIFEST_TIME, read_manifest(answer, &ask.subject)).await;
-            let read = read.unwrap_or_else(|_| {
-                let detail = format!("did not arrive within {} s", MANIFEST_TIME.as_secs());
-                Err(OciError::new(
-                    ErrorKind::Unreachable,
-                    ask.operation,
-                    &ask.subject,
-                    detail,
-                ))
-            });
-            let error = match read {
-                Ok(bytes) => return Ok((headers, bytes)),
-                Err(error) if error.kind == ErrorKind::Unreachable => error,
-                Err(error) => return Err(error),
-            };
-            let Some(delay) = self.client.wire().next_try(&mut tries, Again::Passing) else {
-                return Err(error);
-            };
-            caller.retrying(tries.failed(), delay, error.to_string());
-            tokio::time::sleep(delay).await;
-        }
-    }
-
     fn manifest_ask(
         &self,
         operation: &'static str,
@@ -181,14 +153,15 @@ impl Repository {
         Ok(ask)
     }
 
-    /// Writes a manifest under its digest or a tag; the registry's answer must name the same digest.
+    /// Writes a manifest under its digest or a tag; the registry's answer must name the same digest. True when the registry
+    /// says that it knows the manifest's subject (`OCI-Subject`), and so lists it as a referrer by itself.
     pub async fn put_manifest(
         &self,
         selector: &Selector,
         manifest: &Descriptor,
         bytes: Bytes,
         caller: &Caller,
-    ) -> Result<(), OciError> {
+    ) -> Result<bool, OciError> {
         let mut ask = self.manifest_ask("write manifest", selector, Method::PUT, None)?;
         ask.headers.remove(ACCEPT);
         let media_type = HeaderValue::from_str(&manifest.media_type).map_err(|_| {
@@ -204,7 +177,7 @@ impl Repository {
                 let detail = format!("the registry stored {stored} instead of {}", manifest.digest);
                 Err(OciError::new(ErrorKind::Corrupt, "write manifest", subject, detail))
             }
-            _ => Ok(()),
+            _ => Ok(answer.headers.contains_key(SUBJECT_HEADER)),
         }
     }
 
@@ -268,7 +241,7 @@ impl Repository {
         }
         self.client
             .location(&answer.url, &answer.headers)
-            .map(Upload::Session)
+            .map(|url| Upload::Session(Session::new(url, &answer.headers)))
             .ok_or_else(|| {
                 let detail = format!(
                     "{} without a usable Location to send the blob to",
@@ -279,16 +252,16 @@ impl Repository {
     }
 
     /// Gives an upload up. Registries forget them after a while anyway, so a failure does not matter.
-    pub async fn cancel_upload(&self, session: Url, caller: &Caller) {
+    pub async fn cancel_upload(&self, session: Session, caller: &Caller) {
         let same = self
             .client
             .host
             .url("x", "")
-            .is_ok_and(|home| super::host::same_origin(&home, &session));
+            .is_ok_and(|home| super::host::same_origin(&home, &session.url));
         if let Ok(mut ask) = self.ask("cancel upload", "", Method::DELETE, "blobs/uploads/")
             && same
         {
-            ask.url = session;
+            ask.url = session.url;
             let _ = self.client.ask(ask, caller).await;
         }
     }
@@ -300,35 +273,7 @@ pub enum Upload {
     /// The blob is in the repository already.
     Mounted,
     /// Send it here.
-    Session(Url),
-}
-
-async fn read_manifest(answer: Answer, subject: &str) -> Result<Bytes, OciError> {
-    let too_large = || {
-        OciError::new(
-            ErrorKind::TooLarge,
-            "read manifest",
-            subject,
-            format!("is larger than {} MiB, which no manifest is", MANIFEST_LIMIT >> 20),
-        )
-    };
-    let announced = length(&answer.headers);
-    if announced.is_some_and(|length| length > MANIFEST_LIMIT) {
-        return Err(too_large());
-    }
-    let capacity = usize::try_from(announced.unwrap_or(4096)).unwrap_or(4096);
-    let mut read = BytesMut::with_capacity(capacity);
-    // The permit is held until all is read.
-    let Answer { mut body, permit, .. } = answer;
-    while let Some(piece) = body.next().await {
-        let piece = piece.map_err(|e| OciError::new(e.kind, "read manifest", subject, e.detail))?;
-        read.extend_from_slice(&piece);
-        if read.len() as u64 > MANIFEST_LIMIT {
-            return Err(too_large());
-        }
-    }
-    drop(permit);
-    Ok(read.freeze())
+    Session(Session),
 }
 
 fn check_named(selector: &Selector, answered: &Digest, subject: &str) -> Result<(), OciError> {
@@ -344,10 +289,10 @@ fn check_named(selector: &Selector, answered: &Digest, subject: &str) -> Result<
 }
 
 /// A login page or a proxy's complaint comes with status 200 as well; no registry answers with a web page.
-fn refuse_web_page(headers: &HeaderMap, operation: &str, subject: &str) -> Result<(), OciError> {
+pub fn refuse_web_page(headers: &HeaderMap, operation: &str, subject: &str) -> Result<(), OciError> {
     match media_type(headers).as_deref() {
         Some("text/html" | "application/xhtml+xml") => {
-            let detail = "the answer is a web page, not a manifest";
+            let detail = "the answer is a web page, not what was asked for";
             Err(OciError::new(ErrorKind::Protocol, operation, subject, detail)
                 .hint("a login page or a proxy stands in front of the registry: check the host and [network]"))
         }
@@ -375,7 +320,7 @@ pub fn digest_header(headers: &HeaderMap, subject: &str) -> Result<Option<Digest
 }
 
 /// `Content-Type` without parameters; `None` when it says nothing about the content.
-fn media_type(headers: &HeaderMap) -> Option<String> {
+pub fn media_type(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let bare = text.split(';').next().unwrap_or_default().trim();
     let says_nothing = matches!(

@@ -23,6 +23,21 @@ impl Scopes {
         self.and(repository, &["pull"])
     }
 
+    /// Reading and deleting in one repository.
+    pub fn delete(repository: &str) -> Self {
+        Self::default().and(repository, &["delete", "pull"])
+    }
+
+    /// Reading what a registry keeps about one repository beside its content (Azure Container Registry).
+    pub fn metadata(repository: &str) -> Self {
+        Self::default().and(repository, &["metadata_read"])
+    }
+
+    /// Listing the repositories of a registry.
+    pub fn catalog() -> Self {
+        Self::default().and_asked("registry:catalog:*")
+    }
+
     fn and(mut self, repository: &str, actions: &[&str]) -> Self {
         let known = self.0.entry(format!("repository:{repository}")).or_default();
         known.extend(actions.iter().map(|action| (*action).to_owned()));

@@ -15,6 +15,9 @@ fn with_files() -> Folder {
         .with_chart("charts/contoso")
         .with("values/lab.yaml", "")
         .with("rendered/a.yaml", "")
+        .with("templates/vm.json", "{}")
+        .with("docs/readme.md", "")
+        .with("docs/sbom.spdx.json", "{}")
         .with("certificates/ca.pem", "")
         .with("certificates/client.pem", "")
         .with(

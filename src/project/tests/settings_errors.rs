@@ -10,8 +10,8 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
             "aosm.toml:4:1 charts.image-sources: unknown key / `image-sources` belongs to `project`",
         ),
         (
-            "[[artifacts]]\nname = \"x\"",
-            "aosm.toml:4:3 artifacts: not supported by this version yet / remove it",
+            "[[vhds]]\nname = \"x\"",
+            "aosm.toml:4:3 vhds: not supported by this version yet / remove it",
         ),
         (
             "[policy]\ndeny-tags = []",
@@ -258,8 +258,8 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
             "aosm.toml:5:15 network.plain-http: `a b` is no host name",
         ),
         (
-            "[copy]\nplatforms = []",
-            "aosm.toml:5:1 copy.platforms: not supported by this version yet",
+            "[copy]\nplatforms = [\"x\"]",
+            "aosm.toml:5:14 copy.platforms: `x` is no platform",
         ),
         (
             "[environments.prod.stores.a]\nreplace = true",

@@ -3,17 +3,17 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, Read as _};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use tempfile::NamedTempFile;
 
 use super::files::Files;
-use super::stamp::Stamp;
+
 use crate::digest::{Digest, FileDigests};
 use crate::durable::{self, Sync};
-use crate::oci::layout::blob_path;
+use crate::oci::layout::{Stamp, blob_path};
 use crate::oci::{Descriptor, OciError};
 
 /// What the stat table remembers about a blob: the digest that its content was found to have.
@@ -47,6 +47,8 @@ pub(super) struct Blobs {
     unsynced: Mutex<BTreeSet<Digest>>,
     /// How many bytes of them this process wrote.
     unsynced_bytes: AtomicU64,
+    /// Held, shared, between finding a blob and relying on it; alone while blobs are removed.
+    relying: RwLock<()>,
     /// One writer a blob.
     writers: Mutex<HashMap<Digest, Weak<tokio::sync::Mutex<()>>>>,
 }
@@ -73,6 +75,7 @@ impl Blobs {
             distrusted: Mutex::default(),
             unsynced: Mutex::default(),
             unsynced_bytes: AtomicU64::new(0),
+            relying: RwLock::default(),
             writers: Mutex::default(),
         }
     }
@@ -147,6 +150,24 @@ impl Blobs {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(digest.clone());
+    }
+
+    /// To be held from finding a blob to relying on it.
+    pub(super) fn relying(&self) -> RwLockReadGuard<'_, ()> {
+        self.relying.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be held while blobs are removed.
+    pub(super) fn collecting(&self) -> RwLockWriteGuard<'_, ()> {
+        self.relying.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does somebody in this process count on a blob that no tag on disk names yet?
+    pub(super) fn is_relied_on(&self, digest: &Digest) -> bool {
+        self.unsynced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(digest)
     }
 
     /// Bytes written since the last sync.

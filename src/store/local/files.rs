@@ -104,6 +104,25 @@ impl Files {
         Ok(file)
     }
 
+    /// Does something while no other process writes here; nothing where one does, or where nobody could tell. The store was
+    /// made ready before.
+    pub(super) fn while_alone(&self, work: impl FnOnce() -> Result<(), OciError>) -> Result<(), OciError> {
+        let in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(file) = in_use.as_ref() else { return Ok(()) };
+        let failed = |e: io::Error| self.failed("lock store", &e);
+        ignore_unsupported(file.unlock()).map_err(failed)?;
+        let result = match file.try_lock() {
+            Ok(()) => {
+                let result = work();
+                file.unlock().map_err(failed)?;
+                result
+            }
+            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => Ok(()),
+        };
+        ignore_unsupported(file.lock_shared()).map_err(failed)?;
+        result
+    }
+
     /// A temporary file for a blob.
     pub(super) fn temporary(&self) -> Result<NamedTempFile, OciError> {
         durable::append_temp(&self.root.join(TEMPORARY)).map_err(|e| self.failed("write store", &e))

@@ -1,14 +1,15 @@
 //! The tags of the store: what is on disk, and what waits to be written there.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::blobs::Blobs;
 use super::files::Files;
-use super::stamp::Stamp;
+
 use crate::digest::Digest;
-use crate::oci::layout::{LayoutIndex, REF_NAME};
+use crate::oci::layout::{LayoutIndex, REF_NAME, ReferrersMap, Stamp};
 use crate::oci::manifest::OCI_INDEX;
+use crate::oci::referrer::{described, subject_of};
 use crate::oci::{Descriptor, ErrorKind, Guard, OciError};
 
 /// With this many tags waiting they are written: what a kill costs at most.
@@ -17,10 +18,20 @@ const MANY: usize = 64;
 /// So many bytes since the last flush are written too: what the next run would have to hash again.
 const MUCH: u64 = 1024 * 1024 * 1024;
 
-/// Tags of one store.
+/// The name of an entry: `repository:tag`; in the layout itself, which has no repository, the tag as it stands.
+pub(super) fn full_name(repository: &str, tag: &str) -> String {
+    if repository.is_empty() {
+        return tag.to_owned();
+    }
+    format!("{repository}:{tag}")
+}
+
+/// Tags of one store, and the manifests that it lists without one because they refer to others.
 #[derive(Debug, Default)]
 pub(super) struct Tags {
     disk: Mutex<Option<Held>>,
+    /// Who refers to whom, while the index has this stat.
+    referrers: Mutex<Option<(Stamp, Arc<ReferrersMap>)>>,
     waiting: Mutex<Waiting>,
     /// One flush at a time within this process; between processes the file lock sees to it.
     flushing: Mutex<()>,
@@ -38,6 +49,8 @@ struct Held {
 struct Names {
     /// The first entry of a name counts, as for other readers.
     roots: HashMap<String, Descriptor>,
+    /// Every entry, named or not, by digest.
+    entries: HashMap<Digest, Descriptor>,
     /// Names with several entries that differ: readers may take either.
     twice: BTreeSet<String>,
     /// What is wrong with the index as a whole.
@@ -51,10 +64,11 @@ impl Names {
             ..Self::default()
         };
         for entry in &index.manifests {
+            let root = plain(entry);
+            names.entries.entry(root.digest.clone()).or_insert_with(|| root.clone());
             let Some(name) = entry.annotations.get(REF_NAME) else {
                 continue;
             };
-            let root = Descriptor::new(entry.media_type.clone(), entry.digest.clone(), entry.size);
             match names.roots.get(name) {
                 Some(first) if *first != root => _ = names.twice.insert(name.clone()),
                 Some(_) => {}
@@ -82,6 +96,8 @@ pub(super) enum Holds {
 #[derive(Debug, Default)]
 struct Waiting {
     tags: BTreeMap<String, (Descriptor, Guard)>,
+    /// Manifests that refer to another, with the subject of each.
+    referrers: BTreeMap<Digest, (Digest, Descriptor)>,
     /// Races lost at an earlier flush, for the last one to report.
     lost: Vec<OciError>,
 }
@@ -99,6 +115,75 @@ impl Tags {
             (None, Some(root)) => Holds::Root(root),
             (None, None) => Holds::Nothing,
         })
+    }
+
+    /// Lets a manifest that refers to another wait to be listed. Others need no entry of their own.
+    pub(super) fn list_referrer(&self, manifest: &Descriptor, bytes: &[u8]) {
+        if let Some(subject) = subject_of(bytes) {
+            let entry = described(manifest, bytes);
+            self.waiting()
+                .referrers
+                .insert(manifest.digest.clone(), (subject, entry));
+        }
+    }
+
+    /// What refers to a subject, as far as it waits to be written.
+    pub(super) fn waiting_referrers_of(&self, subject: &Digest) -> Vec<Descriptor> {
+        let waiting = self.waiting();
+        let of_subject = waiting.referrers.values().filter(|(of, _)| of == subject);
+        of_subject.map(|(_, entry)| entry.clone()).collect()
+    }
+
+    /// What refers to a subject on disk.
+    pub(super) fn referrers_of(&self, files: &Files, subject: &Digest) -> Result<Vec<Descriptor>, OciError> {
+        let stamp = std::fs::metadata(files.index_path()).ok().map(|m| Stamp::of(&m));
+        let mut held = self.referrers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some((known, map)), Some(stamp)) = (&*held, &stamp)
+            && known == stamp
+        {
+            return Ok(map.of(subject));
+        }
+        let found = files.read_index()?;
+        if let Some(why) = found.damaged {
+            let place = files.root().as_str();
+            return Err(OciError::new(ErrorKind::Corrupt, "list referrers", place, why)
+                .hint("nobody can tell what it held: apply writes a new index"));
+        }
+        let map = Arc::new(ReferrersMap::of_folder(files.root(), found.index.manifests)?);
+        // What was not there may come without the index changing.
+        *held = stamp
+            .filter(|_| map.missing == 0)
+            .map(|stamp| (stamp, Arc::clone(&map)));
+        Ok(map.of(subject))
+    }
+
+    /// What a name is about to hold.
+    pub(super) fn waiting_root(&self, name: &str) -> Option<Descriptor> {
+        self.waiting().tags.get(name).map(|(root, _)| root.clone())
+    }
+
+    /// The entry of a digest, on disk or waiting, without its annotations.
+    pub(super) fn entry_of(&self, files: &Files, digest: &Digest) -> Result<Option<Descriptor>, OciError> {
+        {
+            let waiting = self.waiting();
+            let tagged = waiting.tags.values().map(|(root, _)| root);
+            let referrers = waiting.referrers.values().map(|(_, entry)| entry);
+            if let Some(entry) = tagged.chain(referrers).find(|entry| entry.digest == *digest) {
+                return Ok(Some(plain(entry)));
+            }
+        }
+        Ok(self.read(files)?.entries.get(digest).cloned())
+    }
+
+    /// All names, on disk or waiting, sorted.
+    pub(super) fn all_names(&self, files: &Files) -> Result<BTreeSet<String>, OciError> {
+        let mut names: BTreeSet<String> = self.read(files)?.roots.keys().cloned().collect();
+        names.extend(self.waiting().tags.keys().cloned());
+        Ok(names)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All names on disk, sorted.
@@ -134,14 +219,16 @@ impl Tags {
         if let Some((other, _)) = waiting.tags.get(name) {
             return allow(name, &other.digest, root, &Guard::Create);
         }
-        let plain = Descriptor::new(root.media_type.clone(), root.digest.clone(), root.size);
-        waiting.tags.insert(name.to_owned(), (plain, guard.clone()));
+        waiting.tags.insert(name.to_owned(), (plain(root), guard.clone()));
         Ok(())
     }
 
     /// Flushes when many tags or bytes wait. Races lost are left for [`Self::flush`], since they are another step's.
     pub(super) fn flush_when_many(&self, files: &Files, blobs: &Blobs) -> Result<(), OciError> {
-        let count = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).tags.len();
+        let count = {
+            let waiting = self.waiting();
+            waiting.tags.len() + waiting.referrers.len()
+        };
         if count < MANY && blobs.unsynced_bytes() < MUCH {
             return Ok(());
         }
@@ -164,9 +251,12 @@ impl Tags {
     fn write_waiting(&self, files: &Files, blobs: &Blobs) -> Result<(), OciError> {
         let _one = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         // Copied, not taken: should anything fail, they still wait.
-        let tags = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).tags.clone();
+        let (tags, referrers) = {
+            let waiting = self.waiting();
+            (waiting.tags.clone(), waiting.referrers.clone())
+        };
         blobs.sync(files)?;
-        if tags.is_empty() {
+        if tags.is_empty() && referrers.is_empty() {
             return Ok(());
         }
         let lock = files.lock_index()?;
@@ -184,8 +274,10 @@ impl Tags {
                 None => _ = changes.insert(name, root),
             }
         }
-        if !changes.is_empty() || found.damaged.is_some() {
-            merge(&mut found.index, &changes);
+        let tagged = merge(&mut found.index, &changes);
+        let listed = list(&mut found.index, referrers.values().map(|(_, entry)| entry));
+        if tagged || listed || found.damaged.is_some() {
+            found.index.media_type = Some(OCI_INDEX.to_owned());
             files.write_index(&found.index, found.lost.as_deref())?;
         }
         drop(lock);
@@ -193,6 +285,7 @@ impl Tags {
         waiting
             .tags
             .retain(|name, (root, _)| tags.get(name).is_none_or(|(done, _)| done.digest != root.digest));
+        waiting.referrers.retain(|digest, _| !referrers.contains_key(digest));
         waiting.lost.extend(lost);
         Ok(())
     }
@@ -226,9 +319,15 @@ fn allow(name: &str, held: &Digest, root: &Descriptor, guard: &Guard) -> Result<
         .hint("somebody else filled this store meanwhile: look at a new plan"))
 }
 
-/// Puts changes into an index; everything that others wrote there stays.
-fn merge(index: &mut LayoutIndex, changes: &BTreeMap<&str, &Descriptor>) {
-    index.media_type = Some(OCI_INDEX.to_owned());
+fn plain(entry: &Descriptor) -> Descriptor {
+    Descriptor::new(entry.media_type.clone(), entry.digest.clone(), entry.size)
+}
+
+/// Puts changes into an index; everything that others wrote there stays. True if there were any.
+fn merge(index: &mut LayoutIndex, changes: &BTreeMap<&str, &Descriptor>) -> bool {
+    if changes.is_empty() {
+        return false;
+    }
     index.manifests.retain(|entry| {
         entry
             .annotations
@@ -240,7 +339,26 @@ fn merge(index: &mut LayoutIndex, changes: &BTreeMap<&str, &Descriptor>) {
         entry.annotations.insert(REF_NAME.to_owned(), (*name).to_owned());
         index.manifests.push(entry);
     }
-    // Named ones first, by name: the same content gives the same bytes whatever the order it came in.
+    sort(index);
+    true
+}
+
+/// Lists referrers that have no entry yet, with or without a name. True if there were any.
+fn list<'a>(index: &mut LayoutIndex, referrers: impl Iterator<Item = &'a Descriptor>) -> bool {
+    let listed: HashSet<Digest> = index.manifests.iter().map(|entry| entry.digest.clone()).collect();
+    let before = index.manifests.len();
+    index
+        .manifests
+        .extend(referrers.filter(|entry| !listed.contains(&entry.digest)).cloned());
+    if index.manifests.len() == before {
+        return false;
+    }
+    sort(index);
+    true
+}
+
+/// Named ones first, by name: the same content gives the same bytes whatever the order it came in.
+fn sort(index: &mut LayoutIndex) {
     index.manifests.sort_by(|a, b| {
         let key = |d: &Descriptor| {
             let name = d.annotations.get(REF_NAME).cloned();

@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::Inner;
 use super::blobs::State;
 use super::check::{recorded_type, walk};
+use super::tags::full_name;
+use crate::digest::Digest;
 use crate::oci::{Content, Descriptor, ErrorKind, Guard, Job, Moved, OciError, Target, verified};
 
 /// How much is gathered before a blocking task writes it, in bytes.
@@ -68,6 +70,7 @@ impl Target for LocalTarget {
     async fn has_blob(&self, blob: &Descriptor, _job: &Job) -> Result<bool, OciError> {
         let blob = blob.clone();
         self.blocking(move |inner| {
+            let _relying = inner.blobs.relying();
             let whole = inner
                 .blobs
                 .state(&blob, false)
@@ -84,6 +87,8 @@ impl Target for LocalTarget {
         let wanted = blob.clone();
         let temporary = self
             .blocking(move |inner| {
+                inner.files.prepare()?;
+                let _relying = inner.blobs.relying();
                 if matches!(inner.blobs.state(&wanted, false), Ok(State::Whole)) {
                     inner.blobs.rely_on(&wanted.digest);
                     return Ok(None);
@@ -119,6 +124,9 @@ impl Target for LocalTarget {
             if !inner.blobs.path(&manifest.digest).exists() {
                 return Ok(false);
             }
+            // From here on nobody removes what is found.
+            inner.files.prepare()?;
+            let _relying = inner.blobs.relying();
             let mut used = Vec::new();
             let whole = walk(&inner.blobs, &manifest, false, &cancel, &mut |digest| {
                 used.push(digest.clone());
@@ -141,15 +149,19 @@ impl Target for LocalTarget {
         let size = bytes.len() as u64;
         let sent = self
             .blocking(move |inner| {
+                inner.files.prepare()?;
+                let _relying = inner.blobs.relying();
                 let known = Descriptor { size, ..manifest };
                 if matches!(inner.blobs.state(&known, false), Ok(State::Whole)) {
                     inner.blobs.rely_on(&known.digest);
+                    inner.tags.list_referrer(&known, &bytes);
                     return Ok(false);
                 }
                 let mut file = inner.files.temporary()?;
                 file.write_all(&bytes)
                     .map_err(|e| inner.files.failed("write store", &e))?;
                 inner.blobs.settle(&inner.files, file, &known.digest)?;
+                inner.tags.list_referrer(&known, &bytes);
                 Ok(true)
             })
             .await?;
@@ -157,6 +169,12 @@ impl Target for LocalTarget {
             job.moved(size);
         }
         Ok(())
+    }
+
+    async fn lists_referrer(&self, _subject: &Digest, referrer: &Digest, _job: &Job) -> Result<bool, OciError> {
+        let referrer = referrer.clone();
+        self.blocking(move |inner| Ok(inner.tags.entry_of(&inner.files, &referrer)?.is_some()))
+            .await
     }
 
     async fn tag(
@@ -172,8 +190,9 @@ impl Target for LocalTarget {
             root.size = bytes.len() as u64;
             self.put_manifest(&root, bytes, job).await?;
         }
-        let (name, guard) = (format!("{}:{tag}", self.repository), guard.clone());
+        let (name, guard) = (full_name(&self.repository, tag), guard.clone());
         self.blocking(move |inner| {
+            inner.files.prepare()?;
             root.media_type = recorded_type(&inner.blobs, &root);
             inner.tags.add(&inner.files, &name, &root, &guard)
         })

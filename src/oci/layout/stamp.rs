@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 /// Size, times and identity of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
     /// Change time and inode, where there are such things: these show what a set-back mtime hides.
@@ -13,7 +13,7 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    pub(super) fn of(metadata: &Metadata) -> Self {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
         Self {
             size: metadata.len(),
             modified: metadata.modified().ok(),
