@@ -10,7 +10,7 @@ use crate::artifact::documents::{
 use crate::graph::GraphDocument;
 use crate::lock::LockChangesDocument;
 use crate::plan::{Explained, ImagesDocument, Plan};
-use crate::report::{CachePruneDocument, CheckDocument};
+use crate::report::{CachePruneDocument, CheckDocument, LoginDocument, LogoutDocument};
 
 /// File name and text of every schema, sorted by name.
 pub fn all() -> Vec<(&'static str, String)> {
@@ -41,6 +41,8 @@ pub fn all() -> Vec<(&'static str, String)> {
             "lock-changes.schema.json",
             document::<LockChangesDocument>("aosm-lock-changes/1"),
         ),
+        ("login.schema.json", document::<LoginDocument>("aosm-login/1")),
+        ("logout.schema.json", document::<LogoutDocument>("aosm-logout/1")),
         ("plan.schema.json", document::<Plan>("aosm-plan/1")),
         ("why.schema.json", document::<Explained>("aosm-why/1")),
     ]);

@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::docker_config::same_host;
@@ -89,7 +89,9 @@ pub(super) fn entry(username: &str, password: &str) -> String {
 pub(super) fn with_login(text: &str, key: &str, entry: &str) -> Result<String, String> {
     let mut file = Ordered::parse(text)?;
     let mut auths = auths(&file)?;
-    auths.0.retain(|(written, _)| written == key || !same_host(written, key));
+    auths
+        .0
+        .retain(|(written, _)| written == key || !same_host(written, key));
     auths.set(key, entry.to_owned())?;
     file.set("auths", auths.print(1))?;
     Ok(file.print(0) + "\n")
@@ -134,7 +136,11 @@ mod tests {
             "{\n\t\"zeta\": {\"b\": 1.50, \"a\": [ ]},\n\t\"auths\": {\n\t\t\"z.test\": {\"auth\": \"eA==\", \"x\": 1},\n\t\t\
              \"a.test\": {\n\t\t\t\"auth\": \"dTpwOnE=\"\n\t\t}\n\t},\n\t\"alpha\": 12345678901234567890123\n}\n"
         );
-        assert_eq!(with_login(&text, "a.test", &entry("u", "p:q")).unwrap(), text, "twice is once");
+        assert_eq!(
+            with_login(&text, "a.test", &entry("u", "p:q")).unwrap(),
+            text,
+            "twice is once"
+        );
         let without = without_login(&text, "a.test").unwrap().unwrap();
         assert!(!without.contains("a.test") && without.contains("z.test"), "{without}");
         assert_eq!(without_login(&without, "a.test").unwrap(), None);
@@ -158,9 +164,18 @@ mod tests {
 
     #[test]
     fn what_is_no_login_file_is_not_changed_and_not_repeated() {
-        for text in ["[]", "{", r#"{"auths":[]}"#, r#"{"auths":{"h":{"auth":"c2VjcmV0"} oops"#, "{} {}"] {
+        for text in [
+            "[]",
+            "{",
+            r#"{"auths":[]}"#,
+            r#"{"auths":{"h":{"auth":"c2VjcmV0"} oops"#,
+            "{} {}",
+        ] {
             let error = with_login(text, "a.test", "{}").unwrap_err();
-            assert!(error.contains("no login file") && !error.contains("c2VjcmV0"), "{text}: {error}");
+            assert!(
+                error.contains("no login file") && !error.contains("c2VjcmV0"),
+                "{text}: {error}"
+            );
         }
     }
 }

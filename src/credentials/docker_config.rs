@@ -92,8 +92,11 @@ impl DockerConfig {
         let repository = repository?;
         let entries = self.auths.as_ref()?.iter().filter_map(|(written, entry)| {
             let (host, namespace) = split(written)?;
-            (host.eq_ignore_ascii_case(host_of(key)) && covers(namespace, repository))
-                .then_some((namespace.len(), written.as_str(), entry))
+            (host.eq_ignore_ascii_case(host_of(key)) && covers(namespace, repository)).then_some((
+                namespace.len(),
+                written.as_str(),
+                entry,
+            ))
         });
         entries
             .max_by_key(|(length, _, _)| *length)
@@ -203,7 +206,11 @@ mod tests {
         ] {
             let text = format!(r#"{{"auths":{{"other.test":{{}},"{written}":{{"auth":"{auth}"}}}},"x":1}}"#);
             let config = DockerConfig::parse(text.as_bytes()).unwrap();
-            assert_eq!(config.written(key, None).unwrap(), basic("user", "pass:word"), "{written}");
+            assert_eq!(
+                config.written(key, None).unwrap(),
+                basic("user", "pass:word"),
+                "{written}"
+            );
         }
         let config =
             DockerConfig::parse(format!(r#"{{"auths":{{"a.test/team":{{"auth":"{auth}"}}}}}}"#).as_bytes()).unwrap();

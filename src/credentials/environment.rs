@@ -109,7 +109,12 @@ mod tests {
             ("AOSM_REGISTRY_A_B_TEST_5000_PASSWORD", "q"),
         ];
         for (host, pairs, user, variable) in [
-            ("a-b.test:5000", [all, own].concat(), "own", "AOSM_REGISTRY_A_B_TEST_5000_USERNAME"),
+            (
+                "a-b.test:5000",
+                [all, own].concat(),
+                "own",
+                "AOSM_REGISTRY_A_B_TEST_5000_USERNAME",
+            ),
             ("c.test", [all, own].concat(), "all", "AOSM_REGISTRY_USERNAME"),
         ] {
             let obtained = get(host, &pairs).await.unwrap();
@@ -124,7 +129,11 @@ mod tests {
     #[tokio::test]
     async fn what_is_missing_is_named() {
         for (pairs, detail, hint) in [
-            (&[][..], "neither AOSM_REGISTRY_A_TEST_USERNAME nor", "AOSM_REGISTRY_PASSWORD"),
+            (
+                &[][..],
+                "neither AOSM_REGISTRY_A_TEST_USERNAME nor",
+                "AOSM_REGISTRY_PASSWORD",
+            ),
             (
                 &[("AOSM_REGISTRY_USERNAME", "u"), ("AOSM_REGISTRY_PASSWORD", "")],
                 "AOSM_REGISTRY_PASSWORD is not",

@@ -60,11 +60,14 @@ pub(super) async fn store(name: &str, key: &str, username: &str, secret: &Secret
         detail: format!("the login for {key} cannot be written: {error}"),
         hint: None,
     })?;
-    run(&program(name)?, "store", &input).await.map(|_| ()).map_err(|error| CredentialError {
-        // A helper may complain with what it was given.
-        detail: error.detail.replace(secret.expose(), "…"),
-        ..error
-    })
+    run(&program(name)?, "store", &input)
+        .await
+        .map(|_| ())
+        .map_err(|error| CredentialError {
+            // A helper may complain with what it was given.
+            detail: error.detail.replace(secret.expose(), "…"),
+            ..error
+        })
 }
 
 /// Has a helper forget a login; true when it had one.

@@ -178,7 +178,10 @@ mod tests {
         std::fs::write(folder.path().join("config.json"), "{ oops").unwrap();
         let keeper = keeper(&folder);
         let error = keeper.keep("a.test", "u", &Secret::new("p")).await.unwrap_err();
-        assert!(error.detail.contains("no login file") && error.hint.is_some(), "{error:?}");
+        assert!(
+            error.detail.contains("no login file") && error.hint.is_some(),
+            "{error:?}"
+        );
         assert_eq!(std::fs::read_to_string(keeper.file()).unwrap(), "{ oops");
         std::fs::remove_file(keeper.file()).unwrap();
         std::fs::create_dir(keeper.file()).unwrap();
@@ -189,6 +192,11 @@ mod tests {
     fn without_any_home_there_is_no_place_for_logins() {
         assert!(LoginKeeper::by(&Variables::of([])).unwrap_err().hint.is_some());
         let of = |pairs: &[(&str, &str)]| LoginKeeper::by(&Variables::of(pairs.iter().copied())).unwrap().file;
-        assert!(of(&[("USERPROFILE", "/me")]).as_str().replace('\\', "/").ends_with("/me/.docker/config.json"));
+        assert!(
+            of(&[("USERPROFILE", "/me")])
+                .as_str()
+                .replace('\\', "/")
+                .ends_with("/me/.docker/config.json")
+        );
     }
 }

@@ -99,7 +99,12 @@ impl State {
             .filter(|namespace| repository.is_some_and(|repository| covers(namespace, repository)))
             .collect();
         covering.sort_by_key(|namespace| namespace.len());
-        Some(covering.last().map(|namespace| (*namespace).clone()).unwrap_or_default())
+        Some(
+            covering
+                .last()
+                .map(|namespace| (*namespace).clone())
+                .unwrap_or_default(),
+        )
     }
 }
 
@@ -386,7 +391,11 @@ mod tests {
         let obtained = get(&state).await.unwrap();
         assert_eq!((user_of(&obtained.credential), obtained.generation), ("new", 2));
         state.rejected(1);
-        assert_eq!(get(&state).await.unwrap().generation, 2, "an old rejection changes nothing");
+        assert_eq!(
+            get(&state).await.unwrap().generation,
+            2,
+            "an old rejection changes nothing"
+        );
     }
 
     #[tokio::test]
@@ -406,12 +415,23 @@ mod tests {
             (Some("teams/app"), "host", 1),
         ] {
             let obtained = of(&state, repository).await.unwrap();
-            assert_eq!((user_of(&obtained.credential), obtained.generation), (user, generation), "{repository:?}");
+            assert_eq!(
+                (user_of(&obtained.credential), obtained.generation),
+                (user, generation),
+                "{repository:?}"
+            );
         }
         std::fs::write(&path, text("newer")).unwrap();
         state.rejected(2);
-        assert_eq!(user_of(&of(&state, Some("team/app")).await.unwrap().credential), "newer");
-        assert_eq!(of(&state, None).await.unwrap().generation, 1, "the host's was not refused");
+        assert_eq!(
+            user_of(&of(&state, Some("team/app")).await.unwrap().credential),
+            "newer"
+        );
+        assert_eq!(
+            of(&state, None).await.unwrap().generation,
+            1,
+            "the host's was not refused"
+        );
     }
 
     #[tokio::test]

@@ -15,7 +15,9 @@ impl Variables {
 
     /// These and no others.
     pub fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let pairs = pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self(Some(Arc::new(pairs.collect())))
     }
 

@@ -134,7 +134,10 @@ impl AcrLogin {
         let token = self.identity.token(scope).await.map_err(Failure::Identity)?;
         let refused = |why: String, hint: Option<String>| {
             Failure::Refused(CredentialError {
-                detail: format!("{} does not take the Entra identity of the {}: {why}", self.host, token.from),
+                detail: format!(
+                    "{} does not take the Entra identity of the {}: {why}",
+                    self.host, token.from
+                ),
                 hint,
             })
         };
@@ -163,7 +166,10 @@ impl AcrLogin {
             (200, None) => Err(refused("the answer holds no refresh token".to_owned(), None)),
             (404 | 405, _) => Err(refused(
                 format!("{} from /oauth2/exchange, so it is no Azure registry", reply.status),
-                Some(format!("choose another way to log in to {}: auth = \"auto\"", self.host)),
+                Some(format!(
+                    "choose another way to log in to {}: auth = \"auto\"",
+                    self.host
+                )),
             )),
             (status, _) => {
                 if status == 401 {

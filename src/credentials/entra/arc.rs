@@ -17,8 +17,16 @@ pub(super) async fn ask(wire: &dyn IdentityWire, url: url::Url) -> Answer {
         Ok(reply) => reply,
         Err(why) => return Answer::failed(format!("Azure Arc: {why}")),
     };
-    let Some(path) = first.challenge.as_deref().filter(|_| first.status == 401).and_then(key_file) else {
-        return Answer::failed(format!("Azure Arc: the agent says {} instead of naming a key", first.status));
+    let Some(path) = first
+        .challenge
+        .as_deref()
+        .filter(|_| first.status == 401)
+        .and_then(key_file)
+    else {
+        return Answer::failed(format!(
+            "Azure Arc: the agent says {} instead of naming a key",
+            first.status
+        ));
     };
     let key = match key(&path).await {
         Ok(key) => key,
@@ -28,7 +36,11 @@ pub(super) async fn ask(wire: &dyn IdentityWire, url: url::Url) -> Answer {
         }
     };
     match wire.ask(question.header("authorization", format!("Basic {key}"))).await {
-        Ok(reply) => authority::read(&reply, "Azure Arc", "identity of this machine under Azure Arc".to_owned()),
+        Ok(reply) => authority::read(
+            &reply,
+            "Azure Arc",
+            "identity of this machine under Azure Arc".to_owned(),
+        ),
         Err(why) => Answer::failed(format!("Azure Arc: {why}")),
     }
 }

@@ -56,7 +56,10 @@ impl Certificate {
         let random = SystemRandom::new();
         let mut id = [0; 16];
         random.fill(&mut id).map_err(|_| "no random numbers are to be had")?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
         let leaf = self.chain.first().map(Vec::as_slice).unwrap_or_default();
         let thumbprint = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, leaf);
         let mut header = json!({
@@ -119,7 +122,10 @@ mod tests {
     use super::*;
 
     fn pem(label: &str, der: &[u8]) -> String {
-        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
+        format!(
+            "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+            STANDARD.encode(der)
+        )
     }
 
     #[test]
@@ -129,7 +135,9 @@ mod tests {
         let text = pem("CERTIFICATE", b"leaf") + &pem("PRIVATE KEY", der.as_ref()) + &pem("CERTIFICATE", b"issuer");
         let certificate = Certificate::parse(&text).unwrap();
         for send_chain in [false, true] {
-            let token = certificate.assertion("app", "https://login.test/t", send_chain).unwrap();
+            let token = certificate
+                .assertion("app", "https://login.test/t", send_chain)
+                .unwrap();
             let parts: Vec<&str> = token.expose().split('.').collect();
             let decoded = |at: usize| URL_SAFE_NO_PAD.decode(parts[at]).unwrap();
             let header: serde_json::Value = serde_json::from_slice(&decoded(0)).unwrap();
@@ -155,8 +163,14 @@ mod tests {
             ("\u{30}\u{82} a pfx".to_owned(), "no certificate"),
             (certificate.clone(), "no RSA private key"),
             (certificate.clone() + &pem("PRIVATE KEY", b"hush"), "no usable RSA key"),
-            (certificate.clone() + &pem("EC PRIVATE KEY", b"hush"), "no RSA private key"),
-            (certificate.clone() + &pem("ENCRYPTED PRIVATE KEY", b"hush"), "encrypted"),
+            (
+                certificate.clone() + &pem("EC PRIVATE KEY", b"hush"),
+                "no RSA private key",
+            ),
+            (
+                certificate.clone() + &pem("ENCRYPTED PRIVATE KEY", b"hush"),
+                "encrypted",
+            ),
             ("-----BEGIN CERTIFICATE-----\nAA".to_owned(), "does not end"),
             ("-----BEGIN ".to_owned(), "does not end"),
         ] {

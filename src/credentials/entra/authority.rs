@@ -80,12 +80,18 @@ pub(super) fn authority(variables: &Variables, cloud: Cloud) -> Result<url::Url,
         .ok_or_else(|| "AZURE_AUTHORITY_HOST is no address: write https://login.microsoftonline.com".to_owned())
 }
 
+/// A tenant becomes part of a path, and an argument.
+pub(super) fn check_tenant(tenant: &str) -> Result<(), String> {
+    let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    if tenant.starts_with(|c: char| c.is_ascii_alphanumeric()) && tenant.chars().all(inside) {
+        return Ok(());
+    }
+    Err("the tenant is neither an id nor a domain".to_owned())
+}
+
 /// The token endpoint of a tenant.
 pub(super) fn token_endpoint(authority: &url::Url, tenant: &str) -> Result<url::Url, String> {
-    let is_tenant = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    if tenant.is_empty() || tenant.starts_with('.') || !tenant.chars().all(is_tenant) {
-        return Err("the tenant is neither an id nor a domain".to_owned());
-    }
+    check_tenant(tenant)?;
     let base = authority.as_str().trim_end_matches('/');
     url::Url::parse(&format!("{base}/{tenant}/oauth2/v2.0/token")).map_err(|error| error.to_string())
 }
@@ -129,12 +135,19 @@ pub(super) fn read(reply: &Reply, server: &str, from: String) -> Answer {
 
 /// A life within reason.
 pub(super) fn life_of(seconds: Option<u64>) -> Duration {
-    Duration::from_secs(seconds.filter(|life| *life > 0).unwrap_or(DEFAULT_LIFE).min(LONGEST_LIFE))
+    Duration::from_secs(
+        seconds
+            .filter(|life| *life > 0)
+            .unwrap_or(DEFAULT_LIFE)
+            .min(LONGEST_LIFE),
+    )
 }
 
 /// Seconds from now until then.
 pub(super) fn until(seconds_since_1970: u64) -> Option<u64> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .ok()?;
     Some(seconds_since_1970.saturating_sub(now.as_secs()))
 }
 
@@ -184,7 +197,10 @@ mod tests {
             (r#"{"access_token":"t","expires_in":"3599"}"#.to_owned(), 3599),
             (format!(r#"{{"access_token":"t","expires_on":"{on}"}}"#), 1000),
             (r#"{"access_token":"t"}"#.to_owned(), DEFAULT_LIFE),
-            (r#"{"access_token":"t","expires_in":99999999999}"#.to_owned(), LONGEST_LIFE),
+            (
+                r#"{"access_token":"t","expires_in":99999999999}"#.to_owned(),
+                LONGEST_LIFE,
+            ),
         ] {
             let Answer::Token { life: read, .. } = read(&reply(200, &body), "s", String::new()) else {
                 panic!("{body}")
@@ -212,7 +228,10 @@ mod tests {
             let Answer::Failed { why, audience, .. } = super::read(&reply(400, body), "s", String::new()) else {
                 panic!("{body}")
             };
-            assert!(why.contains(part) && !why.contains("Correlation") && !why.contains('\n'), "{why}");
+            assert!(
+                why.contains(part) && !why.contains("Correlation") && !why.contains('\n'),
+                "{why}"
+            );
             assert_eq!(audience, about_audience, "{why}");
         }
         for body in ["", "{}", r#"{"access_token":""}"#, r#"{"access_token":"a\nb"}"#] {

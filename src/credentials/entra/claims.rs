@@ -47,7 +47,10 @@ impl Claims {
 
     /// How long the token is good from now on.
     pub fn life(&self) -> Option<Duration> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
         self.exp.map(|exp| Duration::from_secs(exp.saturating_sub(now)))
     }
 
@@ -70,7 +73,9 @@ mod tests {
 
     #[test]
     fn claims_name_the_identity_and_its_tenant() {
-        let claims = Claims::of(&token(r#"{"tid":"t-1","oid":"o-1","appid":"a-1","exp":9999999999,"more":[1]}"#));
+        let claims = Claims::of(&token(
+            r#"{"tid":"t-1","oid":"o-1","appid":"a-1","exp":9999999999,"more":[1]}"#,
+        ));
         assert_eq!(claims.who().unwrap(), "entra:t-1:o-1");
         assert!(claims.life().unwrap() > Duration::from_secs(1000));
         assert_eq!(Claims::of(&token(r#"{"appid":"a"}"#)).who().unwrap(), "entra:?:a");

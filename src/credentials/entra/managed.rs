@@ -68,7 +68,12 @@ async fn metadata_service(
             return Answer::Absent("no metadata service answers, so this is no virtual machine of Azure".to_owned());
         }
     }
-    answer(wire, question.header("metadata", "true"), "managed identity of this machine").await
+    answer(
+        wire,
+        question.header("metadata", "true"),
+        "managed identity of this machine",
+    )
+    .await
 }
 
 /// Other clouds have other services at the same address: what refuses is not an identity that fails.

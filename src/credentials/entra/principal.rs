@@ -27,7 +27,9 @@ pub(super) struct Asked<'a> {
 
 impl Asked<'_> {
     fn tenant(&self) -> Option<String> {
-        self.tenant.map(str::to_owned).or_else(|| self.variables.get("AZURE_TENANT_ID"))
+        self.tenant
+            .map(str::to_owned)
+            .or_else(|| self.variables.get("AZURE_TENANT_ID"))
     }
 }
 
@@ -43,14 +45,13 @@ pub(super) async fn environment(asked: &Asked<'_>) -> Answer {
     let secret = variables.get("AZURE_CLIENT_SECRET");
     let certificate = variables.get("AZURE_CLIENT_CERTIFICATE_PATH");
     if secret.is_none() && certificate.is_none() {
-        return Answer::Absent(
-            "neither AZURE_CLIENT_SECRET nor AZURE_CLIENT_CERTIFICATE_PATH is set".to_owned(),
-        );
+        return Answer::Absent("neither AZURE_CLIENT_SECRET nor AZURE_CLIENT_CERTIFICATE_PATH is set".to_owned());
     }
-    let endpoint = match authority::authority(variables, asked.cloud).and_then(|url| authority::token_endpoint(&url, &tenant)) {
-        Ok(endpoint) => endpoint,
-        Err(why) => return Answer::failed(why),
-    };
+    let endpoint =
+        match authority::authority(variables, asked.cloud).and_then(|url| authority::token_endpoint(&url, &tenant)) {
+            Ok(endpoint) => endpoint,
+            Err(why) => return Answer::failed(why),
+        };
     let proof = match (secret, certificate) {
         (Some(secret), _) => vec![("client_secret", Secret::new(secret))],
         (None, Some(path)) => match signed(&path, &client, endpoint.as_str(), variables).await {
@@ -84,10 +85,11 @@ pub(super) async fn workload(asked: &Asked<'_>) -> Answer {
         return Answer::failed("AZURE_FEDERATED_TOKEN_FILE is set, but AZURE_TENANT_ID is not")
             .hint("set AZURE_TENANT_ID to the application's tenant");
     };
-    let endpoint = match authority::authority(variables, asked.cloud).and_then(|url| authority::token_endpoint(&url, &tenant)) {
-        Ok(endpoint) => endpoint,
-        Err(why) => return Answer::failed(why),
-    };
+    let endpoint =
+        match authority::authority(variables, asked.cloud).and_then(|url| authority::token_endpoint(&url, &tenant)) {
+            Ok(endpoint) => endpoint,
+            Err(why) => return Answer::failed(why),
+        };
     // Read each time: the platform replaces it long before it expires.
     let token = match read(&path).await {
         Ok(text) => text.trim().to_owned(),

@@ -45,7 +45,8 @@ pub fn is_loopback(host: &str) -> bool {
 
 /// Is this an address that no router passes on (RFC 3927), such as that of a cloud's metadata service?
 pub fn is_link_local(host: &str) -> bool {
-    host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_link_local())
+    host.parse::<std::net::Ipv4Addr>()
+        .is_ok_and(|address| address.is_link_local())
 }
 
 /// Hosts that are reached without TLS: this machine, and those that the project lists.

@@ -123,7 +123,10 @@ impl HttpTransport {
 #[async_trait::async_trait]
 impl Transport for HttpTransport {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
-        let local = request.url.host_str().is_some_and(|host| is_loopback(host) || is_link_local(host));
+        let local = request
+            .url
+            .host_str()
+            .is_some_and(|host| is_loopback(host) || is_link_local(host));
         let client = self.client(request.url.scheme() == "https", local)?;
         let mut builder = client.request(request.method, request.url).headers(request.headers);
         builder = match request.body {

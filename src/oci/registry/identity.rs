@@ -71,7 +71,9 @@ impl IdentitySockets {
 }
 
 fn challenge(status: StatusCode, headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(WWW_AUTHENTICATE).filter(|_| status == StatusCode::UNAUTHORIZED)?;
+    let value = headers
+        .get(WWW_AUTHENTICATE)
+        .filter(|_| status == StatusCode::UNAUTHORIZED)?;
     value.to_str().ok().map(str::to_owned)
 }
 

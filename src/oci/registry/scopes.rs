@@ -73,7 +73,9 @@ impl Scopes {
                 .filter_map(|(resource, actions)| Some((resource.strip_prefix("repository:")?, actions)))
         };
         let written = repositories().find(|(_, actions)| actions.contains("push"));
-        written.or_else(|| repositories().next()).map(|(repository, _)| repository)
+        written
+            .or_else(|| repositories().next())
+            .map(|(repository, _)| repository)
     }
 
     /// Does a token for these serve a request that needs `needed`?

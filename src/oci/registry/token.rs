@@ -102,8 +102,7 @@ impl Asked<'_> {
             let Some(delay) = self.wire.next_try(&mut tries, trouble.again) else {
                 return Err(fail(trouble));
             };
-            self.caller
-                .retrying(tries.failed(), delay, fail(trouble).to_string());
+            self.caller.retrying(tries.failed(), delay, fail(trouble).to_string());
             tokio::time::sleep(delay).await;
         }
     }
