@@ -11,7 +11,7 @@ use crate::artifact::transfer_documents::{PullDocument, PushDocument};
 use crate::graph::GraphDocument;
 use crate::lock::LockChangesDocument;
 use crate::plan::{Explained, ImagesDocument, Plan};
-use crate::report::{CachePruneDocument, CheckDocument};
+use crate::report::{CachePruneDocument, CheckDocument, LoginDocument, LogoutDocument};
 
 /// File name and text of every schema, sorted by name.
 pub fn all() -> Vec<(&'static str, String)> {
@@ -42,6 +42,8 @@ pub fn all() -> Vec<(&'static str, String)> {
             "lock-changes.schema.json",
             document::<LockChangesDocument>("aosm-lock-changes/1"),
         ),
+        ("login.schema.json", document::<LoginDocument>("aosm-login/1")),
+        ("logout.schema.json", document::<LogoutDocument>("aosm-logout/1")),
         ("pull.schema.json", document::<PullDocument>("aosm-pull/1")),
         ("push.schema.json", document::<PushDocument>("aosm-push/1")),
         ("plan.schema.json", document::<Plan>("aosm-plan/1")),

@@ -209,6 +209,10 @@ Independent steps go on after a failure. Ctrl-C ends cleanly after the running s
         #[command(subcommand)]
         command: Box<super::artifact::ArtifactCommand>,
     },
+    /// Log in to a registry: check the login there, and keep it where docker keeps logins
+    Login(super::login::LoginCommand),
+    /// Forget the login of a registry
+    Logout(super::logout::LogoutCommand),
     /// Look at or shrink the cache
     #[command(after_help = "Examples:\n  du -sh $(aosm-build cache dir)\n  aosm-build cache prune --max-size 1GiB")]
     Cache {

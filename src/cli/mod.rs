@@ -11,8 +11,11 @@ mod graph;
 mod images;
 mod init;
 mod lock;
+mod login;
+mod logout;
 mod pages;
 mod plan;
+mod prompt;
 mod schema;
 mod signals;
 mod units;
@@ -94,6 +97,8 @@ async fn run(cli: Cli, screen: &Screen) -> u8 {
         Command::Graph { format } => graph::run(&context, format).await,
         Command::Check => check::run(&context).await,
         Command::Artifact { command } => artifact::run(&context, &command).await,
+        Command::Login(args) => login::run(&context, &args).await,
+        Command::Logout(args) => logout::run(&context, &args).await,
         Command::Cache { action } => cache::run(&context, &action),
         Command::Completions { shell } => {
             pages::completions(screen, shell);
