@@ -12,6 +12,8 @@
 #[allow(dead_code, reason = "a toolbox: not every tool is in use at every moment")]
 mod support;
 
+mod artifacts;
+mod attachments;
 mod bad_input_charts;
 mod bad_input_disk;
 mod bad_input_project;
@@ -19,6 +21,7 @@ mod bad_input_registries;
 mod bad_input_yaml;
 mod ci_cache;
 mod contoso_fixture;
+mod copied_referrers;
 mod damage;
 mod discovery;
 mod documents;
