@@ -2,7 +2,8 @@
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 
-use crate::apply::ApplyDocument;
+use crate::apply::{ApplyDocument, ExportDocument};
+use crate::bundle::BundleDocument;
 use crate::graph::GraphDocument;
 use crate::lock::LockChangesDocument;
 use crate::plan::{Explained, ImagesDocument, Plan};
@@ -13,6 +14,8 @@ pub fn all() -> Vec<(&'static str, String)> {
     let mut all = crate::project::schemas();
     all.extend([
         ("apply.schema.json", document::<ApplyDocument>("aosm-apply/1")),
+        ("bundle.schema.json", document::<BundleDocument>("aosm-bundle/1")),
+        ("export.schema.json", document::<ExportDocument>("aosm-export/1")),
         (
             "cache-prune.schema.json",
             document::<CachePruneDocument>("aosm-cache-prune/1"),

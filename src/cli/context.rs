@@ -46,20 +46,39 @@ impl Context {
 
     /// Loads the project; its warnings go to the screen.
     pub fn project(&self) -> Result<Project, Faults> {
-        let options = LoadOptions {
+        let (project, warnings) = project::load(&self.load_options()?)?;
+        self.screen.faults(&warnings);
+        Ok(project)
+    }
+
+    fn load_options(&self) -> Result<LoadOptions, Fault> {
+        Ok(LoadOptions {
             folder: self.folder()?,
             project_file: self.global.project.clone(),
             environment: self.global.environment.clone(),
             current_dir: current_folder()?,
-        };
-        let (project, warnings) = project::load(&options)?;
-        self.screen.faults(&warnings);
-        Ok(project)
+        })
+    }
+
+    /// The folder that paths on the command line start from.
+    pub fn current_folder(&self) -> Result<Utf8PathBuf, Fault> {
+        current_folder()
     }
 
     /// Loads the project and opens its cache and state.
     pub fn session(&self) -> Result<Arc<Session>, Faults> {
         let project = self.project()?;
+        self.open(project)
+    }
+
+    /// The same of a project that need not name anything but stores.
+    pub fn stores_only(&self) -> Result<Arc<Session>, Faults> {
+        let (project, warnings) = project::load_stores(&self.load_options()?)?;
+        self.screen.faults(&warnings);
+        self.open(project)
+    }
+
+    fn open(&self, project: Project) -> Result<Arc<Session>, Faults> {
         let mode = Mode {
             offline: self.global.offline,
             locked: self.global.locked,

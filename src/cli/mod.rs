@@ -6,6 +6,7 @@ mod artifact;
 mod cache;
 mod check;
 mod context;
+mod export;
 mod graph;
 mod images;
 mod init;
@@ -86,6 +87,7 @@ async fn run(cli: Cli, screen: &Screen) -> u8 {
             detailed_exitcode,
         } => plan::run(&context, &looking, detailed_exitcode).await,
         Command::Apply { looking, jobs } => apply::run(&context, &looking, jobs).await,
+        Command::Export { bundle, only } => export::run(&context, &bundle, &only).await,
         Command::Images { locate, why } => images::run(&context, locate, why.as_deref()).await,
         Command::Lock { update, check } => lock::run(&context, update.as_deref(), check).await,
         Command::Why { step } => why::run(&context, &step).await,

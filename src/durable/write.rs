@@ -59,6 +59,16 @@ pub fn write(path: &Utf8Path, bytes: &[u8], sync: Sync) -> io::Result<()> {
     fill(create_temp(folder, &prefix)?, path, bytes, sync)
 }
 
+/// A new temporary file beside `path`, to be filled and persisted there; removed unless persisted. What killed runs left of
+/// earlier tries is removed on the way.
+pub fn beside(path: &Utf8Path) -> io::Result<NamedTempFile> {
+    let folder = folder_of(path);
+    make_folders(folder, Sync::Yes)?;
+    let prefix = format!(".{}.tmp-", path.file_name().unwrap_or_default());
+    sweep(folder, &prefix);
+    create_temp(folder, &prefix)
+}
+
 /// The same for one of very many files: written aside in `staging`, a folder on the same disk, so that leftovers are in
 /// one place. Whoever owns `staging` sweeps it.
 pub fn write_staged(staging: &Utf8Path, path: &Utf8Path, bytes: &[u8], sync: Sync) -> io::Result<()> {

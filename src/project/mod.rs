@@ -38,7 +38,7 @@ mod toml_tree;
 mod view;
 
 pub use artifact_model::*;
-pub use load::{LoadOptions, load};
+pub use load::{LoadOptions, load, load_stores};
 pub use model::*;
 pub use propose::{Proposal, propose};
 pub use schema::schemas;

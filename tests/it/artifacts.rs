@@ -47,7 +47,10 @@ fn artifacts_are_pushed_to_a_registry_in_the_forms_that_aosm_and_oras_have() {
     let applied = project.run(&["apply", "--json"]).ok().json();
     assert_eq!(
         ids(&applied),
-        [("push:lab/contoso-vm:1.0.0", "done"), ("push:lab/samples/docs:v1", "done")]
+        [
+            ("push:lab/contoso-vm:1.0.0", "done"),
+            ("push:lab/samples/docs:v1", "done")
+        ]
     );
     let template = registry.client().pull(&format!("{store}/contoso-vm"), "1.0.0").unwrap();
     let manifest = template.root().json();
@@ -103,7 +106,11 @@ fn a_second_run_asks_once_for_each_artifact_and_reads_no_file() {
         .says("nothing to do: 2 artifacts up to date");
     let asked = proxy.since(mark);
     assert_eq!(asked.data_path(), 2, "{:?}", asked.labels());
-    assert!(asked.0.iter().all(|entry| entry.method == "HEAD"), "{:?}", asked.labels());
+    assert!(
+        asked.0.iter().all(|entry| entry.method == "HEAD"),
+        "{:?}",
+        asked.labels()
+    );
     assert_eq!(before.touched(&Snapshot::of(&project.folder())), Vec::<String>::new());
     // What packs is cached: every step says so.
     project.run(&["plan", "-v"]).ok();
@@ -137,7 +144,10 @@ fn why_names_the_file_that_changed() {
     let applied = project.run(&["apply", "--json"]).ok().json();
     assert_eq!(
         ids(&applied),
-        [("push:local/contoso-vm:1.0.0", "fresh"), ("push:local/samples/docs:v1", "done")]
+        [
+            ("push:local/contoso-vm:1.0.0", "fresh"),
+            ("push:local/samples/docs:v1", "done")
+        ]
     );
 }
 
@@ -155,7 +165,10 @@ fn another_content_under_the_same_version_is_refused_by_a_registry_without_leave
         .run(&["apply"])
         .expect(4)
         .says("aosm-build apply --replace=contoso-vm:1.0.0");
-    project.run(&["apply", "--replace=contoso-vm*"]).ok().says("1 done, 1 fresh");
+    project
+        .run(&["apply", "--replace=contoso-vm*"])
+        .ok()
+        .says("1 done, 1 fresh");
     let held = registry.client().pull(&format!("{store}/contoso-vm"), "1.0.0").unwrap();
     assert_eq!(held.root().json()["layers"][0]["size"], 2);
 }

@@ -7,7 +7,13 @@ use crate::support::*;
 /// An image, a chart and an artifact, with something attached to each; `head` names the store.
 fn project(head: &str, source: &str) -> Project {
     let project = Project::new();
-    charts::write(&project, "chart", "contoso", "1.0.0", &["registry.example/release/a:1.0.0"]);
+    charts::write(
+        &project,
+        "chart",
+        "contoso",
+        "1.0.0",
+        &["registry.example/release/a:1.0.0"],
+    );
     project.write("sbom.json", "{\"sbom\": 1}");
     project.write("report.txt", "all good\n");
     project.write("data.bin", "data");
@@ -49,7 +55,10 @@ fn remote(name: &str) -> (Project, Faulty, String) {
     registry.push(&image(), &format!("{from}/release/a"), "1.0.0");
     let proxy = Faulty::before(&registry.host());
     let project = project(
-        &format!("[stores.lab]\nkind = \"registry\"\nregistry = \"{}/{prefix}\"\n", proxy.host()),
+        &format!(
+            "[stores.lab]\nkind = \"registry\"\nregistry = \"{}/{prefix}\"\n",
+            proxy.host()
+        ),
         &format!("image-sources = [\"{}/{from}\"]", registry.host()),
     );
     (project, proxy, prefix)
@@ -184,7 +193,10 @@ fn only_an_attachment_brings_along_what_it_is_attached_to() {
 #[test]
 fn a_subject_that_nothing_is_called_is_an_error_that_names_what_there_is() {
     let table = [
-        ("image:nowhere", "images of this project: registry.example/release/a:1.0.0"),
+        (
+            "image:nowhere",
+            "images of this project: registry.example/release/a:1.0.0",
+        ),
         ("chart:nowhere", "charts of this project: contoso"),
         ("artifact:nowhere", "artifacts of this project: data"),
         ("nowhere", "is neither an image of this project nor STORE:NAME:TAG"),
@@ -297,9 +309,14 @@ fn an_attachment_waits_for_a_subject_that_cannot_be_there() {
 fn a_registry_that_cannot_list_referrers_leaves_the_step_unknown_and_is_never_taken_for_none() {
     let (project, proxy, _) = remote("attach-denied");
     project.run(&["apply"]).ok();
-    proxy.rule(Rule::new(Fault::Answer(http::Response::new(403, "no"))).when(|entry| entry.path.contains("/referrers/")));
+    proxy.rule(
+        Rule::new(Fault::Answer(http::Response::new(403, "no"))).when(|entry| entry.path.contains("/referrers/")),
+    );
     let plan = project.run(&["plan", "--json"]).expect(5).json();
-    let unknown = states(&plan).into_iter().filter(|(_, state)| *state == "unknown").count();
+    let unknown = states(&plan)
+        .into_iter()
+        .filter(|(_, state)| *state == "unknown")
+        .count();
     assert_eq!(unknown, 3, "{plan}");
 }
 

@@ -143,11 +143,19 @@ fn everything_that_refers_to_an_image_travels_along_and_the_lock_lists_it() {
         assert!(scene.holds(referrer), "{referrer:?}");
     }
     assert_eq!(scene.listed(scene.signed.image.digest()), [scene.signed.sbom.digest()]);
-    assert_eq!(scene.listed(scene.signed.sbom.digest()), [scene.signed.sbom_signature.digest()]);
-    assert_eq!(scene.listed(scene.signed.child()), [scene.signed.child_signature.digest()]);
+    assert_eq!(
+        scene.listed(scene.signed.sbom.digest()),
+        [scene.signed.sbom_signature.digest()]
+    );
+    assert_eq!(
+        scene.listed(scene.signed.child()),
+        [scene.signed.child_signature.digest()]
+    );
     let client = Registry::shared(Kind::Plain).client();
     assert_eq!(
-        client.digest(&scene.repository(), &scene.signed.cosign_tag()).as_deref(),
+        client
+            .digest(&scene.repository(), &scene.signed.cosign_tag())
+            .as_deref(),
         Some(scene.signed.cosign.digest())
     );
     let lock = scene.project.read("aosm.lock");
@@ -199,16 +207,27 @@ fn types_select_and_a_change_of_them_asks_no_source() {
     let scene = Scene::new("along-types", "referrers = [\"sbom/example\"]");
     scene.project.run(&["apply"]).ok();
     assert!(scene.holds(&scene.signed.sbom));
-    for other in [&scene.signed.sbom_signature, &scene.signed.child_signature, &scene.signed.cosign] {
+    for other in [
+        &scene.signed.sbom_signature,
+        &scene.signed.child_signature,
+        &scene.signed.cosign,
+    ] {
         assert!(!scene.holds(other), "{other:?}");
     }
-    scene.project.edit("aosm.toml", "[\"sbom/example\"]", "[\"sbom/example\", \"signature/example\"]");
+    scene.project.edit(
+        "aosm.toml",
+        "[\"sbom/example\"]",
+        "[\"sbom/example\", \"signature/example\"]",
+    );
     let mark = scene.source.mark();
     let step = scene.step(&["plan", "--json", "--locked"], 0);
     assert_eq!(step["reasons"][0]["missing"].as_array().unwrap().len(), 2, "{step}");
     let asked = scene.source.since(mark);
     assert!(
-        asked.0.iter().all(|entry| entry.method == "GET" && entry.reference.starts_with("sha256:")),
+        asked
+            .0
+            .iter()
+            .all(|entry| entry.method == "GET" && entry.reference.starts_with("sha256:")),
         "only sizes are read, by digest: {:?}",
         asked.labels()
     );
@@ -254,15 +273,29 @@ fn a_new_signature_at_the_source_is_taken_when_the_lock_is_renewed() {
     let registry = Registry::shared(Kind::Plain);
     let other = ImageSpec::new(73).layers(&[20]).build();
     let from = scene.project.read("aosm.toml");
-    let from = from.split("image-sources = [\"").nth(1).unwrap().split('"').next().unwrap();
+    let from = from
+        .split("image-sources = [\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
     let repository = format!("{}/release/a", from.split_once('/').unwrap().1);
     registry.push(&other, &repository, &scene.signed.cosign_tag());
     scene.project.run(&["plan", "--detailed-exitcode"]).ok();
     scene.project.run(&["lock", "--check"]).expect(3);
     scene.project.run(&["lock", "--update"]).ok();
     // The store's tag holds the old signature: replacing it takes leave.
-    scene.project.run(&["apply"]).expect(4).says("--replace=release/a:1.0.0");
-    scene.project.run(&["apply", "--replace=release/a:1.0.0"]).ok().says("1 done");
+    scene
+        .project
+        .run(&["apply"])
+        .expect(4)
+        .says("--replace=release/a:1.0.0");
+    scene
+        .project
+        .run(&["apply", "--replace=release/a:1.0.0"])
+        .ok()
+        .says("1 done");
     assert!(scene.holds(&other));
 }
 
