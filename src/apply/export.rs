@@ -97,22 +97,21 @@ fn whole(planned: &Planned) -> Result<(), Faults> {
     let mut faults = Faults::new();
     faults.extend(planned.faults.iter().cloned());
     for target in &planned.targets {
-        match &target.desired {
-            Desired::Known(_) => {}
-            Desired::NotAsked => faults.push(
-                Fault::infrastructure(format!("{}: what belongs into the bundle is not known", target.id))
-                    .at_opt(target.place.clone())
-                    .hint("run without --offline; what is attached to something of a store needs that store"),
+        let (why, fault) = match &target.desired {
+            Desired::Known(_) => continue,
+            Desired::NotAsked => (
+                "what belongs into the bundle is not known",
+                Fault::infrastructure as fn(String) -> Fault,
             ),
-            Desired::NotLocated(why) | Desired::NoSubject(why) if !faults.has_errors() => {
-                faults.push(
-                    Fault::invalid(format!("{}: {why}", target.id))
-                        .at_opt(target.place.clone())
-                        .hint("a bundle is written only when all of it is there"),
-                );
-            }
-            Desired::NotLocated(_) | Desired::NoSubject(_) => {}
-        }
+            // Where something else is wrong already, it says why.
+            Desired::NotLocated(_) | Desired::NoSubject(_) if faults.has_errors() => continue,
+            Desired::NotLocated(why) | Desired::NoSubject(why) => (why.as_str(), Fault::invalid as fn(String) -> Fault),
+        };
+        faults.push(
+            fault(format!("{}: {why}", target.id))
+                .at_opt(target.place.clone())
+                .hint("a bundle is written only when all of it is there; it cannot be made with --offline"),
+        );
     }
     faults.into_result(()).map(drop)
 }

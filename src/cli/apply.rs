@@ -14,7 +14,7 @@ pub async fn run(context: &Context, looking: &Looking, jobs: Option<NonZeroUsize
     let options = super::plan::options(looking)?;
     let session = super::plan::session(context, looking)?;
     let _lock = apply::lock(&session)?;
-    let planned = super::plan::planned(context, &session, looking, &options).await?;
+    let planned = super::plan::planned(&session, looking, &options).await?;
     let idle = idle(&planned.plan);
     if !context.screen.json() && !idle {
         let tree = plan_tree(&planned.plan, context.screen.tree_style(true));

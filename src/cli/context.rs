@@ -60,11 +60,6 @@ impl Context {
         })
     }
 
-    /// The folder that paths on the command line start from.
-    pub fn current_folder(&self) -> Result<Utf8PathBuf, Fault> {
-        current_folder()
-    }
-
     /// Loads the project and opens its cache and state.
     pub fn session(&self) -> Result<Arc<Session>, Faults> {
         let project = self.project()?;
@@ -95,7 +90,8 @@ impl Context {
     }
 }
 
-fn current_folder() -> Result<Utf8PathBuf, Fault> {
+/// The folder that paths on the command line start from.
+pub fn current_folder() -> Result<Utf8PathBuf, Fault> {
     let folder = std::env::current_dir().map_err(|e| {
         Fault::infrastructure("the current folder is not to be had")
             .because(e)

@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 
 use super::Ended;
-use super::context::Context;
+use super::context::{Context, current_folder};
 use crate::apply;
 use crate::plan::{Depth, PlanOptions, plan};
 use crate::report::{bytes, count};
@@ -14,7 +14,7 @@ pub async fn run(context: &Context, file: &Utf8Path, only: &[String]) -> Ended {
         depth: Depth::Digests,
         ..PlanOptions::default()
     };
-    let path = context.current_folder()?.join(file);
+    let path = current_folder()?.join(file);
     let session = context.session()?;
     let _lock = apply::lock(&session)?;
     let planned = plan(&session, &options).await?;

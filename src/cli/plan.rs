@@ -6,7 +6,7 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use super::Ended;
 use super::args::Looking;
-use super::context::Context;
+use super::context::{Context, current_folder};
 use crate::bundle::Bundle;
 use crate::digest::FileDigests;
 use crate::fault::{Fault, Faults, Kind};
@@ -16,7 +16,7 @@ use crate::report::plan_tree;
 pub async fn run(context: &Context, looking: &Looking, detailed_exitcode: bool) -> Ended {
     let options = options(looking)?;
     let session = session(context, looking)?;
-    let planned = planned(context, &session, looking, &options).await?;
+    let planned = planned(&session, looking, &options).await?;
     context.screen.finish();
     context.screen.faults(&planned.faults);
     if context.screen.json() {
@@ -46,16 +46,11 @@ pub fn session(context: &Context, looking: &Looking) -> Result<Arc<Session>, Fau
 }
 
 /// The plan: of the project, or of a bundle.
-pub async fn planned(
-    context: &Context,
-    session: &Arc<Session>,
-    looking: &Looking,
-    options: &PlanOptions,
-) -> Result<Planned, Faults> {
+pub async fn planned(session: &Arc<Session>, looking: &Looking, options: &PlanOptions) -> Result<Planned, Faults> {
     let Some(file) = &looking.from_bundle else {
         return plan(session, options).await;
     };
-    let path = context.current_folder()?.join(file);
+    let path = current_folder()?.join(file);
     let stats = Arc::clone(&session.stats) as Arc<dyn FileDigests>;
     let bundle = Bundle::open(&path, stats).await?;
     plan_bundle(session, options, bundle).await

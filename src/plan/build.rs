@@ -328,12 +328,7 @@ async fn unwanted(session: &Arc<Session>, targets: &[Target], world: &World) -> 
     for target in targets {
         let names = names.entry(target.store).or_default();
         names.insert(target.name.to_string());
-        let copy = target.image.and_then(|image| locations.copy(image));
-        for tag in copy
-            .iter()
-            .flat_map(|copy| &copy.along)
-            .filter_map(|one| one.tag.as_ref())
-        {
+        for tag in target.along.iter().filter_map(|one| one.tag.as_ref()) {
             names.insert(format!("{}:{tag}", target.name.repository));
         }
     }
