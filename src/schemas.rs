@@ -3,6 +3,10 @@
 use schemars::{JsonSchema, generate::SchemaSettings};
 
 use crate::apply::{ApplyDocument, ExportDocument};
+use crate::artifact::documents::{
+    ArtifactDocument, CopyDocument, DeleteDocument, DiscoverDocument, ManifestsDocument, RepositoriesDocument,
+    TagsDocument,
+};
 use crate::bundle::BundleDocument;
 use crate::graph::GraphDocument;
 use crate::lock::LockChangesDocument;
@@ -16,6 +20,19 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("apply.schema.json", document::<ApplyDocument>("aosm-apply/1")),
         ("bundle.schema.json", document::<BundleDocument>("aosm-bundle/1")),
         ("export.schema.json", document::<ExportDocument>("aosm-export/1")),
+        ("artifact.schema.json", document::<ArtifactDocument>("aosm-artifact/1")),
+        ("copy.schema.json", document::<CopyDocument>("aosm-copy/1")),
+        ("delete.schema.json", document::<DeleteDocument>("aosm-delete/1")),
+        ("discover.schema.json", document::<DiscoverDocument>("aosm-discover/1")),
+        (
+            "manifests.schema.json",
+            document::<ManifestsDocument>("aosm-manifests/1"),
+        ),
+        (
+            "repositories.schema.json",
+            document::<RepositoriesDocument>("aosm-repositories/1"),
+        ),
+        ("tags.schema.json", document::<TagsDocument>("aosm-tags/1")),
         (
             "cache-prune.schema.json",
             document::<CachePruneDocument>("aosm-cache-prune/1"),

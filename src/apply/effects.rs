@@ -88,7 +88,7 @@ pub(super) async fn content_of(
         (None, Some(pack), _) => pack.content(session).await,
         (None, None, Some(image)) => planned
             .locations
-            .content(image, &planned.world, job)
+            .content(image, &planned.world, &session.cache, job)
             .ok_or_else(|| Fault::bug("its image has no place"))?,
         (None, None, None) => Err(Fault::bug("it has neither image, chart nor files")),
     }

@@ -211,8 +211,8 @@ mod tests {
             wrong("{\n  \"$manifest\": {\"a\": 1, \"b\": [\"x\"]},\n  \"hi.txt\": \"text\",\n  \"hi.txt\": {}\n}"),
             [
                 "a.json:4:3: annotation file: \"hi.txt\" stands twice",
-                "a.json:2:23: annotation file: \"a\" of \"$manifest\" is no text",
-                "a.json:2:31: annotation file: \"b\" of \"$manifest\" is no text",
+                "a.json:2:22: annotation file: \"a\" of \"$manifest\" is no text",
+                "a.json:2:30: annotation file: \"b\" of \"$manifest\" is no text",
                 "a.json:3:13: annotation file: \"hi.txt\" is no object of texts",
             ]
         );
@@ -224,7 +224,7 @@ mod tests {
     fn a_syntax_error_has_its_place() {
         assert_eq!(
             wrong("{\n  \"$manifest\": {\"a\" \"b\"}\n}"),
-            ["a.json:2:22: annotation file: expected `:`"]
+            ["a.json:2:21: annotation file: expected `:`"]
         );
         for text in ["", "{", "{\"a\": {\"b\": \"c\"},}", "// no\n{}", "{} {}", "é"] {
             assert_eq!(wrong(text).len(), 1, "{text:?}");

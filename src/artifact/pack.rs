@@ -502,3 +502,7 @@ fn label(spec: &PackSpec) -> String {
         format!("packed {}", some_of(&paths))
     }
 }
+
+#[cfg(test)]
+#[path = "pack_tests.rs"]
+mod tests;

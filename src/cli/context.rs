@@ -51,6 +51,16 @@ impl Context {
         Ok(project)
     }
 
+    /// Loads the project if there is one; for commands that do not need it. Its warnings are not theirs to tell.
+    pub fn project_if_any(&self) -> Result<Option<Project>, Faults> {
+        let options = self.load_options()?;
+        if options.project_file.is_none() && !project::is_there(&options.folder) {
+            return Ok(None);
+        }
+        let (project, _) = project::load(&options)?;
+        Ok(Some(project))
+    }
+
     fn load_options(&self) -> Result<LoadOptions, Fault> {
         Ok(LoadOptions {
             folder: self.folder()?,

@@ -5,6 +5,7 @@ pub mod args;
 mod artifact;
 mod cache;
 mod check;
+mod command_line;
 mod context;
 mod export;
 mod graph;
@@ -26,6 +27,7 @@ use clap::error::ErrorKind;
 use crate::fault::{Fault, Faults, Kind};
 use crate::report::{Screen, Verbosity};
 use args::{Cli, Color, Command, Global};
+use command_line::{command_line, shell_word};
 use context::Context;
 
 /// How a command ended: its exit code, or why not.

@@ -140,6 +140,7 @@ impl schemars::JsonSchema for Digest {
 }
 
 /// A running digest. AWS-LC's assembly is fast in unoptimised builds too, and is linked already through rustls.
+#[derive(Clone)]
 pub struct Hasher(aws_lc_rs::digest::Context, &'static str);
 
 impl Hasher {

@@ -8,19 +8,13 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
-use super::cache::{Cached, ManifestCache};
+use super::cache::{CONFIGS, Cached, ManifestCache};
 use crate::digest::Digest;
 use crate::oci::graph::{Node, read_graph};
 use crate::oci::{Content, Descriptor, Job, OciError, verified};
 
 /// Configurations above this size are not read for their platform; real ones have some kilobytes.
 const CONFIG_LIMIT: u64 = 4 * 1024 * 1024;
-
-/// Configurations that name a platform (image-spec, config.md; Docker's own).
-const CONFIGS: [&str; 2] = [
-    "application/vnd.oci.image.config.v1+json",
-    "application/vnd.docker.container.image.v1+json",
-];
 
 /// What the manifests tell.
 #[derive(Debug, Clone, PartialEq, Eq)]

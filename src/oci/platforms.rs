@@ -3,17 +3,15 @@
 //! A subset is a new index with a digest of its own: only the list of manifests is shorter, every other byte of value stays as
 //! it was. Nothing that is named by its digest is ever cut: whoever pins a digest means all of it.
 
-use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
-
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
+use std::fmt;
+use std::str::FromStr;
 
+use super::Descriptor;
 use super::manifest::{DOCKER_LIST, MANIFEST_LIMIT, OCI_INDEX};
-use super::{ByteStream, Content, Descriptor, ErrorKind, Job, OciError, Origin};
 use crate::digest::Digest;
 
 /// By this annotation an entry says which image it belongs to (`BuildKit`, "Image attestation storage").
@@ -257,60 +255,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
         }
         deserializer.deserialize_map(Each).map(Self)
     }
-}
-
-/// Content with one more manifest, held in memory: an index that was cut, before it is anywhere.
-pub struct WithManifest {
-    /// Everything else.
-    pub below: Arc<dyn Content>,
-    /// Its digest.
-    pub digest: Digest,
-    /// Its bytes.
-    pub bytes: Bytes,
-}
-
-#[async_trait::async_trait]
-impl Content for WithManifest {
-    fn origin(&self) -> &Origin {
-        self.below.origin()
-    }
-
-    async fn manifest(&self, descriptor: &Descriptor) -> Result<Bytes, OciError> {
-        if descriptor.digest == self.digest {
-            return Ok(self.bytes.clone());
-        }
-        self.below.manifest(descriptor).await
-    }
-
-    async fn blob(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, OciError> {
-        self.below.blob(descriptor, offset).await
-    }
-
-    async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, OciError> {
-        // Nobody knows an index that was made just now.
-        if *subject == self.digest {
-            return Ok(Vec::new());
-        }
-        self.below.referrers(subject).await
-    }
-
-    fn for_job(&self, job: &Job) -> Option<Arc<dyn Content>> {
-        Some(Arc::new(Self {
-            below: self.below.for_job(job)?,
-            digest: self.digest.clone(),
-            bytes: self.bytes.clone(),
-        }))
-    }
-}
-
-/// An error about an index that cannot be cut.
-pub fn uncut(content: &Arc<dyn Content>, index: &Descriptor, why: String) -> OciError {
-    OciError::new(
-        ErrorKind::Absent,
-        "select platforms",
-        format!("{} of {}", index.digest.short(), content.origin().label),
-        why,
-    )
 }
 
 #[cfg(test)]

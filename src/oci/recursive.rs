@@ -68,17 +68,8 @@ pub struct ReferrerFound {
 impl ReferrerFound {
     /// Its artifact type; empty where it has none.
     pub fn artifact_type(&self) -> &str {
-        artifact_type_of(&self.descriptor)
+        self.descriptor.artifact_type().unwrap_or_default()
     }
-}
-
-/// The `artifactType` of a descriptor; empty where it has none.
-pub fn artifact_type_of(descriptor: &Descriptor) -> &str {
-    descriptor
-        .other
-        .get("artifactType")
-        .and_then(|value| value.as_str())
-        .unwrap_or_default()
 }
 
 /// The tags of the repository in which referrers are looked for.
@@ -181,7 +172,7 @@ async fn find(
         let mut asks = stream::iter(asks).buffered(ASKS_AT_ONCE);
         while let Some((subject, referrers)) = asks.try_next().await? {
             for descriptor in referrers {
-                if selection.takes(artifact_type_of(&descriptor)) {
+                if selection.takes(descriptor.artifact_type().unwrap_or_default()) {
                     level.push(ReferrerFound {
                         subject: subject.clone(),
                         descriptor,
@@ -322,24 +313,7 @@ pub async fn copy_with_referrers(
         return copy_graph(content, target, root, tag, options, job).await;
     }
     copy_graph(content, target, root, None, options, job).await?;
-    for level in by_distance(along.referrers) {
-        // Each is copied once, however many subjects or tags it has.
-        let mut copies: Vec<BoxFuture<'_, Result<(), OciError>>> = Vec::new();
-        for referrer in level {
-            copies.push(Box::pin(copy_one(
-                content,
-                target,
-                referrer,
-                along.guards,
-                options,
-                job,
-            )));
-        }
-        stream::iter(copies)
-            .buffer_unordered(COPIES_AT_ONCE)
-            .try_collect::<()>()
-            .await?;
-    }
+    copy_referrers(content, target, along, options, job).await?;
     let Some(TagAs { tag, guard }) = tag else {
         return Ok(());
     };
@@ -349,6 +323,29 @@ pub async fn copy_with_referrers(
         target.tag(tag, root, Some(bytes), guard, job).await
     };
     stoppable(job, "copy", root, work).await
+}
+
+/// Copies referrers alone: what they refer to is there.
+pub async fn copy_referrers(
+    content: &Arc<dyn Content>,
+    target: &dyn Target,
+    along: Along<'_>,
+    options: CopyOptions,
+    job: &Job,
+) -> Result<(), OciError> {
+    for level in by_distance(along.referrers) {
+        let copies: Vec<BoxFuture<'_, Result<(), OciError>>> = level
+            .into_iter()
+            .map(|referrer| -> BoxFuture<'_, _> {
+                Box::pin(copy_one(content, target, referrer, along.guards, options, job))
+            })
+            .collect();
+        stream::iter(copies)
+            .buffer_unordered(COPIES_AT_ONCE)
+            .try_collect::<()>()
+            .await?;
+    }
+    Ok(())
 }
 
 async fn copy_one(
@@ -365,12 +362,21 @@ async fn copy_one(
         .and_then(|tag| guards.get(tag))
         .unwrap_or(&Guard::Create);
     let tag = referrer.tag.as_deref().map(|tag| TagAs { tag, guard });
-    copy_graph(content, target, &referrer.descriptor, tag, options, job)
-        .await
-        .map_err(|mut error| {
-            error.detail = format!("{} (it refers to {})", error.detail, referrer.subject.short());
-            error
-        })
+    let work = async {
+        copy_graph(content, target, &referrer.descriptor, tag, options, job).await?;
+        let (subject, digest) = (&referrer.subject, &referrer.descriptor.digest);
+        if referrer.tag.is_some() || target.lists_referrer(subject, digest, job).await? {
+            return Ok(());
+        }
+        // It was there, but is not on the list: an earlier run did not come that far.
+        let content = content.for_job(job).unwrap_or_else(|| Arc::clone(content));
+        let bytes = content.manifest(&referrer.descriptor).await?;
+        target.put_manifest(&referrer.descriptor, bytes, job).await
+    };
+    work.await.map_err(|mut error: OciError| {
+        error.detail = format!("{} (it refers to {})", error.detail, referrer.subject.short());
+        error
+    })
 }
 
 /// Referrers in the order they can be put: those whose subject is no referrer itself first. What refers to each other in a circle

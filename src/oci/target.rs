@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Content, Descriptor, Guard, Job, OciError};
+use crate::digest::Digest;
 
 /// What became of one blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,12 @@ pub trait Target: Send + Sync {
     /// Puts a manifest there by digest, without a tag; its children are there. The bytes are verified already. One that has
     /// a subject is found as a referrer of it afterwards, for which it may be put again when it is there but not listed.
     async fn put_manifest(&self, manifest: &Descriptor, bytes: Bytes, job: &Job) -> Result<(), OciError>;
+
+    /// Is a manifest, which is there, found as a referrer of its subject? A run may have been killed between writing it and
+    /// listing it: then it is to be put again.
+    async fn lists_referrer(&self, _subject: &Digest, _referrer: &Digest, _job: &Job) -> Result<bool, OciError> {
+        Ok(true)
+    }
 
     /// Tags a root whose children are all there. `bytes` is `None` when the root itself is there already and was
     /// not read. What the tag holds is checked against the guard right before it is written, and once after; a

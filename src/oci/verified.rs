@@ -1,14 +1,17 @@
 //! A blob's bytes, verified on the way: resumed where the source breaks off, and failing *instead of* giving out
 //! the last piece when the whole does not have the digest and size it is named by. A receiver that needs every
 //! byte (an upload with a fixed length, a file renamed at the end) therefore never completes corrupt content.
+//!
+//! [`Verified`] is for receivers that may ask for a part again.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 
 use super::backoff::{Backoff, Jitter};
+use super::marks::{Differs, Marks};
 use super::{ByteStream, Content, Descriptor, ErrorKind, Job, OciError};
 use crate::digest::{Digest, Hasher};
 use crate::event::Event;
@@ -28,6 +31,9 @@ struct Reader {
     job: Job,
     hasher: Hasher,
     at: u64,
+    /// What comes before is hashed, but not given out.
+    wanted_from: u64,
+    marks: Option<Arc<Mutex<Marks>>>,
     open: Option<ByteStream>,
     failures: u32,
     at_last_failure: u64,
@@ -36,18 +42,62 @@ struct Reader {
 
 /// The bytes of `blob`, resumed and verified; see the module.
 pub fn verified(content: &Arc<dyn Content>, blob: &Descriptor, job: &Job) -> ByteStream {
-    let reader = Reader {
-        content: content.for_job(job).unwrap_or_else(|| Arc::clone(content)),
-        hasher: blob.digest.verifier(),
-        // Different blobs spread out; the same one waits the same in each run.
-        jitter: Jitter::new(u64::from_str_radix(blob.digest.short(), 16).unwrap_or(1)),
-        blob: blob.clone(),
-        job: job.clone(),
-        at: 0,
-        open: None,
-        failures: 0,
-        at_last_failure: 0,
-    };
+    streamed(Reader::new(content, blob, job))
+}
+
+/// One blob for a receiver that may have to be given a part of it again.
+///
+/// Whatever the parts, the digest covers every byte that was given out: what is given out twice must be the same both
+/// times, and the last piece is given out only when the whole has its digest.
+pub struct Verified {
+    content: Arc<dyn Content>,
+    blob: Descriptor,
+    job: Job,
+    marks: Arc<Mutex<Marks>>,
+}
+
+impl Verified {
+    /// Nothing is read yet.
+    pub fn new(content: &Arc<dyn Content>, blob: &Descriptor, job: &Job) -> Self {
+        Self {
+            content: Arc::clone(content),
+            blob: blob.clone(),
+            job: job.clone(),
+            marks: Arc::default(),
+        }
+    }
+
+    /// The bytes from `offset` on, which must have been given out up to there; streams given out before must not be
+    /// read on. Fails where the source gives other bytes than the last time; then
+    /// [`Self::differed`] says so.
+    pub fn from(&self, offset: u64) -> ByteStream {
+        let mut reader = Reader::new(&self.content, &self.blob, &self.job);
+        let begin = self.lock().before(offset);
+        if let Some((at, hasher)) = begin {
+            (reader.at, reader.at_last_failure, reader.hasher) = (at, at, hasher);
+        }
+        reader.wanted_from = offset;
+        reader.marks = Some(Arc::clone(&self.marks));
+        streamed(reader)
+    }
+
+    /// Did the source give other bytes for a part than when it was read for the first time? What was given out then
+    /// is of no use.
+    pub fn differed(&self) -> bool {
+        self.lock().differed
+    }
+
+    /// What was given out so far does not count any more: everything will be asked for again.
+    pub fn forget(&self) {
+        *self.lock() = Marks::default();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Marks> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn streamed(reader: Reader) -> ByteStream {
     stream::try_unfold(Some(reader), |reader| async move {
         let Some(mut reader) = reader else { return Ok(None) };
         if reader.blob.size == 0 {
@@ -62,6 +112,23 @@ pub fn verified(content: &Arc<dyn Content>, blob: &Descriptor, job: &Job) -> Byt
 }
 
 impl Reader {
+    fn new(content: &Arc<dyn Content>, blob: &Descriptor, job: &Job) -> Self {
+        Self {
+            content: content.for_job(job).unwrap_or_else(|| Arc::clone(content)),
+            hasher: blob.digest.verifier(),
+            // Different blobs spread out; the same one waits the same in each run.
+            jitter: Jitter::new(u64::from_str_radix(blob.digest.short(), 16).unwrap_or(1)),
+            blob: blob.clone(),
+            job: job.clone(),
+            at: 0,
+            wanted_from: 0,
+            marks: None,
+            open: None,
+            failures: 0,
+            at_last_failure: 0,
+        }
+    }
+
     /// The next piece, never empty. Knows that something is left to read.
     async fn next(&mut self) -> Result<Bytes, OciError> {
         loop {
@@ -71,7 +138,12 @@ impl Reader {
             };
             match stream.next().await {
                 Some(Ok(piece)) if piece.is_empty() => {}
-                Some(Ok(piece)) => return self.take(piece),
+                Some(Ok(piece)) => {
+                    let piece = self.take(&piece)?;
+                    if !piece.is_empty() {
+                        return Ok(piece);
+                    }
+                }
                 Some(Err(error)) if matches!(error.kind, ErrorKind::Unreachable | ErrorKind::Server) => {
                     self.broken(error).await?;
                 }
@@ -87,7 +159,9 @@ impl Reader {
         }
     }
 
-    fn take(&mut self, piece: Bytes) -> Result<Bytes, OciError> {
+    /// Hashes a piece; what of it is wanted.
+    fn take(&mut self, piece: &Bytes) -> Result<Bytes, OciError> {
+        let begin = self.at;
         self.at = self.at.saturating_add(piece.len() as u64);
         if self.at > self.blob.size {
             return Err(self.error(
@@ -95,11 +169,23 @@ impl Reader {
                 format!("is longer than the {} bytes it should have", self.blob.size),
             ));
         }
-        self.hasher.update(&piece);
+        match &self.marks {
+            None => self.hasher.update(piece),
+            Some(marks) => {
+                let mut marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
+                let taken = marks.take(begin, piece, &mut self.hasher);
+                drop(marks);
+                taken.map_err(|Differs(at)| {
+                    let detail = format!("gave other bytes before {at} than when they were asked for the first time");
+                    self.error(ErrorKind::Corrupt, detail)
+                })?;
+            }
+        }
         if self.at == self.blob.size {
             self.check_digest()?;
         }
-        Ok(piece)
+        let skipped = usize::try_from(self.wanted_from.saturating_sub(begin)).unwrap_or(usize::MAX);
+        Ok(piece.slice(skipped.min(piece.len())..))
     }
 
     fn check_digest(&mut self) -> Result<(), OciError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::locating::{Locations, Manifests};
+use super::locating::Locations;
 use super::observe::Answers;
 use super::packs::{PackInput, packed};
 use super::subject::{At, resolve};
@@ -13,8 +13,7 @@ use super::world::World;
 use super::{Desired, Seen, Session};
 use crate::fault::{Fault, Faults};
 use crate::graph::{Step, StepId, StepKind};
-use crate::locate::Cached;
-use crate::oci::{Content, Descriptor, ErrorKind, Selector};
+use crate::oci::{Descriptor, ErrorKind, Selector};
 use crate::project::{AttachmentConfig, Project};
 use crate::state::Receipts;
 use crate::store::{ArtifactName, Observed};
@@ -332,11 +331,13 @@ async fn of_step(
         ));
     }
     let job = session.job(subject.id.as_str());
-    let Some(content) = subject.image.and_then(|image| locations.content(image, world, &job)) else {
+    let Some(content) = subject
+        .image
+        .and_then(|image| locations.content(image, world, &session.cache, &job))
+    else {
         return Err(Fault::bug(format!("{}: its size is not known", subject.id)).into());
     };
-    let cached = Cached::new(content?, Arc::new(Manifests(Arc::clone(&session.cache))));
-    match cached.manifest(root).await {
+    match content?.manifest(root).await {
         Ok(bytes) => {
             let size = bytes.len() as u64;
             Ok(Known::Root(

@@ -8,14 +8,13 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt as _, StreamExt as _};
 
-use super::locating::{Locations, Manifests};
+use super::locating::Locations;
 use super::target::Target;
 use super::world::World;
 use super::{Action, PlanStep, Reason, Session, Transfer};
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::fault::Fault;
-use crate::locate::Cached;
 use crate::oci::{Content, Descriptor, graph::read_graph};
 
 /// Graphs read at a time.
@@ -37,7 +36,7 @@ pub async fn transfer_sizes(
         .map(|(index, (target, step))| {
             let session = Arc::clone(session);
             let job = session.job(target.id.as_str());
-            let located = |image| locations.content(image, world, &job)?.ok();
+            let located = |image| locations.content(image, world, &session.cache, &job)?.ok();
             let content = locations.bundle().cloned().or_else(|| target.image.and_then(located));
             let whole = target.image.and_then(|image| locations.get(image)?.ok());
             let whole = whole.map_or(0, |located| located.size);
@@ -119,10 +118,8 @@ async fn parts(
     root: &Descriptor,
     whole: u64,
 ) -> Vec<Descriptor> {
-    let cache = Arc::new(Manifests(Arc::clone(&session.cache)));
-    let cached: Arc<dyn Content> = Arc::new(Cached::new(Arc::clone(content), cache));
     let never = |_: Descriptor| async { Ok(false) }.boxed();
-    match read_graph(&cached, root, &never).await {
+    match read_graph(content, root, &never).await {
         Ok(graph) => {
             // The root's descriptor may come from the lock, which does not know its size; its bytes do.
             let manifests = graph.levels.iter().flatten().map(|node| {

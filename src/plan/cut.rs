@@ -8,7 +8,7 @@ use super::{Session, World};
 use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::locate::{Cached, Located};
-use crate::oci::platforms::{Platform, Subset, is_index, subset, uncut};
+use crate::oci::platforms::{Platform, Subset, is_index, subset};
 use crate::oci::{Content, Descriptor, ErrorKind, Job, OciError, Selector};
 
 /// An index cut to some platforms.
@@ -84,5 +84,8 @@ async fn select(
     let content: Arc<dyn Content> = Arc::new(Cached::new(plain, cache));
     let index = Descriptor::new(image.media_type.clone(), image.digest.clone(), image.root_size);
     let bytes = content.manifest(&index).await?;
-    subset(&index, &bytes, platforms).map_err(|why| uncut(&content, &index, why))
+    subset(&index, &bytes, platforms).map_err(|why| {
+        let subject = format!("{} of {}", index.digest.short(), content.origin().label);
+        OciError::new(ErrorKind::Absent, "select platforms", subject, why)
+    })
 }

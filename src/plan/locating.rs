@@ -16,10 +16,10 @@ use crate::cache::Cache;
 use crate::digest::Digest;
 use crate::event::{Event, Phase};
 use crate::fault::{Fault, Faults, Kind, Place, some_of};
-use crate::locate::{self, Located, ManifestCache, Mode, Request};
+use crate::locate::{self, Cached, Located, ManifestCache, Mode, Request};
 use crate::lock::{ChangeKind, Lock, LockChange, LockedImage, changes};
-use crate::oci::platforms::WithManifest;
 use crate::oci::recursive::ReferrerFound;
+use crate::oci::remembered::Remembered;
 use crate::oci::{Content, Job};
 use crate::reference::FirstSegment;
 
@@ -101,21 +101,32 @@ impl Locations {
             .collect()
     }
 
-    /// The content of an image, reached on behalf of a job.
-    pub fn content(&self, image: usize, world: &World, job: &Job) -> Option<Result<Arc<dyn Content>, Fault>> {
+    /// The content of an image, reached on behalf of a job. What locating has read of it is not read again.
+    pub fn content(
+        &self,
+        image: usize,
+        world: &World,
+        cache: &Arc<Cache>,
+        job: &Job,
+    ) -> Option<Result<Arc<dyn Content>, Fault>> {
         let located = self.get(image)?.ok()?;
         let cut = self.copy(image).and_then(|copy| copy.cut.as_ref());
-        Some(world.source(&located.source.host, job).map(|source| {
-            let below = source.content(&located.repository);
-            match cut {
-                None => below,
-                Some(cut) => Arc::new(WithManifest {
-                    below,
-                    digest: cut.subset.index.digest.clone(),
-                    bytes: cut.subset.bytes.clone(),
+        Some(
+            world
+                .source(&located.source.host, job)
+                .map(|source| -> Arc<dyn Content> {
+                    let manifests = Arc::new(Manifests(Arc::clone(cache)));
+                    let below: Arc<dyn Content> = Arc::new(Cached::new(source.content(&located.repository), manifests));
+                    match cut {
+                        None => below,
+                        Some(cut) => {
+                            let whole = Remembered::new(below);
+                            whole.lay_over(cut.subset.index.digest.clone(), cut.subset.bytes.clone());
+                            Arc::new(whole)
+                        }
+                    }
                 }),
-            }
-        }))
+        )
     }
 
     /// The host of the source that has an image.

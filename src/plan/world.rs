@@ -9,12 +9,12 @@ use super::Session;
 use crate::digest::{Digest, FileDigests};
 use crate::fault::{Fault, Faults};
 use crate::locate::SourceEntry;
-use crate::oci::registry::{Registries, RegistryOptions, RegistryPlace};
+use crate::oci::registry::{Access, Registries, RegistryOptions, RegistryPlace};
 use crate::oci::{
     ByteStream, Content, CopyOptions, Descriptor, ErrorKind, Job, OciError, Origin, Place, Selector, Source,
     docker_archive, layout::LayoutFolder, oci_archive,
 };
-use crate::project::{Auth, Project, SourceConfig, SourceKind, StoreKind};
+use crate::project::{Project, SourceConfig, SourceKind, StoreConfig, StoreKind};
 use crate::store::{ArtifactStore, LocalStore, RegistryStore};
 
 /// Sources and stores.
@@ -44,7 +44,7 @@ impl World {
                 }
                 StoreKind::Registry { host, prefix } => {
                     let options = CopyOptions::default();
-                    match RegistryStore::new(&registries, name, host, prefix, store.auth, options) {
+                    match RegistryStore::new(&registries, name, host, prefix, store_access(store), options) {
                         Ok(store) => stores.push(Arc::new(store)),
                         Err(e) => faults.push(Fault::from(e).at_opt(store.name.place.clone())),
                     }
@@ -85,8 +85,8 @@ impl World {
         if self.offline {
             return Ok(Arc::new(Unreachable { host: host.to_owned() }));
         }
-        let auth = self.project.sources.get(host).map_or(Auth::Auto, |config| config.auth);
-        Ok(Arc::new(self.registries.source(host, auth, job)?))
+        let access = self.project.sources.get(host).map(source_access).unwrap_or_default();
+        Ok(Arc::new(self.registries.source(host, access, job)?))
     }
 
     /// A repository of a source that is a registry, for what sources in general cannot do.
@@ -94,8 +94,8 @@ impl World {
         if self.offline || self.files.contains_key(host) {
             return Ok(None);
         }
-        let auth = self.project.sources.get(host).map_or(Auth::Auto, |config| config.auth);
-        let client = self.registries.client(host, auth)?;
+        let access = self.project.sources.get(host).map(source_access).unwrap_or_default();
+        let client = self.registries.client_as(host, &access)?;
         Ok(Some(Arc::new(RegistryPlace::new(client, repository)?)))
     }
 
@@ -152,6 +152,16 @@ impl World {
                 Some(StoreKind::Registry { host: target, .. }) if target == host
             )
     }
+}
+
+/// How the project logs in to a source's registry.
+fn source_access(config: &SourceConfig) -> Access {
+    Access::from(config.auth).in_tenant(config.tenant.as_ref().map(|tenant| tenant.value.clone()))
+}
+
+/// How the project logs in to a store's registry.
+fn store_access(config: &StoreConfig) -> Access {
+    Access::from(config.auth).in_tenant(config.tenant.as_ref().map(|tenant| tenant.value.clone()))
 }
 
 fn file_source(

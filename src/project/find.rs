@@ -56,6 +56,13 @@ pub(crate) fn find(folder: &Utf8Path, file: Option<&Utf8Path>, current_dir: &Utf
     Ok(FoundFiles { settings, input })
 }
 
+/// Is there a project file in a folder?
+pub fn is_there(folder: &Utf8Path) -> bool {
+    std::iter::once(PROJECT_FILE)
+        .chain(INPUT_FILES)
+        .any(|name| folder.join(name).exists())
+}
+
 fn nothing(folder: &Utf8Path, current_dir: &Utf8Path) -> Fault {
     let shown = relative_to(folder, current_dir);
     if !folder.is_dir() {

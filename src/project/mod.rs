@@ -38,6 +38,7 @@ mod toml_tree;
 mod view;
 
 pub use artifact_model::*;
+pub use find::is_there;
 pub use load::{LoadOptions, load, load_stores};
 pub use model::*;
 pub use propose::{Proposal, propose};

@@ -111,6 +111,8 @@ pub struct SourceConfig {
     pub path: Option<Spanned<Utf8PathBuf>>,
     /// How to log in.
     pub auth: Auth,
+    /// The Entra tenant to log in to, by id or domain.
+    pub tenant: Option<Spanned<String>>,
     /// When unreachable, go on to the next source.
     pub optional: bool,
 }
@@ -118,11 +120,15 @@ pub struct SourceConfig {
 /// How credentials are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Auth {
-    /// Login state of docker and Podman, then anonymous (Entra identities join with the AOSM control plane).
+    /// Login state of docker and Podman, then an Entra identity for Azure registries, then no credentials.
     #[default]
     Auto,
     /// Only docker and Podman login state.
     DockerConfig,
+    /// Only variables of the environment.
+    Environment,
+    /// Only the Azure CLI's login.
+    AzureCli,
     /// No credentials.
     Anonymous,
 }
@@ -155,6 +161,8 @@ pub struct StoreConfig {
     pub replace: bool,
     /// How to log in.
     pub auth: Auth,
+    /// The Entra tenant to log in to, by id or domain.
+    pub tenant: Option<Spanned<String>>,
 }
 
 /// What `[[charts]]` reads: a chart or ready-made Kubernetes YAML.

@@ -64,6 +64,16 @@ pub(crate) fn store(text: &str) -> Result<(), String> {
     word(text, "-_", "such a name")
 }
 
+/// An Entra tenant: its id or one of its domains. It becomes part of a URL's path and an argument of `az`.
+pub(crate) fn tenant(text: &str) -> Result<(), String> {
+    const MAX: usize = 253;
+    if text.len() <= MAX && text.split('.').all(|part| is_label(&part.to_ascii_lowercase())) {
+        Ok(())
+    } else {
+        Err("is neither the id of a tenant nor a domain".into())
+    }
+}
+
 fn word(text: &str, more: &str, what: &str) -> Result<(), String> {
     const MAX: usize = 100;
     if text.chars().count() > MAX {

@@ -90,9 +90,38 @@ pub(crate) fn with_first(fault: Fault, main: Option<Place>, first: Option<Place>
 pub(crate) fn auth(text: Option<&str>) -> Auth {
     match text {
         Some("docker-config") => Auth::DockerConfig,
+        Some("environment") => Auth::Environment,
+        Some("azure-cli") => Auth::AzureCli,
         Some("anonymous") => Auth::Anonymous,
         _ => Auth::Auto,
     }
+}
+
+/// `tenant`, of sources and stores alike: only identities of Entra have one.
+pub(crate) fn tenant(
+    label: &str,
+    tenant: Option<Spanned<String>>,
+    auth: Auth,
+    faults: &mut Faults,
+) -> Option<Spanned<String>> {
+    let tenant = tenant?;
+    if !matches!(auth, Auth::Auto | Auth::AzureCli) {
+        faults.push(
+            Fault::invalid(format!("{label}.tenant: this way to log in knows no tenants"))
+                .at_opt(tenant.place)
+                .hint("remove it, or write `auth = \"auto\"` or `auth = \"azure-cli\"`"),
+        );
+        return None;
+    }
+    if let Err(why) = names::tenant(&tenant.value) {
+        faults.push(
+            Fault::invalid(format!("{label}.tenant: {why}"))
+                .at_opt(tenant.place)
+                .hint("write the tenant's id or one of its domains: `az account show --query tenantId` prints the id"),
+        );
+        return None;
+    }
+    Some(tenant)
 }
 
 /// Reads `[sources]`, by host in lower case.
@@ -165,11 +194,13 @@ fn source(
             return None;
         }
     };
+    let auth = auth(view.text("auth").as_ref().map(|text| text.value.as_str()));
     Some(SourceConfig {
         host: written.clone(),
         kind,
         path,
-        auth: auth(view.text("auth").as_ref().map(|text| text.value.as_str())),
+        auth,
+        tenant: tenant(&label, view.text("tenant"), auth, faults),
         optional: view.truth("optional").unwrap_or(false),
     })
 }

@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 
 use super::model::{Spanned, StoreConfig, StoreKind};
-use super::sources::{auth, with_first};
+use super::sources::{auth, tenant, with_first};
 use super::view::View;
 use super::{mask, names, paths, suggest};
 use crate::fault::{Fault, Faults, Place};
@@ -20,6 +20,7 @@ pub(crate) fn default_store(root: &camino::Utf8Path) -> StoreConfig {
         },
         replace: true,
         auth: super::model::Auth::Auto,
+        tenant: None,
     }
 }
 
@@ -161,11 +162,13 @@ fn store(name: &Spanned<String>, layers: &[View<'_>], faults: &mut Faults) -> Op
         _ => return None,
     };
     let replace = layers.iter().find_map(|view| view.truth("replace"));
+    let auth = auth(text("auth").as_ref().map(|auth| auth.value.as_str()));
     Some(StoreConfig {
         name: name.clone(),
         replace: replace.unwrap_or(matches!(kind, StoreKind::Local { .. })),
         kind,
-        auth: auth(text("auth").as_ref().map(|auth| auth.value.as_str())),
+        auth,
+        tenant: tenant(&label, text("tenant"), auth, faults),
     })
 }
 

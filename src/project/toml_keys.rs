@@ -92,12 +92,25 @@ const SOURCE_KINDS: &[Choice] = &[
 ];
 
 const AUTHS: &[Choice] = &[
-    choice("auto", "docker or Podman login state, else no login"),
+    choice(
+        "auto",
+        "docker or Podman login state; for Azure registries else an Entra identity; else no login",
+    ),
     choice("docker-config", "only docker or Podman login state"),
+    choice(
+        "environment",
+        "only `AOSM_REGISTRY_USERNAME` and `AOSM_REGISTRY_PASSWORD`",
+    ),
+    choice("azure-cli", "only the Azure CLI's login"),
     choice("anonymous", "no login"),
-    later_choice("environment", "variables of the environment"),
-    later_choice("azure-cli", "the Azure CLI's login"),
 ];
+
+const TENANT: Key = key(
+    "tenant",
+    Shape::Text,
+    "The Entra tenant to log in to, by id or domain; for `auto` and `azure-cli`.",
+)
+.default("the identity's own");
 
 const SOURCE: &[Key] = &[
     key("kind", Shape::Choice(SOURCE_KINDS), "What kind of place this is.").default("\"registry\""),
@@ -113,7 +126,7 @@ const SOURCE: &[Key] = &[
         "When it cannot be reached, go on to the next source instead of stopping.",
     )
     .default("false"),
-    later("tenant"),
+    TENANT,
 ];
 
 const STORE_KINDS: &[Choice] = &[
@@ -142,6 +155,7 @@ const STORE: &[Key] = &[
     )
     .default("`true` for `local`, else `false`"),
     key("auth", Shape::Choice(AUTHS), "How to log in.").default("\"auto\""),
+    TENANT,
     later("copy"),
     later("seal"),
     later("subscription"),
@@ -150,7 +164,6 @@ const STORE: &[Key] = &[
     later("artifact-store"),
     later("artifact-manifest"),
     later("location"),
-    later("tenant"),
     later("cloud"),
     later("api-version"),
 ];

@@ -1,5 +1,6 @@
 //! What people and machines see: words, trees, bars, JSON. The only room besides `cli` that prints.
 
+pub mod artifact;
 pub mod diagnostic;
 mod documents;
 mod human;

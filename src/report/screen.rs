@@ -126,6 +126,19 @@ impl Screen {
         Arc::new(self.clone())
     }
 
+    /// Does somebody look at standard output, so that columns help more than plain lines?
+    pub fn wide(&self) -> bool {
+        std::io::stdout().is_terminal()
+    }
+
+    /// A question, to standard error; the answer follows on the same line.
+    pub fn ask(&self, question: &str) {
+        self.finish();
+        let _guard = self.guard();
+        let mut err = std::io::stderr().lock();
+        let _ = err.write_all(question.as_bytes()).and_then(|()| err.flush());
+    }
+
     /// A result, to standard output. A closed pipe is the reader's choice and no error.
     pub fn result(&self, text: &str) {
         self.finish();
@@ -135,10 +148,20 @@ impl Screen {
         }
         drop(flow);
         let end = if text.ends_with('\n') { "" } else { "\n" };
+        self.write_out(&[text.as_bytes(), end.as_bytes()]);
+    }
+
+    /// A result that is passed on byte for byte, to standard output.
+    pub fn result_bytes(&self, bytes: &[u8]) {
+        self.finish();
+        self.write_out(&[bytes]);
+    }
+
+    fn write_out(&self, pieces: &[&[u8]]) {
         let mut out = std::io::stdout().lock();
-        let written = out
-            .write_all(text.as_bytes())
-            .and_then(|()| out.write_all(end.as_bytes()))
+        let written = pieces
+            .iter()
+            .try_for_each(|piece| out.write_all(piece))
             .and_then(|()| out.flush());
         match written {
             Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {

@@ -7,12 +7,11 @@ use super::relist::list_again;
 use crate::oci::copy::find_missing;
 use crate::oci::recursive::{Along, copy_with_referrers};
 use crate::oci::registry::{
-    Caller, Client, Registries, RegistryContent, RegistryPlace, RegistryTarget, Repository, stoppable,
+    Access, Caller, Client, Registries, RegistryContent, RegistryPlace, RegistryTarget, Repository, stoppable,
 };
 use crate::oci::{
     Content, CopyOptions, Descriptor, ErrorKind, Filled, Guard, Job, OciError, Place, Selector, TagAs, copy_graph,
 };
-use crate::project::Auth;
 
 /// Artifacts in an OCI registry, under a path prefix.
 pub struct RegistryStore {
@@ -30,10 +29,10 @@ impl RegistryStore {
         name: impl Into<String>,
         host: &str,
         prefix: &str,
-        auth: Auth,
+        access: impl Into<Access>,
         options: CopyOptions,
     ) -> Result<Self, OciError> {
-        let client = registries.client(host, auth)?;
+        let client = registries.client_as(host, &access.into())?;
         let prefix = prefix.trim_matches('/').to_owned();
         let identity = StoreIdentity(format!("registry:{}/{prefix}", client.host.name));
         Ok(Self {

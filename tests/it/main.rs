@@ -12,6 +12,7 @@
 #[allow(dead_code, reason = "a toolbox: not every tool is in use at every moment")]
 mod support;
 
+mod acr;
 mod artifacts;
 mod attachments;
 mod bad_input_charts;
@@ -27,10 +28,15 @@ mod damage;
 mod discovery;
 mod documents;
 mod families;
+mod from_oras;
 mod harness;
 mod harness_faults;
+mod harness_registry_faults;
+mod interop;
 mod kills;
+mod large_blobs;
 mod locking;
+mod native_referrers;
 mod power_cuts;
 mod project_files;
 mod registry_room;

@@ -4,108 +4,17 @@
 //! through untouched. The `Host` header goes through as well, so that the registry's `Location` answers name the proxy.
 //! It also serves as the proxy of `[network]`: every host is the registry behind it then.
 
+use std::collections::HashSet;
 use std::io::{self, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
+use super::fault::{Fault, Rule};
 use super::guise::Guise;
 use super::http::{Body, Framing, RequestHead, Response, ResponseHead};
 use super::server::{After, Exchange, Server};
 use super::traffic::{Entry, Log, Mark, Traffic};
-
-/// What goes wrong.
-#[derive(Clone)]
-pub enum Fault {
-    /// This answer instead of the registry's, which never sees the request.
-    Answer(Response),
-    /// 429, with `Retry-After` in seconds.
-    Throttle(u32),
-    /// The request is passed on after a pause.
-    Delay(Duration),
-    /// No answer, ever; the connection stays open.
-    Hang,
-    /// The connection is reset without an answer.
-    Reset,
-    /// The connection is reset after this many bytes of the answer's body.
-    ResetAfter(u64),
-    /// The connection is closed in good order after this many bytes of the answer's body.
-    CutAfter(u64),
-    /// Nothing more comes after this many bytes of the answer's body; the connection stays open.
-    HangAfter(u64),
-    /// The connection is reset after this many bytes of the *request's* body; the registry never sees it.
-    ResetUpload(u64),
-    /// The byte at this place of the answer's body is flipped.
-    Corrupt(u64),
-    /// These bytes instead of an HTTP answer; then the connection is closed.
-    Garbage(Vec<u8>),
-    /// The registry's answer without these headers.
-    DropHeaders(&'static [&'static str]),
-    /// The registry's answer with this header.
-    SetHeader(&'static str, String),
-    /// 307 to the same path and query at another `host:port`.
-    Redirect(String),
-    /// The registry does what it is asked, and the connection is reset instead of its answer.
-    LoseAnswer,
-}
-
-type Condition = Box<dyn Fn(&Entry) -> bool + Send>;
-
-/// A fault, and the requests it is for.
-pub struct Rule {
-    fault: Fault,
-    when: Condition,
-    skip: usize,
-    times: usize,
-}
-
-impl Rule {
-    /// For every request, every time.
-    pub fn new(fault: Fault) -> Self {
-        Self {
-            fault,
-            when: Box::new(|_| true),
-            skip: 0,
-            times: usize::MAX,
-        }
-    }
-
-    /// Only for requests with this label, such as `GET blob` ([`Entry::label`]).
-    pub fn on(self, label: &'static str) -> Self {
-        self.when(move |entry| entry.is(label))
-    }
-
-    /// Only for requests that `condition` takes.
-    pub fn when(mut self, condition: impl Fn(&Entry) -> bool + Send + 'static) -> Self {
-        let earlier = self.when;
-        self.when = Box::new(move |entry| earlier(entry) && condition(entry));
-        self
-    }
-
-    /// Lets the first `count` such requests through.
-    pub fn skip(mut self, count: usize) -> Self {
-        self.skip = count;
-        self
-    }
-
-    /// Only this often.
-    pub fn times(mut self, count: usize) -> Self {
-        self.times = count;
-        self
-    }
-
-    fn takes(&mut self, entry: &Entry) -> bool {
-        if self.times == 0 || !(self.when)(entry) {
-            return false;
-        }
-        if self.skip > 0 {
-            self.skip -= 1;
-            return false;
-        }
-        self.times = self.times.saturating_sub(usize::from(self.times != usize::MAX));
-        true
-    }
-}
 
 /// The running proxy.
 pub struct Faulty {
@@ -117,7 +26,23 @@ struct State {
     upstream: String,
     rules: Mutex<Vec<Rule>>,
     guise: Mutex<Option<Guise>>,
+    before: Mutex<Option<Arc<Answerer>>>,
+    /// `Authorization` headers that were seen, and those of them that are refused.
+    seen: Mutex<HashSet<String>>,
+    expired: Mutex<HashSet<String>>,
+    /// Makes each link of [`Fault::EndlessPages`] another one.
+    pages: AtomicU64,
     log: Log,
+}
+
+/// Answers what the registry shall not see.
+type Answerer = dyn Fn(&mut Exchange<'_>, &Entry) -> Option<Response> + Send + Sync;
+
+/// What became of a request on its way to the registry.
+#[derive(PartialEq, Eq)]
+enum Sent {
+    Whole,
+    Broken,
 }
 
 impl Faulty {
@@ -127,6 +52,10 @@ impl Faulty {
             upstream: upstream.to_owned(),
             rules: Mutex::default(),
             guise: Mutex::default(),
+            before: Mutex::default(),
+            seen: Mutex::default(),
+            expired: Mutex::default(),
+            pages: AtomicU64::new(1),
             log: Log::default(),
         });
         let shared = Arc::clone(&state);
@@ -154,6 +83,20 @@ impl Faulty {
     pub fn guise(&self, guise: Guise) -> &Self {
         *self.state.guise.lock().expect("the guise") = Some(guise);
         self
+    }
+
+    /// What `answerer` answers, the registry never sees. Rules come first.
+    pub fn answering(
+        &self,
+        answerer: impl Fn(&mut Exchange<'_>, &Entry) -> Option<Response> + Send + Sync + 'static,
+    ) -> &Self {
+        *self.state.before.lock().expect("the answerer") = Some(Arc::new(answerer));
+        self
+    }
+
+    /// Every `Authorization` seen so far is refused from now on, with the registry's own challenge.
+    pub fn expire_tokens(&self) {
+        self.state.expire_tokens();
     }
 
     pub fn mark(&self) -> Mark {
@@ -186,26 +129,24 @@ impl State {
                 .iter_mut()
                 .find_map(|rule| rule.takes(&entry).then(|| rule.fault.clone()))
         };
-        if fault.is_none() {
+        let refused = self.remember(&entry, fault.as_ref());
+        if fault.is_none() && !refused {
+            let before = self.before.lock().expect("the answerer").clone();
             let guise = self.guise.lock().expect("the guise").clone();
-            if let Some(response) = guise.and_then(|g| g.answer(&entry, &exchange.head, &self.upstream)) {
+            let answer = before
+                .and_then(|answerer| answerer(exchange, &entry))
+                .or_else(|| guise.and_then(|g| g.answer(&entry, &exchange.head, &self.upstream)));
+            if let Some(response) = answer {
                 self.log.answered(number, response.status);
                 return exchange.answer(&response);
             }
         }
-        let answer = match &fault {
-            Some(Fault::Answer(response)) => Some(response.clone()),
-            Some(Fault::Throttle(seconds)) => {
-                Some(Response::error(429, "TOOMANYREQUESTS", "slow down").with("Retry-After", &seconds.to_string()))
-            }
-            Some(Fault::Redirect(host)) => {
-                Some(Response::new(307, "").with("Location", &format!("http://{host}{}", exchange.head.target)))
-            }
-            _ => None,
-        };
-        if let Some(response) = answer {
+        if let Some(response) = fault.as_ref().and_then(|f| f.answer(&exchange.head.target)) {
             self.log.answered(number, response.status);
             return exchange.answer(&response);
+        }
+        if refused {
+            exchange.head.headers.remove("Authorization");
         }
         match fault {
             Some(Fault::Hang) => return exchange.hang(),
@@ -215,10 +156,20 @@ impl State {
                 return After::Close;
             }
             Some(Fault::ResetUpload(bytes)) => {
-                let _ = io::copy(&mut (&mut exchange.body).take(bytes), &mut io::sink());
+                let read = io::copy(&mut (&mut exchange.body).take(bytes), &mut io::sink());
+                self.log.uploaded(number, read.unwrap_or_default());
                 return After::Reset;
             }
+            Some(Fault::AnswerEarly(bytes, response)) => {
+                let read = io::copy(&mut (&mut exchange.body).take(bytes), &mut io::sink());
+                self.log.uploaded(number, read.unwrap_or_default());
+                self.log.answered(number, response.status);
+                let response = response.with("Connection", "close");
+                let _ = response.write(&exchange.head.method, exchange.out);
+                return After::Close;
+            }
             Some(Fault::Delay(pause)) => std::thread::sleep(pause),
+            Some(Fault::IgnoreQuery(names)) => exchange.head.target = without(&exchange.head.target, names),
             _ => {}
         }
         match self.forward(exchange, fault.as_ref(), number) {
@@ -228,11 +179,32 @@ impl State {
         }
     }
 
+    /// Remembers the login of a request; true when it is one of those that are refused.
+    fn remember(&self, entry: &Entry, fault: Option<&Fault>) -> bool {
+        let Some(login) = &entry.authorization else {
+            return false;
+        };
+        self.seen.lock().expect("logins").insert(login.clone());
+        match fault {
+            Some(Fault::Challenge) => return true,
+            Some(Fault::ExpireTokens) => self.expire_tokens(),
+            _ => {}
+        }
+        self.expired.lock().expect("logins").contains(login)
+    }
+
+    fn expire_tokens(&self) {
+        let seen = self.seen.lock().expect("logins").clone();
+        self.expired.lock().expect("logins").extend(seen);
+    }
+
     fn forward(&self, exchange: &mut Exchange<'_>, fault: Option<&Fault>, number: usize) -> io::Result<After> {
         let stream = TcpStream::connect(&self.upstream)?;
         stream.set_nodelay(true)?;
         let mut upstream = stream.try_clone()?;
-        self.send(exchange, &mut upstream)?;
+        if self.send(exchange, &mut upstream, fault, number)? == Sent::Broken {
+            return Ok(After::Reset);
+        }
         let mut reader = BufReader::new(stream);
         let mut head = ResponseHead::read(&mut reader)?;
         self.log.answered(number, head.status);
@@ -247,6 +219,21 @@ impl State {
         match fault {
             Some(Fault::DropHeaders(names)) => names.iter().for_each(|name| head.headers.remove(name)),
             Some(Fault::SetHeader(name, value)) => head.headers.set(name, value),
+            Some(Fault::Relocate(host)) => {
+                if let Some(location) = head.headers.get("Location") {
+                    let moved = format!("http://{host}{}", super::client::without_host(location));
+                    head.headers.set("Location", &moved);
+                }
+            }
+            Some(Fault::LoopPages) => {
+                let link = format!("<{}>; rel=\"next\"", exchange.head.target);
+                head.headers.set("Link", &link);
+            }
+            Some(Fault::EndlessPages) => {
+                let path = exchange.head.target.split('?').next().unwrap_or_default();
+                let page = self.pages.fetch_add(1, Ordering::SeqCst);
+                head.headers.set("Link", &format!("<{path}?page={page}>; rel=\"next\""));
+            }
             _ => {}
         }
         // A body whose length is not known ends with the connection.
@@ -255,11 +242,23 @@ impl State {
             head.headers.set("Connection", "close");
         }
         head.write(exchange.out)?;
-        let after = copy_body(exchange, &mut Body::new(&mut reader, framing), fault)?;
+        let mut body = Counted {
+            inner: Body::new(&mut reader, framing),
+            bytes: 0,
+        };
+        let after = copy_body(exchange, &mut body, fault);
+        self.log.downloaded(number, body.bytes);
+        let after = after?;
         Ok(if keep { after } else { after.max_close() })
     }
 
-    fn send(&self, exchange: &mut Exchange<'_>, upstream: &mut TcpStream) -> io::Result<()> {
+    fn send(
+        &self,
+        exchange: &mut Exchange<'_>,
+        upstream: &mut TcpStream,
+        fault: Option<&Fault>,
+        number: usize,
+    ) -> io::Result<Sent> {
         let chunked = exchange.head.framing() == Framing::Chunked;
         let mut headers = exchange.head.headers.clone();
         for name in ["Connection", "Expect", "Keep-Alive", "Proxy-Connection"] {
@@ -276,9 +275,23 @@ impl State {
             headers,
         };
         head.write(upstream)?;
+        let limit = match fault {
+            Some(Fault::BreakUpload(bytes)) => *bytes,
+            _ => u64::MAX,
+        };
         let mut buffer = vec![0; 64 * 1024];
+        let mut passed = 0;
         loop {
-            let read = exchange.body.read(&mut buffer)?;
+            let most = usize::try_from((limit - passed).min(buffer.len() as u64)).expect("at most the buffer");
+            if most == 0 {
+                // In good order, and waiting for its end: the registry has then dealt with all it got.
+                upstream.shutdown(Shutdown::Write)?;
+                io::copy(upstream, &mut io::sink())?;
+                return Ok(Sent::Broken);
+            }
+            let read = exchange.body.read(&mut buffer[..most])?;
+            passed += read as u64;
+            self.log.uploaded(number, passed);
             if chunked {
                 write!(upstream, "{read:x}\r\n")?;
                 upstream.write_all(&buffer[..read])?;
@@ -287,10 +300,38 @@ impl State {
                 upstream.write_all(&buffer[..read])?;
             }
             if read == 0 {
-                return upstream.flush();
+                upstream.flush()?;
+                return Ok(Sent::Whole);
             }
         }
     }
+}
+
+/// A body that counts what is read of it.
+struct Counted<'a> {
+    inner: Body<'a>,
+    bytes: u64,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+/// A path and query without some parameters.
+fn without(target: &str, names: &[&str]) -> String {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !names.contains(&pair.split('=').next().unwrap_or_default()))
+        .collect();
+    if kept.is_empty() {
+        return path.to_owned();
+    }
+    format!("{path}?{}", kept.join("&"))
 }
 
 impl After {
@@ -300,7 +341,7 @@ impl After {
 }
 
 /// Passes the answer's body on, until the fault strikes.
-fn copy_body(exchange: &mut Exchange<'_>, body: &mut Body<'_>, fault: Option<&Fault>) -> io::Result<After> {
+fn copy_body(exchange: &mut Exchange<'_>, body: &mut impl Read, fault: Option<&Fault>) -> io::Result<After> {
     let (limit, then) = match fault {
         Some(Fault::ResetAfter(bytes)) => (*bytes, After::Reset),
         Some(Fault::CutAfter(bytes) | Fault::HangAfter(bytes)) => (*bytes, After::Close),

@@ -3,22 +3,28 @@
 //! Nothing here uses the product's own code, so that a mistake in the product cannot hide behind the same mistake in its
 //! tests: HTTP, digests, image layouts and tokens are done once more, in the simplest way that works.
 
+pub mod acr;
+pub mod acr_records;
 pub mod aosm;
 pub mod charts;
 pub mod client;
 pub mod contoso;
 pub mod disk;
+pub mod fault;
 pub mod faulty;
+pub mod giant;
 pub mod guise;
 pub mod hostile;
 pub mod http;
 pub mod image;
 pub mod layout;
+pub mod peers;
 pub mod refusal;
 pub mod registry;
 pub mod server;
 pub mod small;
 pub mod snapshot;
+pub mod storm;
 #[cfg(unix)]
 pub mod terminal;
 pub mod tls;
@@ -26,10 +32,12 @@ pub mod tokens;
 pub mod tools;
 pub mod traffic;
 
+pub use acr::Acr;
 #[allow(unused_imports, reason = "names for signatures of test helpers")]
 pub use aosm::{Aosm, Output, Project};
 pub use client::Client;
-pub use faulty::{Fault, Faulty, Rule};
+pub use fault::{Fault, Rule};
+pub use faulty::Faulty;
 pub use guise::Guise;
 pub use hostile::Hostile;
 pub use image::{Image, ImageSpec};
@@ -41,11 +49,19 @@ pub fn root() -> std::path::PathBuf {
     std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+static SCRATCH: std::sync::OnceLock<std::path::PathBuf> = std::sync::OnceLock::new();
+
+/// Has all scratch folders of this process made in this folder: measurements want one in memory. Only the first call counts.
+pub fn scratch_in(folder: std::path::PathBuf) {
+    let _ = SCRATCH.set(folder);
+}
+
 /// A folder that is removed when dropped, below cargo's own scratch folder.
 pub fn temp_dir() -> tempfile::TempDir {
+    let folder = SCRATCH.get_or_init(|| env!("CARGO_TARGET_TMPDIR").into());
     tempfile::Builder::new()
         .prefix("it-")
-        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .tempdir_in(folder)
         .expect("a scratch folder")
 }
 

@@ -1,4 +1,4 @@
-//! Real registries on loopback: distribution 3 and, where it could be had, the older 2.8.
+//! Real registries on loopback: distribution 3, where it could be had the older 2.8, and one with the referrers API.
 //!
 //! One of each kind is shared by all tests of a process; tests keep out of each other's way by repository names of their
 //! own ([`Registry::unique`]). A registry dies with the process, however that ends: it is the child of a shell that waits
@@ -51,6 +51,14 @@ pub enum Kind {
     Old,
     /// The older distribution 2.8 with tokens.
     OldToken,
+    /// With the referrers API (`OCI-Subject`, filters; go-containerregistry's registry and what `tests/tools/refregistry`
+    /// puts around it): plain HTTP, no login.
+    Native,
+    /// The same; an answer lists two referrers at most.
+    NativePaged,
+    /// go-containerregistry's registry as it is: the referrers API without `OCI-Subject`, without filters, and with the
+    /// config's type as artifact type; mounts are never granted.
+    NativeBare,
 }
 
 impl Kind {
@@ -64,6 +72,7 @@ impl Kind {
             Self::TlsBasic,
             Self::Old,
             Self::OldToken,
+            Self::Native,
         ]
         .into_iter();
         all.filter(|kind| kind.available()).collect()
@@ -72,6 +81,16 @@ impl Kind {
     /// False only for the older registry, where `scripts/test` could not get it.
     pub fn available(self) -> bool {
         !(self.old() && tools::without("docker-registry"))
+    }
+
+    /// Is everybody let in?
+    pub fn open(self) -> bool {
+        !self.basic() && !self.token()
+    }
+
+    /// Does it have the referrers API?
+    pub fn native(self) -> bool {
+        matches!(self, Self::Native | Self::NativePaged | Self::NativeBare)
     }
 
     fn old(self) -> bool {
@@ -86,7 +105,8 @@ impl Kind {
         matches!(self, Self::Basic | Self::TlsBasic)
     }
 
-    fn token(self) -> bool {
+    /// Does it ask for tokens?
+    pub fn token(self) -> bool {
         matches!(self, Self::Token | Self::OldToken)
     }
 }
@@ -128,10 +148,10 @@ impl Registry {
 
     /// One of your own: for tests that need it empty, or stop it.
     pub fn start(kind: Kind) -> Self {
-        let program = if kind.old() {
-            tools::docker_registry()
-        } else {
-            tools::registry()
+        let program = match kind {
+            kind if kind.old() => tools::docker_registry(),
+            kind if kind.native() => tools::refregistry(),
+            _ => tools::registry(),
         };
         for attempt in 1.. {
             match Self::try_start(kind, &program) {
@@ -170,6 +190,15 @@ impl Registry {
             config += &format!(
                 "auth:\n  token:\n    realm: {realm}\n    service: {SERVICE}\n    issuer: {ISSUER}\n    rootcertbundle: {bundle}\n"
             );
+        }
+        if kind.native() {
+            config = serde_json::json!({
+                "address": format!("127.0.0.1:{port}"),
+                "folder": folder.join("storage"),
+                "page": if kind == Kind::NativePaged { 2 } else { 0 },
+                "bare": kind == Kind::NativeBare,
+            })
+            .to_string();
         }
         let config_path = folder.join("config.yml");
         std::fs::write(&config_path, config).expect("a configuration");
@@ -221,6 +250,10 @@ impl Registry {
         false
     }
 
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// `127.0.0.1:port`, as references and projects write it.
     pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
@@ -268,6 +301,11 @@ impl Registry {
     /// The token server, for registries with tokens.
     pub fn tokens(&self) -> &TokenServer {
         self.tokens.as_ref().expect("a registry with tokens")
+    }
+
+    /// Who signs the tokens that it trusts, for registries with tokens.
+    pub fn authority(&self) -> Arc<Authority> {
+        Arc::clone(self.authority.as_ref().expect("a registry with tokens"))
     }
 
     /// The folder that the registry keeps its data in.

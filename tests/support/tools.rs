@@ -33,8 +33,27 @@ pub fn docker_registry() -> PathBuf {
     need("docker-registry")
 }
 
+/// The registry with the referrers API, built from `tests/tools`.
+pub fn refregistry() -> PathBuf {
+    need("refregistry")
+}
+
 pub fn crane() -> PathBuf {
     need("crane")
+}
+
+/// The client made of oras-go, built from `tests/tools`.
+pub fn orasgo() -> PathBuf {
+    need("orasgo")
+}
+
+/// The `oras` command, for those who have asked [`without`] first.
+pub fn oras() -> PathBuf {
+    need("oras")
+}
+
+pub fn regctl() -> PathBuf {
+    need("regctl")
 }
 
 /// `skopeo`, ready for arguments: no system-wide policy file is needed.

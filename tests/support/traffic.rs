@@ -14,6 +14,10 @@ pub enum What {
     Mount,
     Tags,
     Referrers,
+    /// The list of repositories.
+    Catalog,
+    /// ACR's own API, below `/acr/v1/`.
+    Acr,
     Token,
     Other,
 }
@@ -28,6 +32,9 @@ pub struct Entry {
     pub status: u16,
     /// The `Authorization` header, where the observer sees headers.
     pub authorization: Option<String>,
+    /// Bytes of the request's body that arrived, and of the answer's that the registry gave, where the observer sees bodies.
+    pub uploaded: u64,
+    pub downloaded: u64,
     pub what: What,
     /// Empty where there is none.
     pub repository: String,
@@ -45,6 +52,8 @@ impl Entry {
             query: query.to_owned(),
             status,
             authorization: None,
+            uploaded: 0,
+            downloaded: 0,
             what,
             repository: repository.to_owned(),
             reference: reference.to_owned(),
@@ -62,6 +71,15 @@ impl Entry {
 }
 
 fn classify<'a>(method: &str, path: &'a str, query: &str) -> (What, &'a str, &'a str) {
+    if let Some(rest) = path.strip_prefix("/acr/v1/") {
+        let ends = [
+            rest.find("/_tags"),
+            rest.find("/_manifests"),
+            rest.starts_with('_').then_some(0),
+        ];
+        let end = ends.into_iter().flatten().min().unwrap_or(rest.len());
+        return (What::Acr, &rest[..end], "");
+    }
     let Some(rest) = path.strip_prefix("/v2/") else {
         let what = match path {
             "/v2" => What::Ping,
@@ -70,8 +88,10 @@ fn classify<'a>(method: &str, path: &'a str, query: &str) -> (What, &'a str, &'a
         };
         return (what, "", "");
     };
-    if rest.is_empty() {
-        return (What::Ping, "", "");
+    match rest {
+        "" => return (What::Ping, "", ""),
+        "_catalog" => return (What::Catalog, "", ""),
+        _ => {}
     }
     if let Some((repository, _)) = rest.split_once("/blobs/uploads/") {
         let mount = method == "POST" && query.split('&').any(|pair| pair.starts_with("mount="));
@@ -133,6 +153,12 @@ impl Traffic {
             .count()
     }
 
+    /// Bytes of blobs that were sent to the registry, as far as they came.
+    pub fn uploaded(&self) -> u64 {
+        let uploads = self.0.iter().filter(|e| e.what == What::Upload);
+        uploads.map(|e| e.uploaded).sum()
+    }
+
     /// How many of each label: for assertions that show everything when they fail.
     pub fn labels(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
@@ -157,6 +183,14 @@ impl Log {
 
     pub fn answered(&self, number: usize, status: u16) {
         self.0.lock().expect("the log")[number].status = status;
+    }
+
+    pub fn uploaded(&self, number: usize, bytes: u64) {
+        self.0.lock().expect("the log")[number].uploaded = bytes;
+    }
+
+    pub fn downloaded(&self, number: usize, bytes: u64) {
+        self.0.lock().expect("the log")[number].downloaded = bytes;
     }
 
     pub fn mark(&self) -> Mark {

@@ -5,11 +5,15 @@ mod copy;
 mod delete;
 mod discover;
 mod manifests;
+pub mod open;
+pub mod options;
+mod packing;
 mod pull;
 mod push;
 mod repositories;
 mod show;
 mod tags;
+mod typed;
 
 use clap::Subcommand;
 

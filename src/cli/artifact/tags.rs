@@ -1,20 +1,98 @@
-//! `artifact tags`.
+//! `artifact tags`: the tags of a repository.
 
 use clap::Args;
 
+use super::open::{Purpose, job, open};
+use super::options::RegistryArgs;
+use crate::artifact::documents::{Attributes, TagEntry, TagsDocument};
 use crate::cli::Ended;
 use crate::cli::context::Context;
 use crate::fault::Fault;
+use crate::oci::registry::is_fallback_tag;
+use crate::report::artifact::tags_list;
+use crate::report::count;
 
 /// Flags of `artifact tags`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  aosm-build artifact tags myregistry.azurecr.io/net-monitor
+  aosm-build artifact tags oci:images")]
 pub struct TagsArgs {
-    /// What it is about
+    /// The repository: host/repository, STORE:repository or oci:DIR[:repository]
     #[arg(value_name = "REPOSITORY")]
-    pub reference: String,
+    pub repository: String,
+    /// Also tags that only hold lists of referrers (sha256-…)
+    #[arg(long)]
+    pub all: bool,
+    /// How to reach the registry.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
 }
 
-#[allow(clippy::unused_async, reason = "not built yet")]
-pub async fn run(_context: &Context, _args: &TagsArgs) -> Ended {
-    Err(Fault::bug("not built yet").into())
+pub async fn run(context: &Context, args: &TagsArgs) -> Ended {
+    let opened = open(context, &args.registry, &args.repository, Purpose::List)?;
+    let job = job(context, "tags");
+    let acr = match &opened.registry {
+        Some(registry) => registry
+            .acr(&job)
+            .await
+            .map_err(Fault::from)?
+            .map(|acr| (acr, registry)),
+        None => None,
+    };
+    let mut tags: Vec<TagEntry> = match acr {
+        Some((acr, registry)) => {
+            let tags = acr.tags(registry.repository(), &job).await.map_err(Fault::from)?;
+            tags.into_iter()
+                .map(|tag| TagEntry {
+                    name: tag.name,
+                    digest: tag.digest.map(|digest| digest.to_string()),
+                    created_time: tag.created_time,
+                    last_update_time: tag.last_update_time,
+                    changeable_attributes: tag.changeable_attributes.map(Attributes::from),
+                })
+                .collect()
+        }
+        None => {
+            let tags = opened.place.tags(&job).await.map_err(Fault::from)?;
+            let plain = |name| TagEntry {
+                name,
+                digest: None,
+                created_time: None,
+                last_update_time: None,
+                changeable_attributes: None,
+            };
+            tags.into_iter().map(plain).collect()
+        }
+    };
+    let before = tags.len();
+    if !args.all {
+        tags.retain(|tag| !is_fallback_tag(&tag.name));
+    }
+    let document = TagsDocument {
+        format: "aosm-tags/1",
+        repository: opened.shown,
+        hidden: (before - tags.len()) as u64,
+        tags,
+    };
+    context.screen.finish();
+    if context.screen.json() {
+        context.screen.json_result(&document);
+        return Ok(0);
+    }
+    if document.hidden > 0 {
+        context.screen.say(&format!(
+            "{} that only {} not shown: --all shows them",
+            count(document.hidden, "tag"),
+            if document.hidden == 1 {
+                "holds a list of referrers is"
+            } else {
+                "hold lists of referrers are"
+            }
+        ));
+    }
+    if !document.tags.is_empty() {
+        context.screen.result(&tags_list(&document, context.screen.wide()));
+    }
+    Ok(0)
 }

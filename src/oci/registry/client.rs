@@ -1,6 +1,7 @@
 //! One registry as one principal: sends requests with login, permits, redirects and retries.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
@@ -14,6 +15,7 @@ use super::referrers::ReferrersMemory;
 use super::retry::{Again, Tries, Trouble};
 use super::scopes::Scopes;
 use super::transport::{Body, Request, Response};
+use super::upload::Chunking;
 use super::wire::{Caller, Wire};
 use crate::credentials::CredentialSource;
 use crate::oci::placement::Placements;
@@ -67,6 +69,10 @@ pub struct Client {
     pub placements: Arc<Placements>,
     /// What is known of how it lists referrers.
     pub referrers: ReferrersMemory,
+    /// It takes a mount of a repository from itself for an error: blobs are asked for in another way.
+    pub refuses_self_mounts: AtomicBool,
+    /// Whether it takes blobs in chunks.
+    pub chunking: Chunking,
     wire: Arc<Wire>,
     auth: Authenticator,
 }
@@ -80,6 +86,8 @@ impl Client {
             gate,
             placements: Arc::default(),
             referrers: ReferrersMemory::default(),
+            refuses_self_mounts: AtomicBool::new(false),
+            chunking: Chunking::default(),
             wire,
             auth,
         }
@@ -140,14 +148,14 @@ impl Client {
                         drop(permit);
                         let refused = self
                             .auth
-                            .refused(&response.headers, login.as_ref(), &mut ask.scopes, &mut logins)
+                            .refused(&response.headers, login.as_ref(), &mut ask.scopes, &mut logins, caller)
                             .await;
                         match refused {
                             Ok(()) => continue,
                             Err(Some(error)) => return Err(error),
-                            Err(None) => self.denied(
+                            Err(None) => self.auth.denied(
                                 trouble_of(response.status, &response.headers, &words, false),
-                                login.is_some(),
+                                login.as_ref(),
                             ),
                         }
                     } else {
@@ -156,7 +164,7 @@ impl Client {
                         drop(permit);
                         let trouble = trouble_of(response.status, &response.headers, &words, elsewhere);
                         if trouble.kind == ErrorKind::Denied {
-                            self.denied(trouble, login.is_some())
+                            self.auth.denied(trouble, login.as_ref())
                         } else {
                             trouble
                         }
@@ -217,7 +225,7 @@ impl Client {
             let (mut scopes, mut logins) = (ask.scopes.clone(), 0);
             if let Err(Some(error)) = self
                 .auth
-                .refused(&response.headers, login.as_ref(), &mut scopes, &mut logins)
+                .refused(&response.headers, login.as_ref(), &mut scopes, &mut logins, caller)
                 .await
             {
                 return Err(Err(error));
@@ -288,22 +296,6 @@ impl Client {
             url.set_port(home.port()).ok()?;
         }
         Some(url)
-    }
-
-    fn denied(&self, trouble: Trouble, logged_in: bool) -> Trouble {
-        let hint = if logged_in {
-            "the login is good, so the repository does not exist or the login has no right to it".to_owned()
-        } else {
-            format!(
-                "no login was found: the repository does not exist, or needs docker login {}",
-                self.host.name
-            )
-        };
-        Trouble {
-            kind: ErrorKind::Denied,
-            hint: Some(hint),
-            ..trouble
-        }
     }
 
     /// The error of a trouble that stayed.

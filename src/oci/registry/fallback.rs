@@ -7,11 +7,13 @@
 //! between reading and writing can still undo another's entry. Within one process writers of one list take turns, and
 //! whoever has its turn takes along what the others want to add.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::time::Instant;
 
 use super::repository::Repository;
@@ -31,6 +33,9 @@ const SETTLE_MOST: Duration = Duration::from_secs(3);
 const SETTLE_FACTOR: u32 = 3;
 /// After losing, spread out over this long, and more with each loss.
 const SPREAD: Duration = Duration::from_millis(60);
+
+/// Entries looked for at a time.
+const ASKS_AT_ONCE: usize = 8;
 
 /// Who writes which list now.
 pub(super) type Writers = Mutex<HashMap<(Arc<str>, Digest), Weak<Writer>>>;
@@ -113,7 +118,7 @@ pub(super) async fn add(
         }
         waiting.clone()
     };
-    let written = write(repository, subject, &batch, None, caller).await;
+    let written = write(repository, subject, &batch, BTreeSet::new(), caller).await;
     writer
         .waiting()
         .retain(|held, _| !batch.contains_key(held) || (written.is_err() && *held != digest));
@@ -130,7 +135,8 @@ pub(super) async fn remove(
     let writer = writer(repository, subject);
     let _turn = writer.turn.lock().await;
     writer.waiting().remove(entry);
-    write(repository, subject, &BTreeMap::new(), Some(entry), caller).await
+    let remove = BTreeSet::from([entry.clone()]);
+    write(repository, subject, &BTreeMap::new(), remove, caller).await
 }
 
 impl Writer {
@@ -161,7 +167,7 @@ async fn write(
     repository: &Repository,
     subject: &Digest,
     add: &BTreeMap<Digest, Descriptor>,
-    remove: Option<&Digest>,
+    mut remove: BTreeSet<Digest>,
     caller: &Caller,
 ) -> Result<(), OciError> {
     // What the list must hold: ours, and what we saw in it.
@@ -175,15 +181,29 @@ async fn write(
         let held = read(repository, subject, caller).await?;
         let index = held.as_ref().map(|held| &held.index);
         drop_deleted(repository, &mut wanted, add, index, caller).await?;
-        let Some(merged) = merged(index, &wanted, remove) else {
+        let Some(merged) = merged(index, &wanted, &remove) else {
             return Ok(());
         };
         for entry in &merged.manifests {
             wanted.entry(entry.digest.clone()).or_insert_with(|| entry.clone());
         }
-        match held {
-            Some(held) if merged.manifests.is_empty() => drop_list(repository, subject, &held, merged, caller).await?,
-            _ => put(repository, subject, &merged, caller).await?,
+        let written = match held {
+            Some(held) if merged.manifests.is_empty() => drop_list(repository, subject, &held, &merged, caller).await,
+            _ => put(repository, subject, &merged, caller).await,
+        };
+        match written {
+            Ok(()) => {}
+            // Registries take no index of what they do not have: an entry was deleted, now or by a run that was killed.
+            Err(error) if names_what_is_missing(&error) => {
+                let gone = absent_of(repository, &merged.manifests, caller).await?;
+                if gone.is_empty() || gone.iter().any(|digest| add.contains_key(digest)) {
+                    return Err(error);
+                }
+                wanted.retain(|digest, _| !gone.contains(digest));
+                remove.extend(gone);
+                continue;
+            }
+            Err(error) => return Err(error),
         }
         let took = started.elapsed().saturating_mul(SETTLE_FACTOR);
         let settle = took.clamp(SETTLE_LEAST, SETTLE_MOST);
@@ -196,6 +216,29 @@ async fn write(
         format!("others kept overwriting the list, {ROUNDS} times"),
     )
     .hint("the manifest itself is there: run again when nobody else writes to this image"))
+}
+
+fn names_what_is_missing(error: &OciError) -> bool {
+    error.detail.contains("MANIFEST_BLOB_UNKNOWN") || error.detail.contains("MANIFEST_UNKNOWN")
+}
+
+/// Which of some entries have no manifest.
+async fn absent_of(
+    repository: &Repository,
+    entries: &[Descriptor],
+    caller: &Caller,
+) -> Result<BTreeSet<Digest>, OciError> {
+    let asks: Vec<BoxFuture<'_, Result<Option<Digest>, OciError>>> = entries
+        .iter()
+        .map(|entry| -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let there = repository.has_manifest(&entry.digest, caller).await?;
+                Ok((!there).then(|| entry.digest.clone()))
+            })
+        })
+        .collect();
+    let absent: Vec<Option<Digest>> = stream::iter(asks).buffered(ASKS_AT_ONCE).try_collect().await?;
+    Ok(absent.into_iter().flatten().collect())
 }
 
 /// Entries of others that were in the list and are not any more: lost to a race if their manifest is there, else deleted
@@ -225,14 +268,14 @@ async fn drop_deleted(
 fn merged(
     index: Option<&LayoutIndex>,
     wanted: &BTreeMap<Digest, Descriptor>,
-    remove: Option<&Digest>,
+    remove: &BTreeSet<Digest>,
 ) -> Option<LayoutIndex> {
     let mut merged = index.cloned().unwrap_or_else(LayoutIndex::empty);
     let before = merged.manifests.len();
-    merged.manifests.retain(|entry| Some(&entry.digest) != remove);
+    merged.manifests.retain(|entry| !remove.contains(&entry.digest));
     let mut changed = merged.manifests.len() != before;
     for (digest, entry) in wanted {
-        if Some(digest) != remove && !merged.manifests.iter().any(|held| held.digest == *digest) {
+        if !remove.contains(digest) && !merged.manifests.iter().any(|held| held.digest == *digest) {
             merged.manifests.push(entry.clone());
             changed = true;
         }
@@ -270,11 +313,11 @@ async fn drop_list(
     repository: &Repository,
     subject: &Digest,
     held: &Held,
-    empty: LayoutIndex,
+    empty: &LayoutIndex,
     caller: &Caller,
 ) -> Result<(), OciError> {
     match repository.delete_only(&held.digest, caller).await {
-        Err(error) if error.kind == ErrorKind::Denied => put(repository, subject, &empty, caller).await,
+        Err(error) if error.kind == ErrorKind::Denied => put(repository, subject, empty, caller).await,
         other => other,
     }
 }

@@ -177,6 +177,13 @@ impl Gate {
         }
     }
 
+    /// How many places are taken.
+    #[cfg(test)]
+    pub fn busy(&self) -> usize {
+        let state = self.lock();
+        state.small + state.uploads + state.downloads
+    }
+
     /// How many requests are sent at a time now.
     pub fn limit(&self) -> usize {
         self.lock().limit

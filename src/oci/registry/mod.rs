@@ -4,17 +4,21 @@
 //! and `token` (logging in), [`retry`] (what is tried again), `client` (all of these together), `repository` (the
 //! endpoints; `listing`, `delete`, `referrers`, `fallback` and `acr` have the rest of them), `content` and `target` (a repository as source and as target of copies), `pool` (all hosts of a run).
 
+mod access;
 mod acr;
 mod answer;
 mod auth;
 mod challenge;
+mod chunked;
 mod client;
 mod content;
 mod delete;
 mod fallback;
+mod feed;
 mod gate;
 mod host;
 mod http;
+mod identity;
 mod listing;
 mod pages;
 mod place;
@@ -28,9 +32,11 @@ mod target;
 mod tests;
 mod token;
 pub mod transport;
+mod upload;
 mod whole;
 mod wire;
 
+pub use access::{Access, Given};
 pub use acr::{Acr, AcrAttributes, AcrManifest, AcrRepository, AcrTag, is_acr_host};
 pub use client::Client;
 pub use content::{RegistryContent, RegistrySource, stoppable};
@@ -42,4 +48,5 @@ pub use place::RegistryPlace;
 pub use pool::{REQUESTS_AT_ONCE, Registries, RegistryOptions};
 pub use repository::{Repository, Upload};
 pub use target::RegistryTarget;
+pub use upload::{Session, UploadPolicy};
 pub use wire::Caller;

@@ -4,15 +4,21 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::access::Access;
 use super::client::Client;
 use super::content::RegistrySource;
 use super::gate::Gate;
 use super::host::{Host, PlainHttp};
 use super::http::HttpTransport;
+use super::identity::IdentitySockets;
 use super::retry::RetryPolicy;
 use super::transport::Transport;
+use super::upload::UploadPolicy;
 use super::wire::Wire;
-use crate::credentials::{AnonymousLogin, CredentialSource, LoginFiles, LoginState};
+use crate::credentials::entra::{AcrLogin, Cloud, Entra, EntraSettings, Which, is_azure_registry};
+use crate::credentials::{
+    AnonymousLogin, AutoLogin, CredentialSource, EnvironmentLogin, GivenLogin, LoginFiles, LoginState,
+};
 use crate::oci::backoff::Jitter;
 use crate::oci::{Job, OciError};
 use crate::project::{Auth, Network};
@@ -27,10 +33,14 @@ pub struct RegistryOptions {
     pub requests_at_once: usize,
     /// When and how often to try again.
     pub retry: RetryPolicy,
+    /// When and how blobs are cut.
+    pub uploads: UploadPolicy,
     /// Seed of the jitter; `None` for a different one in each process.
     pub seed: Option<u64>,
     /// Where logins are kept.
     pub logins: LoginFiles,
+    /// Where Entra identities, and logins in variables, are looked for.
+    pub identities: EntraSettings,
 }
 
 impl Default for RegistryOptions {
@@ -38,8 +48,10 @@ impl Default for RegistryOptions {
         Self {
             requests_at_once: REQUESTS_AT_ONCE,
             retry: RetryPolicy::default(),
+            uploads: UploadPolicy::from_env(),
             seed: None,
             logins: LoginFiles::from_env(),
+            identities: EntraSettings::default(),
         }
     }
 }
@@ -47,10 +59,12 @@ impl Default for RegistryOptions {
 /// All registries of a run.
 pub struct Registries {
     wire: Arc<Wire>,
+    entra: Arc<Entra>,
     options: RegistryOptions,
     per_second: Option<u32>,
     gates: Mutex<HashMap<String, Arc<Gate>>>,
-    clients: Mutex<HashMap<(String, &'static str), Arc<Client>>>,
+    /// By host; few ways to log in to each.
+    clients: Mutex<HashMap<String, Vec<(Access, Arc<Client>)>>>,
 }
 
 impl Registries {
@@ -65,8 +79,11 @@ impl Registries {
     pub fn with_transport(transport: Arc<dyn Transport>, network: &Network, options: RegistryOptions) -> Arc<Self> {
         let plain_http = PlainHttp::new(network.plain_http.iter().cloned());
         let seed = options.seed.unwrap_or_else(Jitter::process_seed);
+        let wire = Arc::new(Wire::new(transport, options.retry, options.uploads, plain_http, seed));
+        let sockets = Arc::new(IdentitySockets(Arc::clone(&wire)));
         Arc::new(Self {
-            wire: Arc::new(Wire::new(transport, options.retry, plain_http, seed)),
+            wire,
+            entra: Entra::new(sockets, options.identities.clone()),
             options,
             per_second: network.requests_per_second,
             gates: Mutex::default(),
@@ -74,37 +91,60 @@ impl Registries {
         })
     }
 
-    /// The client of a host: the same one each time.
+    /// The client of a host, logged in to as `auth` says: the same one each time.
     pub fn client(&self, host: &str, auth: Auth) -> Result<Arc<Client>, OciError> {
+        self.client_as(host, &auth.into())
+    }
+
+    /// The client of a host and a way to log in: the same one each time.
+    pub fn client_as(&self, host: &str, access: &Access) -> Result<Arc<Client>, OciError> {
         let host = Host::parse(host, &self.wire.plain_http)?;
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        // By what decides the credentials: two ways that lead to the same login share everything.
-        let key = match auth {
-            Auth::Auto => "login",
-            Auth::DockerConfig => "docker-config",
-            Auth::Anonymous => "anonymous",
-        };
-        let key = (host.name.clone(), key);
-        if let Some(client) = clients.get(&key) {
+        let known = clients.entry(host.name.clone()).or_default();
+        if let Some((_, client)) = known.iter().find(|(held, _)| held == access) {
             return Ok(Arc::clone(client));
         }
-        let credentials: Arc<dyn CredentialSource> = match auth {
-            Auth::Anonymous => Arc::new(AnonymousLogin),
-            Auth::Auto | Auth::DockerConfig => Arc::new(LoginState::new(
-                &host.name,
-                host.credential_key(),
-                self.options.logins.clone(),
-                auth == Auth::DockerConfig,
-            )),
-        };
         let client = Arc::new(Client::new(
             host.clone(),
             self.gate(&host.name),
             Arc::clone(&self.wire),
-            credentials,
+            self.credentials(&host, access),
         ));
-        clients.insert(key, Arc::clone(&client));
+        known.push((access.clone(), Arc::clone(&client)));
         Ok(client)
+    }
+
+    fn credentials(&self, host: &Host, access: &Access) -> Arc<dyn CredentialSource> {
+        if let Some(given) = &access.given {
+            return Arc::new(GivenLogin::new(given.username.as_str(), given.password.clone()));
+        }
+        let files = |required| {
+            let logins = self.options.logins.clone();
+            LoginState::new(&host.name, host.credential_key(), logins, required)
+        };
+        let entra = |which| {
+            let cloud = Cloud::of_registry(&host.name);
+            AcrLogin::new(&host.name, self.entra.identity(which, access.tenant.clone(), cloud))
+        };
+        match access.auth {
+            // Whoever names a tenant means an Entra identity, whatever the host is called.
+            Auth::Auto if is_azure_registry(&host.name) || access.tenant.is_some() => {
+                Arc::new(AutoLogin::new(files(false), Some(entra(Which::Any))))
+            }
+            Auth::Auto => Arc::new(AutoLogin::new(files(false), None)),
+            Auth::DockerConfig => Arc::new(files(true)),
+            Auth::Environment => Arc::new(EnvironmentLogin::new(
+                host.name.as_str(),
+                self.options.identities.variables.clone(),
+            )),
+            Auth::AzureCli => Arc::new(entra(Which::AzureCli)),
+            Auth::Anonymous => Arc::new(AnonymousLogin),
+        }
+    }
+
+    /// The Entra identities of this run: for registries, and for everything else that takes their tokens.
+    pub fn entra(&self) -> &Arc<Entra> {
+        &self.entra
     }
 
     /// One gate a host, whoever logs in.
@@ -116,9 +156,11 @@ impl Registries {
         Arc::clone(gate)
     }
 
-    /// A registry as a source of images. Requests are counted into the job and end when it is cancelled.
-    pub fn source(&self, host: &str, auth: Auth, job: &Job) -> Result<RegistrySource, OciError> {
-        Ok(RegistrySource::new(self.client(host, auth)?, host, job.clone()))
+    /// A registry as a source of images, logged in to as `access` says. Requests are counted into the job and end when
+    /// it is cancelled.
+    pub fn source(&self, host: &str, access: impl Into<Access>, job: &Job) -> Result<RegistrySource, OciError> {
+        let client = self.client_as(host, &access.into())?;
+        Ok(RegistrySource::new(client, host, job.clone()))
     }
 
     /// Requests sent so far, by everybody.

@@ -4,7 +4,9 @@
 //! refusal, a web page, another media type) is an error and never "none": a publisher's signatures must not vanish
 //! because somebody was throttled. No filter is asked for, as registries may ignore it.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -20,7 +22,7 @@ use super::repository::{Repository, media_type};
 use super::wire::Caller;
 use crate::digest::Digest;
 use crate::oci::manifest::{MANIFEST_TYPES, OCI_INDEX};
-use crate::oci::referrer::{described, sorted};
+use crate::oci::referrer::{described, sorted, subject_of};
 use crate::oci::{Descriptor, ErrorKind, OciError, Selector};
 
 /// More referrers of one manifest are not read.
@@ -36,6 +38,8 @@ const MISSING: u8 = 2;
 #[derive(Debug, Default)]
 pub struct ReferrersMemory {
     api: AtomicU8,
+    /// Referrers that are listed for certain: put by this run, or seen by it.
+    listed: Mutex<HashSet<(Arc<str>, Digest)>>,
     pub(super) writers: Writers,
 }
 
@@ -48,6 +52,28 @@ impl ReferrersMemory {
     /// Is it known to have no list of its own?
     pub(super) fn is_missing(&self) -> bool {
         self.api.load(Ordering::Relaxed) == MISSING
+    }
+
+    fn is_listed(&self, repository: &Repository, referrer: &Digest) -> bool {
+        let key = (Arc::clone(&repository.name), referrer.clone());
+        self.listed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&key)
+    }
+
+    fn note_listed(&self, repository: &Repository, referrers: impl IntoIterator<Item = Digest>) {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.extend(
+            referrers
+                .into_iter()
+                .map(|digest| (Arc::clone(&repository.name), digest)),
+        );
+    }
+
+    fn forget_listed(&self, repository: &Repository, referrer: &Digest) {
+        let key = (Arc::clone(&repository.name), referrer.clone());
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
     }
 
     fn learn(&self, state: u8) {
@@ -82,6 +108,18 @@ impl Repository {
         let found = fallback::read(self, subject, caller).await?;
         let entries = found.map(|held| held.index.manifests).unwrap_or_default();
         self.typed(entries, caller).await
+    }
+
+    /// Is a manifest, which is there, listed as a referrer of its subject? Registries that keep the list themselves list
+    /// what they have; else the list is read, once for all its entries.
+    pub async fn lists_referrer(&self, subject: &Digest, referrer: &Digest, caller: &Caller) -> Result<bool, OciError> {
+        let memory = &self.client.referrers;
+        if memory.is_native() || memory.is_listed(self, referrer) {
+            return Ok(true);
+        }
+        let entries = self.referrers(subject, caller).await?;
+        memory.note_listed(self, entries.into_iter().map(|entry| entry.digest));
+        Ok(memory.is_listed(self, referrer))
     }
 
     /// The registry's own list; in the inner error, the body of its 404.
@@ -173,13 +211,15 @@ impl Repository {
         caller: &Caller,
     ) -> Result<(), OciError> {
         // Some registries acknowledge and have no list: what was seen counts.
-        if acknowledged && !self.client.referrers.is_missing() {
-            return Ok(());
-        }
-        let Some(subject) = crate::oci::referrer::subject_of(bytes) else {
+        let Some(subject) = subject_of(bytes) else {
             return Ok(());
         };
-        fallback::add(self, &subject, described(manifest, bytes), caller).await
+        let memory = &self.client.referrers;
+        if !acknowledged || memory.is_missing() {
+            fallback::add(self, &subject, described(manifest, bytes), caller).await?;
+        }
+        memory.note_listed(self, [manifest.digest.clone()]);
+        Ok(())
     }
 
     /// After a manifest was deleted: takes it off the list of its subject's referrers, where writers keep that.
@@ -189,6 +229,7 @@ impl Repository {
         referrer: &Digest,
         caller: &Caller,
     ) -> Result<(), OciError> {
+        self.client.referrers.forget_listed(self, referrer);
         if self.client.referrers.is_native() {
             return Ok(());
         }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Method, StatusCode};
 
 use super::client::{Ask, Client};
+use super::gate::Permit;
 use super::host::{check_repository, check_tag};
 use super::scopes::Scopes;
+use super::upload::Session;
 use super::whole::{Whole, read_whole};
 use super::wire::Caller;
 use crate::digest::Digest;
@@ -213,6 +215,17 @@ impl Repository {
         mount: Option<&str>,
         caller: &Caller,
     ) -> Result<Upload, OciError> {
+        self.start_upload_within(blob, mount, None, caller).await
+    }
+
+    /// The same, within a permit that the caller holds.
+    pub async fn start_upload_within(
+        &self,
+        blob: &Descriptor,
+        mount: Option<&str>,
+        held: Option<&Permit>,
+        caller: &Caller,
+    ) -> Result<Upload, OciError> {
         let operation = if mount.is_some() { "mount blob" } else { "upload blob" };
         let mut ask = self.ask(
             operation,
@@ -228,7 +241,7 @@ impl Repository {
             ask.scopes = ask.scopes.and_pull(from);
         }
         let subject = ask.subject.clone();
-        let answer = self.client.ask(ask, caller).await?;
+        let answer = self.client.ask_within(ask, held, caller).await?;
         if answer.status == StatusCode::CREATED && mount.is_some() {
             return match digest_header(&answer.headers, &subject)? {
                 Some(mounted) if mounted != blob.digest => {
@@ -240,7 +253,7 @@ impl Repository {
         }
         self.client
             .location(&answer.url, &answer.headers)
-            .map(Upload::Session)
+            .map(|url| Upload::Session(Session::new(url, &answer.headers)))
             .ok_or_else(|| {
                 let detail = format!(
                     "{} without a usable Location to send the blob to",
@@ -251,16 +264,16 @@ impl Repository {
     }
 
     /// Gives an upload up. Registries forget them after a while anyway, so a failure does not matter.
-    pub async fn cancel_upload(&self, session: Url, caller: &Caller) {
+    pub async fn cancel_upload(&self, session: Session, caller: &Caller) {
         let same = self
             .client
             .host
             .url("x", "")
-            .is_ok_and(|home| super::host::same_origin(&home, &session));
+            .is_ok_and(|home| super::host::same_origin(&home, &session.url));
         if let Ok(mut ask) = self.ask("cancel upload", "", Method::DELETE, "blobs/uploads/")
             && same
         {
-            ask.url = session;
+            ask.url = session.url;
             let _ = self.client.ask(ask, caller).await;
         }
     }
@@ -272,7 +285,7 @@ pub enum Upload {
     /// The blob is in the repository already.
     Mounted,
     /// Send it here.
-    Session(Url),
+    Session(Session),
 }
 
 fn check_named(selector: &Selector, answered: &Digest, subject: &str) -> Result<(), OciError> {

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use reqwest::Url;
+use reqwest::{Method, Url};
 use tokio::time::Instant;
 
 use super::host::PlainHttp;
 use super::retry::{Again, RetryPolicy, Tries, Trouble};
 use super::transport::{Body, Request, Response, Transport};
-use crate::event::{Event, Events};
+use super::upload::UploadPolicy;
+use crate::event::{Event, Events, Silent};
 use crate::oci::backoff::Jitter;
 use crate::oci::{ByteStream, ErrorKind, Job, OciError};
 
@@ -35,6 +36,20 @@ impl From<&Job> for Caller {
 }
 
 impl Caller {
+    /// On behalf of all: counted for no step.
+    pub fn nobody() -> Self {
+        Self {
+            step: Arc::from(""),
+            events: Arc::new(Silent),
+            requests: Arc::default(),
+        }
+    }
+
+    /// Tells a detail that only `-v` shows.
+    pub fn detail(&self, text: String) {
+        self.events.emit(Event::Detail(text));
+    }
+
     /// Tells that something is tried again.
     pub fn retrying(&self, attempt: u32, delay: Duration, why: String) {
         self.events.emit(Event::StepRetry {
@@ -53,18 +68,27 @@ pub struct Wire {
     sent: AtomicU64,
     /// When and how often to try again.
     pub policy: RetryPolicy,
+    /// When and how blobs are cut.
+    pub uploads: UploadPolicy,
     /// Who may be reached without TLS.
     pub plain_http: PlainHttp,
 }
 
 impl Wire {
     /// A wire over a transport.
-    pub fn new(transport: Arc<dyn Transport>, policy: RetryPolicy, plain_http: PlainHttp, seed: u64) -> Self {
+    pub fn new(
+        transport: Arc<dyn Transport>,
+        policy: RetryPolicy,
+        uploads: UploadPolicy,
+        plain_http: PlainHttp,
+        seed: u64,
+    ) -> Self {
         Self {
             transport,
             jitter: Mutex::new(Jitter::new(seed)),
             sent: AtomicU64::new(0),
             policy,
+            uploads,
             plain_http,
         }
     }
@@ -87,12 +111,20 @@ impl Wire {
     }
 
     /// Sends one request. The answer's body fails, too, when nothing arrives for too long.
-    pub async fn exchange(&self, mut request: Request, caller: &Caller) -> Result<Response, Trouble> {
+    pub async fn exchange(&self, request: Request, caller: &Caller) -> Result<Response, Trouble> {
         self.check_scheme(&request.url)?;
+        self.exchange_even_plain(request, caller).await
+    }
+
+    /// The same without asking whether the host may be reached without TLS: the caller knows that it may.
+    pub async fn exchange_even_plain(&self, mut request: Request, caller: &Caller) -> Result<Response, Trouble> {
         crate::durable::boundary(&format!("request {} {}", request.method, request.url.path()));
         caller.requests.fetch_add(1, Ordering::Relaxed);
         self.sent.fetch_add(1, Ordering::Relaxed);
-        let pulse = Arc::new(Pulse::new());
+        // A PUT without a body completes an upload that was sent in parts: the registry may hash all of it now.
+        let completes =
+            request.method == Method::PUT && matches!(&request.body, Body::Bytes(bytes) if bytes.is_empty());
+        let pulse = Arc::new(Pulse::new(completes));
         request.body = match request.body {
             Body::Stream { length, stream } => Body::Stream {
                 length,
@@ -155,18 +187,17 @@ struct Pulse {
     /// Milliseconds after `start`.
     last: AtomicU64,
     waiting_for_source: AtomicBool,
+    /// All of an upload was sent; the registry has work to do before it answers.
     all_sent: AtomicBool,
-    streaming: AtomicBool,
 }
 
 impl Pulse {
-    fn new() -> Self {
+    fn new(all_sent: bool) -> Self {
         Self {
             start: Instant::now(),
             last: AtomicU64::new(0),
             waiting_for_source: AtomicBool::new(false),
-            all_sent: AtomicBool::new(false),
-            streaming: AtomicBool::new(false),
+            all_sent: AtomicBool::new(all_sent),
         }
     }
 
@@ -176,7 +207,6 @@ impl Pulse {
     }
 
     fn watch(self: &Arc<Self>, mut body: ByteStream, length: u64) -> ByteStream {
-        self.streaming.store(true, Ordering::Relaxed);
         let pulse = Arc::clone(self);
         let mut left = length;
         stream::poll_fn(move |context| {
@@ -199,8 +229,11 @@ impl Pulse {
     /// Returns when nothing has moved for too long, with how long that was.
     async fn stopped(&self, policy: &RetryPolicy) -> Duration {
         loop {
-            let uploaded = self.streaming.load(Ordering::Relaxed) && self.all_sent.load(Ordering::Relaxed);
-            let limit = if uploaded { policy.idle_upload } else { policy.idle };
+            let limit = if self.all_sent.load(Ordering::Relaxed) {
+                policy.idle_upload
+            } else {
+                policy.idle
+            };
             if self.waiting_for_source.load(Ordering::Relaxed) {
                 self.beat();
             }

@@ -12,6 +12,7 @@ use super::Inner;
 use super::blobs::State;
 use super::check::{recorded_type, walk};
 use super::tags::full_name;
+use crate::digest::Digest;
 use crate::oci::{Content, Descriptor, ErrorKind, Guard, Job, Moved, OciError, Target, verified};
 
 /// How much is gathered before a blocking task writes it, in bytes.
@@ -168,6 +169,12 @@ impl Target for LocalTarget {
             job.moved(size);
         }
         Ok(())
+    }
+
+    async fn lists_referrer(&self, _subject: &Digest, referrer: &Digest, _job: &Job) -> Result<bool, OciError> {
+        let referrer = referrer.clone();
+        self.blocking(move |inner| Ok(inner.tags.entry_of(&inner.files, &referrer)?.is_some()))
+            .await
     }
 
     async fn tag(

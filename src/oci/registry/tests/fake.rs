@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, RANGE};
+use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, HeaderMap, HeaderName, RANGE};
 use reqwest::{Method, Url};
 
 use super::super::transport::{Body, Request, Response, Transport, TransportError, TransportFailure};
+use super::lists::Lists;
 use super::reply::{Reply, reply, respond};
+use super::uploads::Uploads;
 use crate::digest::Digest;
 
 /// How a fake host wants to be logged in to.
@@ -52,6 +54,8 @@ pub enum Fault {
     Header(&'static str, Option<String>),
     /// An upload is answered before its body is read.
     Early(u16),
+    /// The connection breaks when so many bytes of the request's body have arrived.
+    CutUpload(usize),
 }
 
 /// One request as it came in.
@@ -61,6 +65,7 @@ pub struct Seen {
     pub url: Url,
     pub authorization: Option<String>,
     pub range: Option<String>,
+    pub content_range: Option<String>,
 }
 
 #[derive(Default)]
@@ -93,6 +98,8 @@ pub struct FakeHost {
     /// Uploads go to `upload.HOST`.
     pub upload_elsewhere: bool,
     pub denied: BTreeSet<String>,
+    pub uploads: Uploads,
+    pub lists: Lists,
     pub held: Held,
 }
 
@@ -106,6 +113,8 @@ impl Default for FakeHost {
             redirect_blobs: false,
             upload_elsewhere: false,
             denied: BTreeSet::new(),
+            uploads: Uploads::default(),
+            lists: Lists::default(),
             held: Held::default(),
         }
     }
@@ -116,6 +125,7 @@ struct Inner {
     hosts: BTreeMap<String, FakeHost>,
     seen: Vec<Seen>,
     sessions: u64,
+    uploaded: u64,
 }
 
 #[derive(Clone, Default)]
@@ -137,6 +147,11 @@ impl Fake {
 
     pub fn seen(&self) -> Vec<Seen> {
         self.inner.lock().unwrap().seen.clone()
+    }
+
+    /// Bytes that were taken from the bodies of uploads.
+    pub fn uploaded(&self) -> u64 {
+        self.inner.lock().unwrap().uploaded
     }
 
     pub fn forget_seen(&self) {
@@ -209,6 +224,7 @@ impl Transport for Fake {
             url: request.url.clone(),
             authorization: text(AUTHORIZATION),
             range: text(RANGE),
+            content_range: text(CONTENT_RANGE),
         };
         let number = {
             let mut inner = self.inner.lock().unwrap();
@@ -249,14 +265,25 @@ impl Transport for Fake {
             Body::Bytes(bytes) => bytes,
             Body::Stream { length, mut stream } => {
                 let mut all = BytesMut::new();
+                let length = usize::try_from(length).unwrap();
+                let end = match fault {
+                    Some(Fault::CutUpload(at)) => at.min(length),
+                    _ => length,
+                };
                 // Like HTTP/1.1 with Content-Length: what is read stops with the last announced byte.
-                while (all.len() as u64) < length {
+                while all.len() < end {
                     match stream.next().await {
                         Some(Ok(piece)) => all.extend_from_slice(&piece),
-                        Some(Err(_)) | None => return Err(broken()),
+                        Some(Err(_)) | None => break,
                     }
                 }
-                all.truncate(usize::try_from(length).unwrap());
+                self.inner.lock().unwrap().uploaded += all.len() as u64;
+                let whole = all.len() >= length && !matches!(fault, Some(Fault::CutUpload(_)));
+                all.truncate(end);
+                if !whole {
+                    self.broke_off(&seen, &all);
+                    return Err(broken());
+                }
                 all.freeze()
             }
         };
@@ -268,18 +295,34 @@ impl Transport for Fake {
     }
 }
 
+impl Inner {
+    /// Which of a fake host's names a request went to, and the host.
+    fn role(&self, seen: &Seen) -> (&'static str, String) {
+        let authority = seen.url.host_str().unwrap();
+        for role in ["auth", "cdn", "upload"] {
+            match authority.strip_prefix(role).and_then(|rest| rest.strip_prefix('.')) {
+                Some(name) if self.hosts.contains_key(name) => return (role, name.to_owned()),
+                _ => {}
+            }
+        }
+        ("", authority.to_owned())
+    }
+}
+
 impl Fake {
+    fn broke_off(&self, seen: &Seen, body: &[u8]) {
+        let mut inner = self.inner.lock().unwrap();
+        let (_, name) = inner.role(seen);
+        if let Some(host) = inner.hosts.get_mut(&name) {
+            host.broke_off(seen, body);
+        }
+    }
+
     fn answer(&self, seen: &Seen, headers: &HeaderMap, body: Bytes) -> Reply {
         let mut inner = self.inner.lock().unwrap();
         inner.sessions += 1;
         let session = inner.sessions;
-        let authority = seen.url.host_str().unwrap().to_owned();
-        let (role, name) = match authority.split_once('.') {
-            Some((role @ ("auth" | "cdn" | "upload"), name)) if inner.hosts.contains_key(name) => {
-                (role, name.to_owned())
-            }
-            _ => ("", authority.clone()),
-        };
+        let (role, name) = inner.role(seen);
         let Some(host) = inner.hosts.get_mut(&name) else {
             return reply(502);
         };
@@ -397,6 +440,9 @@ impl FakeHost {
         let query: BTreeMap<String, String> = seen.url.query_pairs().into_owned().collect();
         let unknown =
             |code: &str| reply(404).body(format!(r#"{{"errors":[{{"code":"{code}","message":"unknown"}}]}}"#));
+        if let Some(list) = self.list_or_delete(&repository, &rest, seen) {
+            return list;
+        }
         if let Some(digest) = rest.strip_prefix("blobs/").filter(|r| !r.starts_with("uploads")) {
             let Some(bytes) = digest
                 .parse()
@@ -460,32 +506,9 @@ impl FakeHost {
                         return reply(201).header("docker-content-digest", digest.to_string());
                     }
                 }
-                let base = if self.upload_elsewhere {
-                    format!("https://upload.{name}")
-                } else {
-                    String::new()
-                };
-                reply(202).header(
-                    "location",
-                    format!("{base}/v2/{repository}/blobs/uploads/{session}?state=a%2Fb"),
-                )
+                self.open_upload(name, &repository, session)
             }
-            Method::PUT => {
-                let digest: Digest = query.get("digest").unwrap().parse().unwrap();
-                if query.get("state").map(String::as_str) != Some("a/b") {
-                    return reply(400).body("the session's state was lost");
-                }
-                if Digest::of(&body) != digest {
-                    return reply(400).body(r#"{"errors":[{"code":"DIGEST_INVALID","message":"no match"}]}"#);
-                }
-                self.held
-                    .blobs
-                    .entry(repository)
-                    .or_default()
-                    .insert(digest.clone(), body);
-                reply(201).header("docker-content-digest", digest.to_string())
-            }
-            _ => reply(204),
+            _ => self.serve_upload(name, seen, &query, &repository, body),
         }
     }
 
@@ -516,18 +539,19 @@ impl FakeHost {
                 .tags
                 .insert((repository.to_owned(), reference.to_owned()), digest.clone());
         }
+        let answer = self.acknowledged(reply(201), &body);
         self.held
             .manifests
             .entry(repository.to_owned())
             .or_default()
             .insert(digest.clone(), (media_type, body));
-        reply(201).header("docker-content-digest", digest.to_string())
+        answer.header("docker-content-digest", digest.to_string())
     }
 }
 
 fn repository_of(url: &Url) -> String {
     let path = url.path().trim_start_matches("/v2/");
-    ["/blobs/", "/manifests/", "/tags/"]
+    ["/blobs/", "/manifests/", "/tags/", "/referrers/"]
         .iter()
         .find_map(|mark| path.find(mark).and_then(|at| path.get(..at)))
         .unwrap_or(path)

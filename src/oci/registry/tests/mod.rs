@@ -9,13 +9,19 @@
     reason = "tests may fail loudly"
 )]
 
+mod chunks;
 mod copying;
 mod fake;
 mod hostile;
+mod listing;
+mod lists;
 mod login;
+mod races;
+mod referrers;
 mod reply;
 mod retrying;
 mod sweep;
+mod uploads;
 
 use std::sync::Arc;
 

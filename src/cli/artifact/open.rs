@@ -1,0 +1,451 @@
+//! Opens references of the command line: from a typed text to a place that can be read, written, listed.
+//!
+//! A project is not needed. Where there is one, its network profile, its stores and its ways to log in count, flags before
+//! them. Nothing is asked of any registry here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::options::{LoginArgs, ReachArgs, RegistryArgs};
+use super::typed::{self, Location, Stores, Typed};
+use crate::cli::context::Context;
+use crate::digest::ReadFiles;
+use crate::fault::{Fault, Faults, Kind};
+use crate::oci::layout::read_folder_index;
+use crate::oci::registry::{Access, Client, Given, Registries, RegistryOptions, RegistryPlace};
+use crate::oci::{Job, Place, Selector};
+use crate::project::{Auth, Network, Project, Spanned, StoreConfig, StoreKind};
+use crate::store::{ArtifactStore as _, LocalStore};
+
+/// What a reference is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It is read (and perhaps deleted): a layout must be there, and there is one tag at most.
+    Read,
+    /// It is written: a layout is made, several tags may be given, a digest may not.
+    Write,
+    /// A whole repository is listed: neither tag nor digest.
+    List,
+}
+
+/// An opened reference.
+pub struct Opened {
+    /// The repository.
+    pub place: Arc<dyn Place>,
+    /// All that shares its manifests: the repository itself in a registry, the whole layout in a layout.
+    pub whole: Arc<dyn Place>,
+    /// Stands before a tag where the whole layout is looked at.
+    pub prefix: String,
+    /// Tag or digest, where one was given.
+    pub selector: Option<Selector>,
+    /// Tags after the first.
+    pub more_tags: Vec<String>,
+    /// The whole reference, for messages.
+    pub shown: String,
+    /// The repository as a registry has it, where it is in one.
+    pub registry: Option<Arc<RegistryPlace>>,
+}
+
+impl Opened {
+    /// Tag or digest; without one an error that says so.
+    pub fn named(&self) -> Result<&Selector, Fault> {
+        self.selector.as_ref().ok_or_else(|| {
+            Fault::new(Kind::Usage, format!("{}: names no tag and no digest", self.shown)).hint(format!(
+                "add one, for example {}:latest; `aosm-build artifact tags` lists them",
+                self.shown
+            ))
+        })
+    }
+
+    /// The repository alone, as it is written before a tag or digest.
+    pub fn path(&self) -> String {
+        let selector = self.selector.as_ref().map_or_else(String::new, ToString::to_string);
+        self.shown.strip_suffix(&selector).unwrap_or(&self.shown).to_owned()
+    }
+
+    /// All tags that were given.
+    pub fn tags(&self) -> Vec<&str> {
+        let first = match &self.selector {
+            Some(Selector::Tag(tag)) => Some(tag.as_str()),
+            Some(Selector::Digest(_)) | None => None,
+        };
+        first
+            .into_iter()
+            .chain(self.more_tags.iter().map(String::as_str))
+            .collect()
+    }
+}
+
+/// A whole registry, or what stands in its place.
+pub enum OpenedRegistry {
+    /// A registry, and the path below which repositories are meant (empty: all).
+    Registry {
+        /// Its client.
+        client: Arc<Client>,
+        /// The prefix of a store; may be empty.
+        prefix: String,
+    },
+    /// A layout folder.
+    Layout(Arc<dyn Place>),
+}
+
+/// A job of a command: counted and shown under a word.
+pub fn job(context: &Context, step: &str) -> Job {
+    Job::new(step, context.screen.events(), context.cancel.clone())
+}
+
+/// Opens one reference.
+pub fn open(context: &Context, args: &RegistryArgs, text: &str, purpose: Purpose) -> Result<Opened, Faults> {
+    let mut all = open_all(context, args, &[(text, purpose)])?;
+    all.pop()
+        .ok_or_else(|| Fault::bug("an opened reference was lost").into())
+}
+
+/// Opens several references that share their flags; all that is wrong with any of them is told.
+pub fn open_all(context: &Context, args: &RegistryArgs, texts: &[(&str, Purpose)]) -> Result<Vec<Opened>, Faults> {
+    let login = Login::of(&args.login)?;
+    let each: Vec<(&str, Purpose, &Login)> = texts.iter().map(|(text, purpose)| (*text, *purpose, &login)).collect();
+    open_with(context, &args.reach, &each)
+}
+
+/// Opens several references, each with a login of its own.
+pub fn open_with(
+    context: &Context,
+    reach: &ReachArgs,
+    texts: &[(&str, Purpose, &Login)],
+) -> Result<Vec<Opened>, Faults> {
+    let surroundings = Surroundings::of(context)?;
+    let mut faults = Faults::new();
+    let mut taken = Vec::new();
+    for (text, purpose, login) in texts {
+        match typed::reference(text, &surroundings.stores()) {
+            Ok(typed) => taken.push((typed, *purpose, *login)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    let ((), _) = faults.into_result(())?;
+    let hosts: Vec<String> = taken
+        .iter()
+        .filter_map(|(typed, ..)| surroundings.host(&typed.location))
+        .collect();
+    check_given(
+        taken
+            .iter()
+            .map(|(typed, _, login)| (surroundings.host(&typed.location), *login)),
+    )?;
+    let world = Opening::new(context, surroundings, reach, &hosts)?;
+    let mut faults = Faults::new();
+    let mut opened = Vec::new();
+    for (typed, purpose, login) in taken {
+        match world.open(typed, purpose, login) {
+            Ok(one) => opened.push(one),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    let (opened, _) = faults.into_result(opened)?;
+    Ok(opened)
+}
+
+/// Opens a whole registry, store or layout.
+pub fn open_registry(context: &Context, args: &RegistryArgs, text: &str) -> Result<OpenedRegistry, Faults> {
+    let login = Login::of(&args.login)?;
+    let surroundings = Surroundings::of(context)?;
+    let location = typed::registry(text, &surroundings.stores())?;
+    let hosts: Vec<String> = surroundings.host(&location).into_iter().collect();
+    let world = Opening::new(context, surroundings, &args.reach, &hosts)?;
+    Ok(match world.find(&location, Purpose::Read)? {
+        Found::Registry { host, prefix, auth } => OpenedRegistry::Registry {
+            client: world.client(&host, &auth, &login)?,
+            prefix,
+        },
+        Found::Layout(folder) => {
+            let store = LocalStore::new("layout", folder, Arc::new(ReadFiles));
+            OpenedRegistry::Layout(store.place("").map_err(Fault::from)?)
+        }
+    })
+}
+
+/// How to log in, resolved: the password is read.
+#[derive(Clone, Default)]
+pub struct Login {
+    auth: Option<Auth>,
+    tenant: Option<String>,
+    given: Option<Given>,
+}
+
+impl Login {
+    /// Reads a password where one is announced.
+    pub fn of(args: &LoginArgs) -> Result<Self, Fault> {
+        Ok(Self {
+            auth: args.auth.map(Auth::from),
+            tenant: args.tenant.clone(),
+            given: args.given()?,
+        })
+    }
+
+    /// The same, with what it does not say taken from another.
+    #[must_use]
+    pub fn or(self, other: &Self) -> Self {
+        Self {
+            auth: self.auth.or(other.auth),
+            tenant: self.tenant.or_else(|| other.tenant.clone()),
+            given: self.given.or_else(|| other.given.clone()),
+        }
+    }
+}
+
+/// There is one standard input, so one password: it is not sent to two registries.
+fn check_given<'l>(logins: impl Iterator<Item = (Option<String>, &'l Login)>) -> Result<(), Fault> {
+    let given = logins.filter(|(_, login)| login.given.is_some());
+    let hosts: BTreeSet<String> = given.filter_map(|(host, _)| host).collect();
+    if hosts.len() < 2 {
+        return Ok(());
+    }
+    Err(
+        Fault::new(Kind::Usage, "--username: one password would be sent to two registries").hint(
+            "say for which it is: --from-username or --to-username; log in to the other beforehand with `aosm-build login`",
+        ),
+    )
+}
+
+/// Where the command runs: the folder, and the project if there is one.
+struct Surroundings {
+    folder: Utf8PathBuf,
+    project: Option<Project>,
+}
+
+impl Surroundings {
+    fn of(context: &Context) -> Result<Self, Faults> {
+        Ok(Self {
+            folder: context.folder()?,
+            project: context.project_if_any()?,
+        })
+    }
+
+    fn stores(&self) -> Stores<'_> {
+        let project = self.project.as_ref()?;
+        Some(project.stores.iter().map(|store| store.name.value.as_str()).collect())
+    }
+
+    fn store(&self, name: &str) -> Option<&StoreConfig> {
+        let stores = &self.project.as_ref()?.stores;
+        stores.iter().find(|store| store.name.value == name)
+    }
+
+    /// The registry that a location leads to.
+    fn host(&self, location: &Location) -> Option<String> {
+        match location {
+            Location::Registry(host) => Some(host.clone()),
+            Location::Layout(_) => None,
+            Location::Store(name) => match &self.store(name)?.kind {
+                StoreKind::Registry { host, .. } => Some(host.clone()),
+                StoreKind::Local { .. } => None,
+            },
+        }
+    }
+}
+
+/// What a location turned out to be.
+enum Found {
+    Registry { host: String, prefix: String, auth: Access },
+    Layout(Utf8PathBuf),
+}
+
+/// Everything that opening takes.
+struct Opening {
+    surroundings: Surroundings,
+    registries: Arc<Registries>,
+    offline: bool,
+}
+
+impl Opening {
+    fn new(context: &Context, surroundings: Surroundings, reach: &ReachArgs, hosts: &[String]) -> Result<Self, Fault> {
+        let mut network: Network = surroundings
+            .project
+            .as_ref()
+            .map_or_else(Network::default, |project| project.network.clone());
+        if let Some(file) = &reach.ca_file {
+            let file = surroundings.folder.join(file);
+            if !file.is_file() {
+                return Err(
+                    Fault::new(Kind::Usage, format!("--ca-file {file}: there is no such file"))
+                        .hint("name a PEM file with certificates"),
+                );
+            }
+            network.ca_file = Some(Spanned::default_value(file));
+        }
+        if reach.plain_http {
+            network.plain_http.extend(hosts.iter().cloned());
+        }
+        let mut options = RegistryOptions::default();
+        if let Some(at_once) = reach.concurrency {
+            options.requests_at_once = at_once.get();
+        }
+        Ok(Self {
+            registries: Registries::new(&network, options),
+            surroundings,
+            offline: context.global.offline,
+        })
+    }
+
+    fn open(&self, mut typed: Typed, purpose: Purpose, login: &Login) -> Result<Opened, Fault> {
+        let name = name_of(&typed);
+        if purpose == Purpose::List {
+            typed = listed(typed).ok_or_else(|| {
+                Fault::new(
+                    Kind::Usage,
+                    format!("{name}: names one artifact, a repository is listed"),
+                )
+                .hint("leave the tag or digest away")
+            })?;
+        }
+        if purpose == Purpose::Read && !typed.more_tags.is_empty() {
+            return Err(
+                Fault::new(Kind::Usage, format!("{name}: several tags where one is read")).hint("give one tag"),
+            );
+        }
+        if purpose == Purpose::Write && matches!(typed.selector, Some(Selector::Digest(_))) {
+            return Err(Fault::new(
+                Kind::Usage,
+                format!("{name}: a digest cannot be chosen, it follows from the content"),
+            )
+            .hint("give a tag, or none"));
+        }
+        let Typed {
+            location,
+            repository,
+            selector,
+            more_tags,
+        } = typed;
+        let (place, whole, registry): (Arc<dyn Place>, Arc<dyn Place>, _) = match self.find(&location, purpose)? {
+            Found::Registry { host, prefix, auth } => {
+                let client = self.client(&host, &auth, login)?;
+                let repository = if prefix.is_empty() {
+                    repository.clone()
+                } else {
+                    format!("{prefix}/{repository}")
+                };
+                let place = Arc::new(RegistryPlace::new(client, &repository)?);
+                let whole = Arc::clone(&place) as Arc<dyn Place>;
+                (Arc::clone(&whole), whole, Some(place))
+            }
+            Found::Layout(folder) => {
+                let store = LocalStore::new("layout", folder, Arc::new(ReadFiles));
+                (store.place(&repository)?, store.place("")?, None)
+            }
+        };
+        let prefix = if registry.is_some() || repository.is_empty() {
+            String::new()
+        } else {
+            format!("{repository}:")
+        };
+        let shown = match (&location, &registry) {
+            // As it is, complete: a prefix of a store included.
+            (_, Some(registry)) => {
+                let selector = selector.as_ref().map_or_else(String::new, ToString::to_string);
+                format!("{}{selector}", registry.label())
+            }
+            (_, None) => name,
+        };
+        Ok(Opened {
+            place,
+            whole,
+            prefix,
+            selector,
+            more_tags,
+            shown,
+            registry,
+        })
+    }
+
+    fn find(&self, location: &Location, purpose: Purpose) -> Result<Found, Fault> {
+        let found = match location {
+            Location::Registry(host) => Found::Registry {
+                host: host.clone(),
+                prefix: String::new(),
+                auth: self.auth_of(host),
+            },
+            Location::Store(name) => {
+                let store = self.surroundings.store(name);
+                let store = store.ok_or_else(|| Fault::bug(format!("the store {name} was there and is gone")))?;
+                match &store.kind {
+                    StoreKind::Registry { host, prefix } => Found::Registry {
+                        host: host.clone(),
+                        prefix: prefix.clone(),
+                        auth: access(store.auth, store.tenant.as_ref()),
+                    },
+                    StoreKind::Local { path } => Found::Layout(path.clone()),
+                }
+            }
+            Location::Layout(folder) => Found::Layout(self.surroundings.folder.join(folder)),
+        };
+        match &found {
+            Found::Registry { host, .. } if self.offline => {
+                Err(Fault::new(Kind::Usage, format!("{host}: --offline forbids asking it"))
+                    .hint("run it without --offline, or name a layout: oci:DIR:NAME"))
+            }
+            Found::Layout(folder) if purpose != Purpose::Write => {
+                check_layout(folder)?;
+                Ok(found)
+            }
+            _ => Ok(found),
+        }
+    }
+
+    /// What the project says about logging in to a host: as a source, else as the registry of a store.
+    fn auth_of(&self, host: &str) -> Access {
+        let Some(project) = &self.surroundings.project else {
+            return Access::default();
+        };
+        if let Some(source) = project.sources.get(host) {
+            return access(source.auth, source.tenant.as_ref());
+        }
+        let store = project
+            .stores
+            .iter()
+            .find(|store| matches!(&store.kind, StoreKind::Registry { host: named, .. } if named == host));
+        store.map_or_else(Access::default, |store| access(store.auth, store.tenant.as_ref()))
+    }
+
+    fn client(&self, host: &str, project: &Access, login: &Login) -> Result<Arc<Client>, Fault> {
+        let access = Access {
+            auth: login.auth.unwrap_or(project.auth),
+            tenant: login.tenant.clone().or_else(|| project.tenant.clone()),
+            given: login.given.clone(),
+        };
+        Ok(self.registries.client_as(host, &access)?)
+    }
+}
+
+fn access(auth: Auth, tenant: Option<&Spanned<String>>) -> Access {
+    Access::from(auth).in_tenant(tenant.map(|tenant| tenant.value.clone()))
+}
+
+/// A folder that is read must be a layout.
+fn check_layout(folder: &Utf8Path) -> Result<(), Fault> {
+    read_folder_index(folder).map(|_| ()).map_err(Fault::from)
+}
+
+/// The repository alone. What follows the folder of a layout is one, here, even without a tag.
+fn listed(mut typed: Typed) -> Option<Typed> {
+    if let (Location::Layout(_), "", Some(Selector::Tag(name))) = (&typed.location, &*typed.repository, &typed.selector)
+    {
+        typed.repository.clone_from(name);
+        typed.selector = None;
+    }
+    typed.selector.is_none().then_some(typed)
+}
+
+/// A reference that needs no host to be told: `oci:DIR:NAME`, `NAME:REF`, `host/repository:tag`.
+fn name_of(typed: &Typed) -> String {
+    let selector = typed.selector.as_ref().map_or_else(String::new, ToString::to_string);
+    let repository = &typed.repository;
+    match &typed.location {
+        Location::Registry(host) => format!("{host}/{repository}{selector}"),
+        Location::Store(name) => format!("{name}:{repository}{selector}"),
+        Location::Layout(folder) if repository.is_empty() => format!("oci:{folder}{selector}"),
+        Location::Layout(folder) => format!("oci:{folder}:{repository}{selector}"),
+    }
+}
