@@ -275,7 +275,9 @@ fn refused_sparse(mut error: OciError) -> OciError {
         ErrorKind::Protocol | ErrorKind::Absent | ErrorKind::Denied | ErrorKind::Corrupt => {
             // Whatever word the registry has for it: it does not take this.
             error.kind = ErrorKind::Denied;
-            error.hint("this registry may take no index whose manifests are missing: without --sparse a new index is made")
+            error.hint(
+                "this registry may take no index whose manifests are missing: without --sparse a new index is made",
+            )
         }
         _ => error,
     }

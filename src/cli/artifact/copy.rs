@@ -197,7 +197,10 @@ fn side(error: OciError, source: &Opened, target: &Opened) -> Fault {
     // The most that the error tells of a side: its repository, else (where a login fails) its registry. Within one
     // repository, or registry, there are no sides.
     let told = |opened: &Opened| {
-        let host = opened.registry.as_ref().map(|registry| registry.client().host.name.as_str());
+        let host = opened
+            .registry
+            .as_ref()
+            .map(|registry| registry.client().host.name.as_str());
         let labels = [Some(opened.place.label()), host].into_iter().flatten();
         labels.filter(|label| error.subject.contains(label)).map(str::len).max()
     };
