@@ -124,6 +124,7 @@ pub async fn prepare(request: &CopyRequest, job: &Job) -> Result<PreparedCopy, O
         .collect();
     let guards = occupied
         .iter()
+        .filter(|_| request.replace)
         .map(|there| (there.tag.clone(), Guard::Replace(there.held.clone())))
         .collect();
     let (size, root_bytes) = if fresh {
@@ -275,7 +276,9 @@ fn refused_sparse(mut error: OciError) -> OciError {
         ErrorKind::Protocol | ErrorKind::Absent | ErrorKind::Denied | ErrorKind::Corrupt => {
             // Whatever word the registry has for it: it does not take this.
             error.kind = ErrorKind::Denied;
-            error.hint("this registry may take no index whose manifests are missing: without --sparse a new index is made")
+            error.hint(
+                "this registry may take no index whose manifests are missing: without --sparse a new index is made",
+            )
         }
         _ => error,
     }

@@ -76,6 +76,8 @@ impl State {
         match (entry.what, entry.method.as_str()) {
             (What::Acr, _) => Some(self.api(exchange, entry)),
             (What::Manifest, "PUT" | "DELETE") => Some(self.change(exchange, entry)),
+            // Small registries look at the end of a path only, and would answer for other versions of the API.
+            _ if entry.path.starts_with("/acr/") => Some(Response::error(404, "NOT_FOUND", "no such API")),
             _ => None,
         }
     }

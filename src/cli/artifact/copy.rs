@@ -149,7 +149,8 @@ pub async fn run(context: &Context, args: &CopyArgs) -> Ended {
         },
         replace: args.replace,
         thorough: args.force_check,
-        blobs_at_once: CopyOptions::default().blobs_at_once,
+        blobs_at_once: (args.registry.reach.concurrency)
+            .map_or(CopyOptions::default().blobs_at_once, std::num::NonZeroUsize::get),
     };
     let name = format!("copy {} to {}", source.shown, target.shown);
     let job = job(context, &name);
@@ -197,7 +198,10 @@ fn side(error: OciError, source: &Opened, target: &Opened) -> Fault {
     // The most that the error tells of a side: its repository, else (where a login fails) its registry. Within one
     // repository, or registry, there are no sides.
     let told = |opened: &Opened| {
-        let host = opened.registry.as_ref().map(|registry| registry.client().host.name.as_str());
+        let host = opened
+            .registry
+            .as_ref()
+            .map(|registry| registry.client().host.name.as_str());
         let labels = [Some(opened.place.label()), host].into_iter().flatten();
         labels.filter(|label| error.subject.contains(label)).map(str::len).max()
     };

@@ -150,7 +150,8 @@ pub struct Acr {
 impl Acr {
     /// The API of a registry that has it; `None` for any other. Asks only hosts of this machine: there, a list of
     /// repositories in answer to `/acr/v1/_catalog` (or its refusal to this login) shows that it has, and anything else that
-    /// it has not.
+    /// it has not. (Some small servers look at the end of a path only: they answer the same under a version that ACR has
+    /// not.)
     pub async fn of(client: &Arc<Client>, job: &Job) -> Result<Option<Self>, OciError> {
         let acr = Self {
             client: Arc::clone(client),
@@ -158,16 +159,23 @@ impl Acr {
         if is_acr_host(&client.host.name) {
             return Ok(Some(acr));
         }
-        let url = client.host.at("/acr/v1/_catalog?n=1")?;
+        let url = client.host.at("/acr/v1/_catalog")?;
         if !is_loopback(url.host_str().unwrap_or_default()) {
             return Ok(None);
         }
-        let ask = acr.ask("list repositories", "", url, Scopes::catalog());
-        match acr.one::<Catalog>(ask, CATALOG_RIGHT, &Caller::from(job)).await {
-            Ok(list) => Ok(list.repositories.is_some().then_some(acr)),
+        let is_one = acr.lists(url, job).await? && !acr.lists(client.host.at("/acr/v0/_catalog")?, job).await?;
+        Ok(is_one.then_some(acr))
+    }
+
+    /// Is there a list of repositories, be it for others only?
+    async fn lists(&self, mut url: Url, job: &Job) -> Result<bool, OciError> {
+        url.set_query(Some("n=1"));
+        let ask = self.ask("list repositories", "", url, Scopes::catalog());
+        match self.one::<Catalog>(ask, CATALOG_RIGHT, &Caller::from(job)).await {
+            Ok(list) => Ok(list.repositories.is_some()),
             Err(error) => match error.kind {
-                ErrorKind::Denied => Ok(Some(acr)),
-                ErrorKind::Absent | ErrorKind::Protocol | ErrorKind::TooLarge => Ok(None),
+                ErrorKind::Denied => Ok(true),
+                ErrorKind::Absent | ErrorKind::Protocol | ErrorKind::TooLarge => Ok(false),
                 _ => Err(error),
             },
         }
