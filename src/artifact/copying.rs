@@ -124,6 +124,7 @@ pub async fn prepare(request: &CopyRequest, job: &Job) -> Result<PreparedCopy, O
         .collect();
     let guards = occupied
         .iter()
+        .filter(|_| request.replace)
         .map(|there| (there.tag.clone(), Guard::Replace(there.held.clone())))
         .collect();
     let (size, root_bytes) = if fresh {

@@ -110,13 +110,16 @@ impl Survey {
         let mut to_read = Vec::new();
         for manifest in listed {
             let media_type = manifest.media_type.clone().unwrap_or_default();
-            if reach == Reach::All || is_index(&media_type) {
+            let tags: BTreeSet<String> = manifest.tags.iter().flatten().cloned().collect();
+            // As below: a list of referrers that some writer kept is no index that needs what it lists.
+            let is_list = !tags.is_empty() && tags.iter().all(|tag| is_fallback_tag(tag));
+            if (reach == Reach::All || is_index(&media_type)) && !is_list {
                 to_read.push(Descriptor::new(media_type, manifest.digest.clone(), 0));
             }
             let seen = self.manifests.entry(manifest.digest.clone()).or_default();
             seen.media_type.clone_from(&manifest.media_type);
             seen.artifact_type.clone_from(&manifest.artifact_type);
-            seen.tags = manifest.tags.iter().flatten().cloned().collect();
+            seen.tags = tags;
             seen.facts = Some(manifest);
         }
         for (descriptor, bytes) in read_all(content, to_read).await? {

@@ -193,7 +193,14 @@ async fn find(
             if visited.contains(&referrer.descriptor.digest) {
                 continue;
             }
-            let graph = whole_graph(content, &referrer.descriptor).await?;
+            let graph = whole_graph(content, &referrer.descriptor).await.map_err(|mut error| {
+                error.detail = format!(
+                    "{} (it is listed as referring to {})",
+                    error.detail,
+                    referrer.subject.short()
+                );
+                error
+            })?;
             subjects.extend(new_manifests(&graph, &mut visited));
         }
         found.extend(level);

@@ -314,3 +314,26 @@ fn a_password_comes_from_standard_input_only() {
         .expect(64)
         .says("--password");
 }
+
+#[test]
+fn a_broken_project_keeps_nobody_from_looking_but_its_stores_are_not_to_be_had() {
+    let registry = Registry::shared(Kind::Plain);
+    let repository = registry.unique("discover");
+    registry.push(&ImageSpec::new(409).build(), &repository, "v1");
+    let project = Project::new();
+    project.write("aosm.toml", "[stores.images]\nkind = \"nonsense\"\n");
+    let reference = format!("{}/{repository}:v1", registry.host());
+    project
+        .run(&["artifact", "discover", &reference])
+        .ok()
+        .says("do not count")
+        .says("aosm-build check");
+    project
+        .run(&["artifact", "discover", "images:x:v1"])
+        .expect(64)
+        .says("nonsense");
+    project
+        .run(&["--project", "aosm.toml", "artifact", "discover", &reference])
+        .expect(4)
+        .says("nonsense");
+}

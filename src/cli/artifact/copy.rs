@@ -149,7 +149,8 @@ pub async fn run(context: &Context, args: &CopyArgs) -> Ended {
         },
         replace: args.replace,
         thorough: args.force_check,
-        blobs_at_once: CopyOptions::default().blobs_at_once,
+        blobs_at_once: (args.registry.reach.concurrency)
+            .map_or(CopyOptions::default().blobs_at_once, std::num::NonZeroUsize::get),
     };
     let name = format!("copy {} to {}", source.shown, target.shown);
     let job = job(context, &name);

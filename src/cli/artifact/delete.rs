@@ -76,7 +76,7 @@ pub async fn run(context: &Context, args: &DeleteArgs) -> Ended {
     if !context.screen.json() {
         context.screen.say(artifact::deletion(&opened.shown, &plan).trim_end());
     }
-    if !args.yes && !confirmed(context)? {
+    if !args.yes && !confirmed(context).await? {
         context.screen.say("nothing was deleted");
         return Ok(0);
     }
@@ -131,7 +131,7 @@ async fn untag(context: &Context, args: &DeleteArgs, opened: &Opened, selector: 
         context
             .screen
             .say(&format!("{}: the tag will go, its manifest stays", opened.shown));
-        if !confirmed(context)? {
+        if !confirmed(context).await? {
             context.screen.say("nothing was deleted");
             return Ok(0);
         }
@@ -219,11 +219,20 @@ fn by_digest(opened: &Opened, digest: &Digest) -> String {
     format!("{}@{digest}", opened.path())
 }
 
-fn confirmed(context: &Context) -> Result<bool, Fault> {
-    context.screen.finish();
+/// Asks on the terminal. Ctrl-C is an answer, too.
+async fn confirmed(context: &Context) -> Result<bool, Fault> {
     context.screen.ask("delete? [y/N] ");
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(|e| {
+    let reading = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = tokio::select! {
+        () = context.cancel.cancelled() => {
+            return Err(Fault::new(Kind::Interrupted, "stopped before anything was deleted"));
+        }
+        answer = reading => answer.map_err(std::io::Error::other).and_then(|answer| answer),
+    };
+    let answer = answer.map_err(|e| {
         Fault::infrastructure("the answer cannot be read")
             .because(e)
             .hint("--yes deletes without asking")

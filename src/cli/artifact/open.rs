@@ -125,7 +125,10 @@ pub fn open_with(
             Err(fault) => faults.push(fault),
         }
     }
-    let ((), _) = faults.into_result(())?;
+    let ((), _) = faults
+        .into_result(())
+        .map_err(|faults| surroundings.with_the_project(faults))?;
+    surroundings.warn(context);
     let hosts: Vec<String> = taken
         .iter()
         .filter_map(|(typed, ..)| surroundings.host(&typed.location))
@@ -152,7 +155,9 @@ pub fn open_with(
 pub fn open_registry(context: &Context, args: &RegistryArgs, text: &str) -> Result<OpenedRegistry, Faults> {
     let login = Login::of(&args.login)?;
     let surroundings = Surroundings::of(context)?;
-    let location = typed::registry(text, &surroundings.stores())?;
+    let location =
+        typed::registry(text, &surroundings.stores()).map_err(|fault| surroundings.with_the_project(fault.into()))?;
+    surroundings.warn(context);
     let hosts: Vec<String> = surroundings.host(&location).into_iter().collect();
     let world = Opening::new(context, surroundings, &args.reach, &hosts)?;
     Ok(match world.find(&location, Purpose::Read)? {
@@ -214,14 +219,37 @@ fn check_given<'l>(logins: impl Iterator<Item = (Option<String>, &'l Login)>) ->
 struct Surroundings {
     folder: Utf8PathBuf,
     project: Option<Project>,
+    /// What is wrong with a project that nobody named: a mistake in it must not keep anybody from looking at a registry.
+    broken: Option<Faults>,
 }
 
 impl Surroundings {
     fn of(context: &Context) -> Result<Self, Faults> {
+        let folder = context.folder()?;
+        let (project, broken) = match context.project_if_any() {
+            Ok(project) => (project, None),
+            Err(faults) if context.global.project.is_none() => (None, Some(faults)),
+            Err(faults) => return Err(faults),
+        };
         Ok(Self {
-            folder: context.folder()?,
-            project: context.project_if_any()?,
+            folder,
+            project,
+            broken,
         })
+    }
+
+    /// A reference that cannot be read may name a store of the project that cannot be read.
+    fn with_the_project(&self, mut faults: Faults) -> Faults {
+        faults.extend(self.broken.iter().flat_map(|broken| broken.iter().cloned()));
+        faults
+    }
+
+    fn warn(&self, context: &Context) {
+        if self.broken.is_some() {
+            let warning =
+                Fault::warning("the project here has errors, so its network, sources and stores do not count");
+            context.screen.fault(&warning.hint("`aosm-build check` shows them"));
+        }
     }
 
     fn stores(&self) -> Stores<'_> {
