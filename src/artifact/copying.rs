@@ -270,10 +270,15 @@ pub async fn carry_out(request: &CopyRequest, copy: &PreparedCopy, job: &Job) ->
 }
 
 /// Registries may insist on every manifest of an index (distribution-spec, "Pushing Manifests": they may not have to).
-fn refused_sparse(error: OciError) -> OciError {
+fn refused_sparse(mut error: OciError) -> OciError {
     match error.kind {
-        ErrorKind::Protocol | ErrorKind::Absent | ErrorKind::Denied | ErrorKind::Corrupt => error
-            .hint("this registry may take no index whose manifests are missing: without --sparse a new index is made"),
+        ErrorKind::Protocol | ErrorKind::Absent | ErrorKind::Denied | ErrorKind::Corrupt => {
+            // Whatever word the registry has for it: it does not take this.
+            error.kind = ErrorKind::Denied;
+            error.hint(
+                "this registry may take no index whose manifests are missing: without --sparse a new index is made",
+            )
+        }
         _ => error,
     }
 }
