@@ -76,11 +76,11 @@ fn dated(mut spec: PackSpec) -> PackSpec {
     spec
 }
 
-fn config(path: &str, media_type: Option<&str>) -> Option<ConfigSpec> {
-    Some(ConfigSpec {
+fn config(path: &str, media_type: Option<&str>) -> ConfigSpec {
+    ConfigSpec {
         content: ConfigContent::File(path.into()),
         media_type: media_type.map(str::to_owned),
-    })
+    }
 }
 
 async fn read(packed: &Packed, blob: &Descriptor) -> Result<Vec<u8>, crate::oci::OciError> {
@@ -116,21 +116,21 @@ fn manifests_have_the_digests_that_oras_gives_them() {
         (
             "8cfcfbe4c96296e62e78130c05ce2f4c8d5fc9a41c25a089f615036428d02f8f",
             PackSpec {
-                config: config("/dev/null", Some("application/vnd.unknown.config.v1+json")),
+                config: Some(config("/dev/null", Some("application/vnd.unknown.config.v1+json"))),
                 ..spec(&["artifact.txt:application/vnd.unknown.layer.v1+txt"])
             },
         ),
         (
             "c7c6d6397cacc80375ecf0b0433af045341c689a7ef3195e66a05c351c809c0d",
             PackSpec {
-                config: config("config.json", None),
+                config: Some(config("config.json", None)),
                 ..spec(&["artifact.txt"])
             },
         ),
         (
             "0ec2f52631efe4cff0379e9a76bccef16515065fa32456ed6feee8fab4a3c8cb",
             PackSpec {
-                config: config("config.json", Some("x/c")),
+                config: Some(config("config.json", Some("x/c"))),
                 artifact_type: Some("a/b".into()),
                 ..spec(&["artifact.txt"])
             },
@@ -362,7 +362,7 @@ fn everything_wrong_is_told_at_once() {
     let folder = Folder::usual();
     let mut wrong = PackSpec {
         artifact_type: Some("no type".into()),
-        config: config("d", Some("neither")),
+        config: Some(config("d", Some("neither"))),
         image_spec: Some(ImageSpec::V1_0),
         ..spec(&["absent.txt", "artifact.txt", "./artifact.txt"])
     };
@@ -382,7 +382,7 @@ fn everything_wrong_is_told_at_once() {
         ]
     );
     let untyped = PackSpec {
-        config: config("config.json", None),
+        config: Some(config("config.json", None)),
         image_spec: Some(ImageSpec::V1_1),
         ..spec(&[])
     };

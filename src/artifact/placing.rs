@@ -269,7 +269,8 @@ impl Placing {
                 Move::File(..) if self.overwrite && !there.is_dir() => {}
                 Move::One(_, from) => {
                     let same = || there.is_file() && same_files(from, &self.output.join(path)).unwrap_or(false);
-                    if !(self.overwrite && !there.is_dir()) && !same() {
+                    let replaceable = self.overwrite && !there.is_dir();
+                    if !replaceable && !same() {
                         conflicts.add(path.to_owned(), self.overwrite);
                     }
                 }

@@ -154,29 +154,10 @@ async fn run(
         let (placing, items) = (placing.clone(), items.clone());
         blocking(move || placing.look(items)).await??
     };
-    let staging = {
-        let folder = options.folder.clone();
-        Arc::new(blocking(move || Staging::new(&folder)).await??)
-    };
-    let bytes = looked
-        .missing
-        .iter()
-        .map(|item| item.layer.size)
-        .fold(0, u64::saturating_add);
-    let staged = watched(job, bytes, fetch(content, &looked.missing, &staging, options, job)).await?;
-    let folder = placing.clone();
-    let moved = {
-        // The temporary folder goes when the last user is done, also when this future is dropped meanwhile.
-        let staging = Arc::clone(&staging);
-        blocking(move || {
-            let outcome = folder.place(staged);
-            drop(staging);
-            outcome
-        })
-        .await??
-    };
     let mut outcomes = looked.present;
-    outcomes.extend(moved);
+    if !looked.missing.is_empty() {
+        outcomes.extend(fetch_and_place(content, &looked.missing, placing, options, job).await?);
+    }
     Ok(PullOutcome {
         root: root.clone(),
         artifact_type,
@@ -193,6 +174,27 @@ async fn run(
             .collect(),
         skipped,
     })
+}
+
+/// Reads what is missing into a temporary folder, and gives it its names from there.
+async fn fetch_and_place(
+    content: &Arc<dyn Content>,
+    missing: &[Item],
+    placing: Placing,
+    options: &PullOptions,
+    job: &Job,
+) -> Result<BTreeMap<String, Pulled>, Faults> {
+    let folder = options.folder.clone();
+    let staging = Arc::new(blocking(move || Staging::new(&folder)).await??);
+    let bytes = missing.iter().map(|item| item.layer.size).fold(0, u64::saturating_add);
+    let staged = watched(job, bytes, fetch(content, missing, &staging, options, job)).await?;
+    blocking(move || {
+        let placed = placing.place(staged);
+        // The temporary folder goes when its last user is done, also where nobody waits for this any more.
+        drop(staging);
+        placed
+    })
+    .await?
 }
 
 /// Runs work that blocks; a panic in it is a fault.
@@ -309,8 +311,11 @@ pub(super) struct Item {
     pub unpack: bool,
 }
 
+/// Layers that are pulled, and those that are left out.
+type Choice = (Vec<Item>, Vec<(Descriptor, Skipped)>);
+
 /// Which layers are pulled under which names. Fails with all names that are refused.
-fn choose(layers: Vec<Descriptor>, options: &PullOptions) -> Result<(Vec<Item>, Vec<(Descriptor, Skipped)>), Faults> {
+fn choose(layers: Vec<Descriptor>, options: &PullOptions) -> Result<Choice, Faults> {
     let mut faults = Faults::new();
     let (mut items, mut skipped) = (Vec::new(), Vec::new());
     // Names that differ in case only are one file on many disks: which content it had would be chance.

@@ -121,10 +121,15 @@ impl PackArgs {
 /// Packs away from the runtime's workers; warnings go to the screen.
 pub async fn packed(context: &Context, spec: PackSpec, folder: &Utf8Path) -> Result<Packed, Faults> {
     let folder = folder.to_owned();
-    let packed = tokio::task::spawn_blocking(move || pack(&spec, &folder, &ReadFiles));
-    let packed = packed
-        .await
-        .map_err(|e| Fault::bug("packing ended unexpectedly").because(e))??;
+    let packing = tokio::task::spawn_blocking(move || pack(&spec, &folder, &ReadFiles));
+    // Hashing a large file takes a while, and leaves nothing behind when nobody waits for it any more.
+    let packed = tokio::select! {
+        biased;
+        () = context.cancel.cancelled() => {
+            return Err(Fault::new(Kind::Interrupted, "stopped while files were packed").hint("nothing was sent").into());
+        }
+        packed = packing => packed.map_err(|e| Fault::bug("packing ended unexpectedly").because(e))??,
+    };
     context.screen.faults(&packed.warnings);
     Ok(packed)
 }

@@ -58,9 +58,9 @@ pub async fn run(context: &Context, args: &PullArgs) -> Ended {
     let opened = open(context, &args.registry, &args.reference, Purpose::Read)?;
     let job = job(context, &format!("pull {}", opened.shown));
     let mut root = opened.place.resolve(opened.named()?, &job).await.map_err(Fault::from)?;
-    let content = opened.place.content(&job);
+    let source = opened.place.content(&job);
     if let Some(platform) = &args.platform {
-        root = choose(&content, &root, platform, &job).await.map_err(Fault::from)?;
+        root = choose(&source, &root, platform, &job).await.map_err(Fault::from)?;
     }
     let options = PullOptions {
         media_types: args.media_types.clone(),
@@ -70,7 +70,7 @@ pub async fn run(context: &Context, args: &PullArgs) -> Ended {
         include_subject: args.include_subject,
         ..PullOptions::into_folder(context.folder()?.join(&args.output))
     };
-    let outcome = pull(&content, &root, &options, &job).await?;
+    let outcome = pull(&source, &root, &options, &job).await?;
     context.screen.finish();
     let document = PullDocument::new(&opened.shown, args.output.as_str(), &outcome, job.filled());
     if document.files.is_empty()
