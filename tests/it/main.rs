@@ -41,6 +41,7 @@ mod harness;
 mod harness_faults;
 mod harness_registry_faults;
 mod interop;
+mod interop_copy;
 mod kills;
 mod large_blobs;
 mod locking;
