@@ -87,10 +87,10 @@ impl From<OciError> for Fault {
             _ => Kind::Infrastructure,
         };
         let fault = Self::new(kind, error.to_string());
-        match (error.hint, usual_hint(error.kind)) {
-            (Some(hint), _) => fault.hint(hint),
-            (None, Some(hint)) => fault.hint(hint),
-            (None, None) => fault,
+        let usual = usual_hint(error.kind);
+        match error.hint.or_else(|| usual.map(str::to_owned)) {
+            Some(hint) => fault.hint(hint),
+            None => fault,
         }
     }
 }
@@ -98,7 +98,7 @@ impl From<OciError> for Fault {
 /// What to do about an error whose maker knew nothing better.
 fn usual_hint(kind: ErrorKind) -> Option<&'static str> {
     Some(match kind {
-        ErrorKind::Absent => "check the name and what is there; an index may also name what was never pushed",
+        ErrorKind::Absent => "check the name: what it names may have been deleted, or never been pushed",
         ErrorKind::Denied => "log in with an account that may do this",
         ErrorKind::BadCredentials => "log in again",
         ErrorKind::Throttled => "run again after a while",
