@@ -20,6 +20,7 @@ mod bad_input_registries;
 mod bad_input_yaml;
 mod ci_cache;
 mod contoso_fixture;
+mod copy_costs;
 mod damage;
 mod discovery;
 mod documents;
