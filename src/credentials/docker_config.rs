@@ -52,20 +52,71 @@ impl DockerConfig {
         own.or(self.creds_store.as_deref()).filter(|helper| !helper.is_empty())
     }
 
-    /// The login written in the file itself. `Err` says, without secrets, why an entry is of no use.
-    pub(super) fn written(&self, key: &str) -> Result<Option<Credential>, String> {
-        let Some(auths) = &self.auths else { return Ok(None) };
-        // The exact key first: a file may hold both `host` and `https://host`.
-        let entry = auths.get(key).or_else(|| {
-            auths
-                .iter()
-                .find(|(written, _)| same_host(written, key))
-                .map(|(_, entry)| entry)
-        });
-        entry.map_or(Ok(None), |entry| {
-            entry.credential().map_err(|why| format!("the login for {key} {why}"))
+    /// The login written in the file itself for a host, or for the longest namespace of it that this repository is in
+    /// (containers-auth.json(5)). `Err` says, without secrets, why an entry is of no use.
+    pub(super) fn written(&self, key: &str, repository: Option<&str>) -> Result<Option<Credential>, String> {
+        let found = self.namespace(key, repository).or_else(|| self.host(key));
+        found.map_or(Ok(None), |(written, entry)| {
+            let shown = if written.contains('/') && host_of(written).contains('/') {
+                written
+            } else {
+                key
+            };
+            entry.credential().map_err(|why| format!("the login for {shown} {why}"))
         })
     }
+
+    /// Is there a login for a namespace that this repository is in?
+    pub(super) fn has_namespace(&self, key: &str, repository: Option<&str>) -> bool {
+        self.namespace(key, repository).is_some()
+    }
+
+    /// The namespaces of a host that have logins of their own.
+    pub(super) fn namespaces(&self, key: &str) -> Vec<String> {
+        let of_host = |written: &String| {
+            let (host, namespace) = split(written)?;
+            host.eq_ignore_ascii_case(host_of(key)).then(|| namespace.to_owned())
+        };
+        self.auths.iter().flat_map(BTreeMap::keys).filter_map(of_host).collect()
+    }
+
+    fn host(&self, key: &str) -> Option<(&str, &Entry)> {
+        let auths = self.auths.as_ref()?;
+        // The exact key first: a file may hold both `host` and `https://host`.
+        let exact = auths.get_key_value(key);
+        let entry = exact.or_else(|| auths.iter().find(|(written, _)| same_host(written, key)));
+        entry.map(|(written, entry)| (written.as_str(), entry))
+    }
+
+    fn namespace(&self, key: &str, repository: Option<&str>) -> Option<(&str, &Entry)> {
+        let repository = repository?;
+        let entries = self.auths.as_ref()?.iter().filter_map(|(written, entry)| {
+            let (host, namespace) = split(written)?;
+            (host.eq_ignore_ascii_case(host_of(key)) && covers(namespace, repository)).then_some((
+                namespace.len(),
+                written.as_str(),
+                entry,
+            ))
+        });
+        entries
+            .max_by_key(|(length, _, _)| *length)
+            .map(|(_, written, entry)| (written, entry))
+    }
+}
+
+/// Is this repository the namespace itself, or below it?
+pub(super) fn covers(namespace: &str, repository: &str) -> bool {
+    repository
+        .strip_prefix(namespace)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Host and namespace of a key that has one.
+fn split(written: &str) -> Option<(&str, &str)> {
+    let (host, namespace) = host_of(written).split_once('/')?;
+    let namespace = namespace.trim_end_matches('/');
+    let host = if is_hub(host) { "index.docker.io" } else { host };
+    (!namespace.is_empty()).then_some((host, namespace))
 }
 
 impl Entry {
@@ -106,7 +157,7 @@ pub(super) fn login(username: &str, password: &str) -> Credential {
 }
 
 /// Keys are written with and without scheme and path (`https://host/v1/`).
-fn same_host(written: &str, key: &str) -> bool {
+pub(super) fn same_host(written: &str, key: &str) -> bool {
     host_of(written).eq_ignore_ascii_case(host_of(key))
 }
 
@@ -119,11 +170,11 @@ fn host_of(key: &str) -> &str {
     } else {
         bare
     };
-    if matches!(host, "docker.io" | "registry-1.docker.io") {
-        "index.docker.io"
-    } else {
-        host
-    }
+    if is_hub(host) { "index.docker.io" } else { host }
+}
+
+fn is_hub(host: &str) -> bool {
+    matches!(host, "docker.io" | "registry-1.docker.io")
 }
 
 #[cfg(test)]
@@ -155,15 +206,50 @@ mod tests {
         ] {
             let text = format!(r#"{{"auths":{{"other.test":{{}},"{written}":{{"auth":"{auth}"}}}},"x":1}}"#);
             let config = DockerConfig::parse(text.as_bytes()).unwrap();
-            assert_eq!(config.written(key).unwrap(), basic("user", "pass:word"), "{written}");
+            assert_eq!(
+                config.written(key, None).unwrap(),
+                basic("user", "pass:word"),
+                "{written}"
+            );
         }
         let config =
             DockerConfig::parse(format!(r#"{{"auths":{{"a.test/team":{{"auth":"{auth}"}}}}}}"#).as_bytes()).unwrap();
         assert_eq!(
-            config.written("a.test").unwrap(),
+            config.written("a.test", None).unwrap(),
             None,
             "a namespace's login is not the host's"
         );
+    }
+
+    #[test]
+    fn a_namespaces_login_is_for_repositories_below_it_and_the_longest_decides() {
+        let entry = |user: &str| format!(r#"{{"username":"{user}","password":"p"}}"#);
+        let text = format!(
+            r#"{{"auths":{{"a.test":{},"a.test/team":{},"https://a.test/team/inner/":{},"docker.io/acme":{},"b.test/x":{}}}}}"#,
+            entry("host"),
+            entry("team"),
+            entry("inner"),
+            entry("acme"),
+            entry("b")
+        );
+        let config = DockerConfig::parse(text.as_bytes()).unwrap();
+        for (key, repository, user) in [
+            ("a.test", None, Some("host")),
+            ("a.test", Some("other/app"), Some("host")),
+            ("a.test", Some("teams/app"), Some("host")),
+            ("a.test", Some("team/app"), Some("team")),
+            ("a.test", Some("team"), Some("team")),
+            ("A.test", Some("team/inner/app"), Some("inner")),
+            ("https://index.docker.io/v1/", Some("acme/app"), Some("acme")),
+            ("https://index.docker.io/v1/", Some("library/app"), None),
+            ("b.test", Some("y"), None),
+        ] {
+            let found = config.written(key, repository).unwrap();
+            assert_eq!(found, user.and_then(|user| basic(user, "p")), "{key} {repository:?}");
+        }
+        let mut namespaces = config.namespaces("a.test");
+        namespaces.sort();
+        assert_eq!(namespaces, ["team", "team/inner"]);
     }
 
     #[test]
@@ -171,7 +257,7 @@ mod tests {
         let of = |entry: &str| {
             DockerConfig::parse(format!(r#"{{"auths":{{"h":{entry}}}}}"#).as_bytes())
                 .unwrap()
-                .written("h")
+                .written("h", None)
         };
         assert_eq!(of(r#"{"username":"u","password":"p"}"#).unwrap(), basic("u", "p"));
         assert_eq!(

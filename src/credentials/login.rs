@@ -1,11 +1,12 @@
 //! Login state of docker and Podman as a source of credentials.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use camino::Utf8PathBuf;
 
-use super::docker_config::{DockerConfig, FILE_LIMIT};
-use super::{Credential, CredentialError, CredentialSource, helper};
+use super::docker_config::{DockerConfig, FILE_LIMIT, covers};
+use super::{Credential, CredentialError, CredentialSource, Obtained, Variables, Wanted, helper, log_in};
 
 /// No login, on purpose.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,15 +18,19 @@ impl CredentialSource for AnonymousLogin {
         "anonymous".to_owned()
     }
 
-    fn describe(&self) -> String {
-        "project (auth = \"anonymous\")".to_owned()
-    }
-
-    async fn get(&self, _scope: &str) -> Result<(Credential, u64), CredentialError> {
-        Ok((Credential::Anonymous, 0))
+    async fn get(&self, _wanted: &Wanted<'_>) -> Result<Obtained, CredentialError> {
+        Ok(Obtained {
+            credential: Credential::Anonymous,
+            generation: 0,
+            from: "project (auth = \"anonymous\")".to_owned(),
+        })
     }
 
     fn rejected(&self, _generation: u64) {}
+
+    fn remedy(&self) -> String {
+        "allow a login: remove auth = \"anonymous\"".to_owned()
+    }
 }
 
 /// The files that may hold logins, in the order they are asked.
@@ -41,10 +46,12 @@ impl LoginFiles {
     /// Where docker and Podman keep logins by the environment: `REGISTRY_AUTH_FILE`, then `DOCKER_CONFIG` or
     /// `~/.docker`, then `XDG_RUNTIME_DIR/containers`, then `~/.config/containers`.
     pub fn from_env() -> Self {
-        Self::by(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        Self::by(&Variables::from_env())
     }
 
-    fn by(variable: impl Fn(&str) -> Option<String>) -> Self {
+    /// The same by these variables.
+    pub fn by(variables: &Variables) -> Self {
+        let variable = |name: &str| variables.get(name);
         let home = variable("HOME")
             .or_else(|| variable("USERPROFILE"))
             .map(Utf8PathBuf::from);
@@ -65,20 +72,49 @@ impl LoginFiles {
 }
 
 struct Loaded {
-    credential: Credential,
-    /// The file or helper.
-    from: String,
-    generation: u64,
+    obtained: Obtained,
     rejected: bool,
 }
 
-/// The login of one host, read when first needed, and again after it was rejected.
+#[derive(Default)]
+struct State {
+    /// By namespace; the host's own login is under the empty one.
+    loaded: BTreeMap<String, Loaded>,
+    /// Namespaces of the host that have logins of their own, once looked for.
+    namespaces: Option<Vec<String>>,
+    generations: u64,
+}
+
+impl State {
+    fn known(&self, namespace: &str) -> Option<Obtained> {
+        let loaded = self.loaded.get(namespace)?;
+        (!loaded.rejected).then(|| loaded.obtained.clone())
+    }
+
+    /// The namespace whose login is for this repository; empty for the host's.
+    fn namespace(&self, repository: Option<&str>) -> Option<String> {
+        let namespaces = self.namespaces.as_ref()?;
+        let mut covering: Vec<&String> = namespaces
+            .iter()
+            .filter(|namespace| repository.is_some_and(|repository| covers(namespace, repository)))
+            .collect();
+        covering.sort_by_key(|namespace| namespace.len());
+        Some(
+            covering
+                .last()
+                .map(|namespace| (*namespace).clone())
+                .unwrap_or_default(),
+        )
+    }
+}
+
+/// The logins of one host, read when first needed, and again after they were rejected.
 pub struct LoginState {
     host: String,
     key: String,
     files: LoginFiles,
     required: bool,
-    loaded: Mutex<Option<Loaded>>,
+    state: Mutex<State>,
     loading: tokio::sync::Mutex<()>,
 }
 
@@ -90,34 +126,34 @@ impl LoginState {
             key: key.to_owned(),
             files,
             required,
-            loaded: Mutex::new(None),
+            state: Mutex::default(),
             loading: tokio::sync::Mutex::new(()),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Loaded>> {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn known(&self) -> Option<(Credential, u64)> {
-        self.lock()
-            .as_ref()
-            .filter(|l| !l.rejected)
-            .map(|l| (l.credential.clone(), l.generation))
+    fn known(&self, repository: Option<&str>) -> Option<Obtained> {
+        let state = self.lock();
+        state.known(&state.namespace(repository)?)
     }
 
-    /// The first file that knows the host decides.
-    async fn find(&self) -> Result<(Credential, String), CredentialError> {
+    /// The first file that knows the host decides; in it a namespace's login goes before the host's.
+    async fn find(&self, repository: Option<&str>) -> Result<(Credential, String), CredentialError> {
         for file in &self.files.0 {
             let Some(config) = read(file).await? else { continue };
-            if let Some(name) = config.helper(&self.key)
+            // Helpers know hosts only.
+            if !config.has_namespace(&self.key, repository)
+                && let Some(name) = config.helper(&self.key)
                 && let Some(credential) = helper::ask(name, &self.key).await?
             {
                 return Ok((credential, format!("credential helper {name} ({file})")));
             }
-            let written = config.written(&self.key).map_err(|why| CredentialError {
+            let written = config.written(&self.key, repository).map_err(|why| CredentialError {
                 detail: format!("{file}: {why}"),
-                hint: Some(format!("log in again with: docker login {}", self.host)),
+                hint: Some(log_in(&self.host)),
             })?;
             if let Some(credential) = written {
                 return Ok((credential, format!("login state in {file}")));
@@ -126,7 +162,7 @@ impl LoginState {
         if self.required {
             return Err(CredentialError {
                 detail: format!("no login for {} in {}", self.host, self.places()),
-                hint: Some(format!("log in with: docker login {}", self.host)),
+                hint: Some(log_in(&self.host)),
             });
         }
         Ok((
@@ -135,13 +171,20 @@ impl LoginState {
         ))
     }
 
+    /// Of all files: an unreadable one is told when it is its turn to decide.
+    async fn namespaces(&self) -> Vec<String> {
+        let mut namespaces = Vec::new();
+        for file in &self.files.0 {
+            if let Ok(Some(config)) = read(file).await {
+                namespaces.extend(config.namespaces(&self.key));
+            }
+        }
+        namespaces
+    }
+
     fn places(&self) -> String {
-        self.files
-            .0
-            .iter()
-            .map(|file| file.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
+        let files: Vec<&str> = self.files.0.iter().map(|file| file.as_str()).collect();
+        files.join(", ")
     }
 }
 
@@ -186,42 +229,51 @@ impl CredentialSource for LoginState {
         }
     }
 
-    fn describe(&self) -> String {
-        self.lock().as_ref().map_or_else(
-            || "login state of docker and Podman".to_owned(),
-            |loaded| loaded.from.clone(),
-        )
-    }
-
-    async fn get(&self, _scope: &str) -> Result<(Credential, u64), CredentialError> {
-        if let Some(known) = self.known() {
+    async fn get(&self, wanted: &Wanted<'_>) -> Result<Obtained, CredentialError> {
+        if let Some(known) = self.known(wanted.repository) {
             return Ok(known);
         }
         let _one_at_a_time = self.loading.lock().await;
-        if let Some(known) = self.known() {
+        if let Some(known) = self.known(wanted.repository) {
             return Ok(known);
         }
-        let (credential, from) = self.find().await?;
-        let mut loaded = self.lock();
-        let generation = match loaded.as_ref() {
+        let namespaces = self.namespaces().await;
+        let (credential, from) = self.find(wanted.repository).await?;
+        let mut state = self.lock();
+        state.namespaces = Some(namespaces);
+        let namespace = state.namespace(wanted.repository).unwrap_or_default();
+        let generation = match state.loaded.get(&namespace) {
             // Still the same: nothing new to try.
-            Some(before) if before.credential == credential => before.generation,
-            Some(before) => before.generation + 1,
-            None => 1,
+            Some(before) if before.obtained.credential == credential => before.obtained.generation,
+            _ => {
+                state.generations += 1;
+                state.generations
+            }
         };
-        *loaded = Some(Loaded {
-            credential: credential.clone(),
-            from,
+        let obtained = Obtained {
+            credential,
             generation,
+            from,
+        };
+        let loaded = Loaded {
+            obtained: obtained.clone(),
             rejected: false,
-        });
-        Ok((credential, generation))
+        };
+        state.loaded.insert(namespace, loaded);
+        Ok(obtained)
     }
 
     fn rejected(&self, generation: u64) {
-        if let Some(loaded) = self.lock().as_mut().filter(|loaded| loaded.generation == generation) {
-            loaded.rejected = true;
+        let mut state = self.lock();
+        for loaded in state.loaded.values_mut() {
+            if loaded.obtained.generation == generation {
+                loaded.rejected = true;
+            }
         }
+    }
+
+    fn remedy(&self) -> String {
+        log_in(&self.host)
     }
 }
 
@@ -246,6 +298,20 @@ mod tests {
         format!(r#"{{"auths":{{"a.test":{{"username":"{user}","password":"p"}}}}}}"#)
     }
 
+    async fn get(state: &LoginState) -> Result<Obtained, CredentialError> {
+        of(state, None).await
+    }
+
+    async fn of(state: &LoginState, repository: Option<&str>) -> Result<Obtained, CredentialError> {
+        let wanted = Wanted {
+            repository,
+            origin: "https://a.test",
+            service: "",
+            tell: &|_| {},
+        };
+        state.get(&wanted).await
+    }
+
     fn user_of(credential: &Credential) -> &str {
         match credential {
             Credential::Basic { username, .. } => username,
@@ -255,7 +321,12 @@ mod tests {
 
     #[test]
     fn files_are_asked_in_the_order_of_the_environment() {
-        let all = LoginFiles::by(|name| Some(format!("/{name}")));
+        let all = LoginFiles::by(&Variables::of([
+            ("REGISTRY_AUTH_FILE", "/REGISTRY_AUTH_FILE"),
+            ("DOCKER_CONFIG", "/DOCKER_CONFIG"),
+            ("XDG_RUNTIME_DIR", "/XDG_RUNTIME_DIR"),
+            ("XDG_CONFIG_HOME", "/XDG_CONFIG_HOME"),
+        ]));
         let paths: Vec<_> = all.0.iter().map(|path| path.as_str().replace('\\', "/")).collect();
         assert_eq!(
             paths,
@@ -266,13 +337,13 @@ mod tests {
                 "/XDG_CONFIG_HOME/containers/auth.json",
             ]
         );
-        let home = LoginFiles::by(|name| (name == "HOME").then(|| "/home/me".to_owned()));
+        let home = LoginFiles::by(&Variables::of([("HOME", "/home/me")]));
         let paths: Vec<_> = home.0.iter().map(|path| path.as_str().replace('\\', "/")).collect();
         assert_eq!(
             paths,
             ["/home/me/.docker/config.json", "/home/me/.config/containers/auth.json"]
         );
-        assert_eq!(LoginFiles::by(|_| None), LoginFiles::default());
+        assert_eq!(LoginFiles::by(&Variables::of([])), LoginFiles::default());
     }
 
     #[tokio::test]
@@ -289,9 +360,9 @@ mod tests {
             file(&folder, "second.json", &entry("second")),
         ];
         let state = state(&files);
-        let (credential, generation) = state.get("").await.unwrap();
-        assert_eq!((user_of(&credential), generation), ("first", 1));
-        assert!(state.describe().contains("first.json"), "{}", state.describe());
+        let obtained = get(&state).await.unwrap();
+        assert_eq!((user_of(&obtained.credential), obtained.generation), ("first", 1));
+        assert!(obtained.from.contains("first.json"), "{}", obtained.from);
     }
 
     #[tokio::test]
@@ -299,11 +370,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let absent = Utf8PathBuf::from_path_buf(folder.path().join("none/config.json")).unwrap();
         assert_eq!(
-            state(std::slice::from_ref(&absent)).get("").await.unwrap().0,
+            get(&state(std::slice::from_ref(&absent))).await.unwrap().credential,
             Credential::Anonymous
         );
         let required = LoginState::new("a.test", "a.test", LoginFiles::new([absent]), true);
-        let error = required.get("").await.unwrap_err();
+        let error = get(&required).await.unwrap_err();
         assert!(error.detail.contains("no login for a.test") && error.hint.unwrap().contains("docker login a.test"));
     }
 
@@ -312,15 +383,55 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = file(&folder, "config.json", &entry("old"));
         let state = state(std::slice::from_ref(&path));
-        assert_eq!(state.get("").await.unwrap().1, 1);
+        assert_eq!(get(&state).await.unwrap().generation, 1);
         state.rejected(1);
-        assert_eq!(state.get("").await.unwrap().1, 1);
+        assert_eq!(get(&state).await.unwrap().generation, 1);
         state.rejected(1);
         std::fs::write(&path, entry("new")).unwrap();
-        let (credential, generation) = state.get("").await.unwrap();
-        assert_eq!((user_of(&credential), generation), ("new", 2));
+        let obtained = get(&state).await.unwrap();
+        assert_eq!((user_of(&obtained.credential), obtained.generation), ("new", 2));
         state.rejected(1);
-        assert_eq!(state.get("").await.unwrap().1, 2, "an old rejection changes nothing");
+        assert_eq!(
+            get(&state).await.unwrap().generation,
+            2,
+            "an old rejection changes nothing"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_namespaces_login_is_a_credential_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = |team: &str| {
+            format!(
+                r#"{{"auths":{{"a.test":{{"username":"host","password":"p"}},"a.test/team":{{"username":"{team}","password":"p"}}}}}}"#
+            )
+        };
+        let path = file(&folder, "auth.json", &text("team"));
+        let state = state(std::slice::from_ref(&path));
+        for (repository, user, generation) in [
+            (Some("app"), "host", 1),
+            (Some("team/app"), "team", 2),
+            (None, "host", 1),
+            (Some("teams/app"), "host", 1),
+        ] {
+            let obtained = of(&state, repository).await.unwrap();
+            assert_eq!(
+                (user_of(&obtained.credential), obtained.generation),
+                (user, generation),
+                "{repository:?}"
+            );
+        }
+        std::fs::write(&path, text("newer")).unwrap();
+        state.rejected(2);
+        assert_eq!(
+            user_of(&of(&state, Some("team/app")).await.unwrap().credential),
+            "newer"
+        );
+        assert_eq!(
+            of(&state, None).await.unwrap().generation,
+            1,
+            "the host's was not refused"
+        );
     }
 
     #[tokio::test]
@@ -336,7 +447,7 @@ mod tests {
             (r#"{"auths":{"a.test":{"auth":"%"}}}"#, "not base64"),
         ] {
             let path = file(&folder, "config.json", text);
-            let error = state(&[path]).get("").await.unwrap_err();
+            let error = get(&state(&[path])).await.unwrap_err();
             assert!(error.detail.contains(part) && error.hint.is_some(), "{error:?}");
         }
     }
@@ -362,19 +473,19 @@ mod tests {
         let nonsense = script("nonsense", "echo secret-nonsense");
         let endless = script("endless", "yes");
         assert_eq!(
-            helper::run(&good, "a.test").await.unwrap(),
+            helper::ask_program(&good, "a.test").await.unwrap(),
             Some(Credential::IdentityToken(Secret::new("for-a.test")))
         );
-        assert_eq!(helper::run(&none, "a.test").await.unwrap(), None);
+        assert_eq!(helper::ask_program(&none, "a.test").await.unwrap(), None);
         assert!(
-            helper::run(&broken, "a.test")
+            helper::ask_program(&broken, "a.test")
                 .await
                 .unwrap_err()
                 .detail
                 .contains("something is wrong")
         );
-        let error = helper::run(&nonsense, "a.test").await.unwrap_err();
+        let error = helper::ask_program(&nonsense, "a.test").await.unwrap_err();
         assert!(!error.detail.contains("secret-nonsense"), "{error:?}");
-        assert!(helper::run(&endless, "a.test").await.is_err());
+        assert!(helper::ask_program(&endless, "a.test").await.is_err());
     }
 }

@@ -59,6 +59,23 @@ pub fn write(path: &Utf8Path, bytes: &[u8], sync: Sync) -> io::Result<()> {
     fill(create_temp(folder, &prefix)?, path, bytes, sync)
 }
 
+/// A new temporary file beside `path`, to be filled and persisted there; removed unless persisted. What killed runs left of
+/// earlier tries is removed on the way.
+pub fn beside(path: &Utf8Path) -> io::Result<NamedTempFile> {
+    let folder = folder_of(path);
+    make_folders(folder, Sync::Yes)?;
+    let prefix = format!(".{}.tmp-", path.file_name().unwrap_or_default());
+    sweep(folder, &prefix);
+    create_temp(folder, &prefix)
+}
+
+/// The same as [`write`] for a file that only its owner may read: made so before a byte is in it.
+pub fn write_private(path: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = beside(path)?;
+    file.write_all(bytes).map_err(plain)?;
+    persist_as(file, path, Sync::Yes, 0o600)
+}
+
 /// The same for one of very many files: written aside in `staging`, a folder on the same disk, so that leftovers are in
 /// one place. Whoever owns `staging` sweeps it.
 pub fn write_staged(staging: &Utf8Path, path: &Utf8Path, bytes: &[u8], sync: Sync) -> io::Result<()> {
@@ -109,10 +126,16 @@ fn plain(error: io::Error) -> io::Error {
 
 /// Renames a temporary file into place.
 pub fn persist(file: NamedTempFile, path: &Utf8Path, sync: Sync) -> io::Result<()> {
+    persist_as(file, path, sync, 0o644)
+}
+
+/// The same with these permissions, where files have such.
+#[cfg_attr(not(unix), allow(unused_variables, reason = "permissions are inherited there"))]
+fn persist_as(file: NamedTempFile, path: &Utf8Path, sync: Sync, mode: u32) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+        file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
     }
     let from = Utf8PathBuf::from_path_buf(file.path().to_owned())
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the folder's name is not UTF-8"))?;

@@ -39,23 +39,4 @@ impl Access {
         self.tenant = tenant;
         self
     }
-
-    /// Who logs in, as far as can be told beforehand: stable for a run, never a secret. Registries mount content only
-    /// between repositories that one principal may read.
-    pub fn principal(&self) -> String {
-        if let Some(given) = &self.given {
-            return format!("given:{}", given.username);
-        }
-        let way = match self.auth {
-            Auth::Auto => "login",
-            Auth::DockerConfig => "docker-config",
-            Auth::Environment => "environment",
-            Auth::AzureCli => "azure-cli",
-            Auth::Anonymous => "anonymous",
-        };
-        match &self.tenant {
-            Some(tenant) => format!("{way}:{tenant}"),
-            None => way.to_owned(),
-        }
-    }
 }

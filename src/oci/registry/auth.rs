@@ -12,10 +12,11 @@ use tokio::time::Instant;
 
 use super::challenge::{Challenge, challenge_of};
 use super::host::Host;
+use super::retry::{Again, Trouble};
 use super::scopes::Scopes;
-use super::token::{Token, fetch};
+use super::token::{Asked, Token};
 use super::wire::{Caller, Wire};
-use crate::credentials::{Credential, CredentialError, CredentialSource};
+use crate::credentials::{Credential, CredentialError, CredentialSource, Missed, Obtained, Wanted};
 use crate::oci::{ErrorKind, OciError};
 
 /// How long a failed token request stands for all who want the same token: they came together, and fail together.
@@ -24,6 +25,8 @@ const FAILURE_STANDS: Duration = Duration::from_secs(2);
 const PROBE_WAIT: Duration = Duration::from_secs(1);
 /// A request is sent again at most this often because of 401.
 const LOGINS: u32 = 4;
+/// So many logins of one source are tried for one token: a newer one may have come while the old one was refused.
+const GENERATIONS: u32 = 3;
 
 #[derive(Debug, Clone)]
 enum Scheme {
@@ -41,14 +44,17 @@ enum Scheme {
 #[derive(Default)]
 struct Slot {
     token: Option<Token>,
+    anonymous: bool,
     failed: Option<(OciError, Instant)>,
 }
 
 struct State {
     scheme: Scheme,
     slots: HashMap<Scopes, Arc<tokio::sync::Mutex<Slot>>>,
-    /// The login itself was refused: nothing more is sent with it.
-    refused: Option<OciError>,
+    /// Logins that were refused, by generation: nothing more is sent with them.
+    refused: HashMap<u64, OciError>,
+    /// There is no login to be had: not asked for again.
+    none: Option<OciError>,
 }
 
 /// What a request was sent with.
@@ -68,6 +74,8 @@ enum With {
         scopes: Scopes,
         value: HeaderValue,
         fresh: bool,
+        /// It was given to somebody without a login.
+        anonymous: bool,
     },
 }
 
@@ -86,7 +94,8 @@ impl Authenticator {
         let state = State {
             scheme: Scheme::Unknown,
             slots: HashMap::new(),
-            refused: None,
+            refused: HashMap::new(),
+            none: None,
         };
         Self {
             host,
@@ -131,61 +140,141 @@ impl Authenticator {
 
     /// What to log in with for these scopes; `None` while the registry wants nothing.
     pub async fn login(&self, scopes: &Scopes, caller: &Caller) -> Result<Option<Login>, OciError> {
-        let scheme = {
-            let state = self.lock();
-            if let Some(error) = &state.refused {
-                return Err(error.clone());
-            }
-            state.scheme.clone()
-        };
+        let scheme = self.lock().scheme.clone();
         match scheme {
             Scheme::Unknown | Scheme::Open => Ok(None),
-            Scheme::Basic => self.password(scopes).await.map(Some),
+            Scheme::Basic => self.password(scopes, caller).await.map(Some),
             Scheme::Bearer { realm, service } => self.token(&realm, &service, scopes, caller).await.map(Some),
         }
     }
 
-    async fn password(&self, scopes: &Scopes) -> Result<Login, OciError> {
-        let (credential, generation) = self.credential(scopes).await?;
-        let Credential::Basic { username, password } = credential else {
-            let detail = match credential {
-                Credential::Anonymous => format!(
-                    "a login is needed, and there is none in the {}",
-                    self.credentials.describe()
-                ),
-                _ => format!(
-                    "user and password are needed, but the {} has an identity token",
-                    self.credentials.describe()
-                ),
+    /// The credential that requests without a repository are made with; `None` while the registry wants none.
+    pub async fn in_use(&self, caller: &Caller) -> Result<Option<Obtained>, OciError> {
+        let scheme = self.lock().scheme.clone();
+        let service = match &scheme {
+            Scheme::Unknown | Scheme::Open => return Ok(None),
+            Scheme::Basic => "",
+            Scheme::Bearer { service, .. } => service,
+        };
+        self.credential(service, &Scopes::default(), caller).await.map(Some)
+    }
+
+    async fn password(&self, scopes: &Scopes, caller: &Caller) -> Result<Login, OciError> {
+        let obtained = self.credential("", scopes, caller).await?;
+        let Credential::Basic { username, password } = obtained.credential else {
+            let from = obtained.from;
+            let detail = match obtained.credential {
+                Credential::Anonymous => match self.credentials.missed() {
+                    Some(missed) => format!("a login is needed: {}", missed.detail),
+                    None => format!("a login is needed, and there is none in the {from}"),
+                },
+                _ => format!("user and password are needed, but the {from} is an identity token"),
             };
             return Err(self.bad_credentials(detail));
         };
         let header = basic(&username, password.expose()).ok_or_else(|| {
             self.bad_credentials(format!(
                 "the user name from the {} has a colon or a control character",
-                self.credentials.describe()
+                obtained.from
             ))
         })?;
         Ok(Login {
             header,
-            with: With::Password { generation },
+            with: With::Password {
+                generation: obtained.generation,
+            },
         })
     }
 
-    async fn credential(&self, scopes: &Scopes) -> Result<(Credential, u64), OciError> {
-        self.credentials
-            .get(&scopes.to_string())
+    /// The login for these scopes; one that was refused already is told again instead of shown again.
+    async fn credential(&self, service: &str, scopes: &Scopes, caller: &Caller) -> Result<Obtained, OciError> {
+        if let Some(error) = &self.lock().none {
+            return Err(error.clone());
+        }
+        let origin = self.host.origin();
+        let wanted = Wanted {
+            repository: scopes.main_repository(),
+            origin: &origin,
+            service,
+            tell: &|text| caller.detail(text),
+        };
+        let obtained = self
+            .credentials
+            .get(&wanted)
             .await
             .map_err(|CredentialError { detail, hint }| {
                 let mut error = OciError::new(ErrorKind::BadCredentials, "log in to", &self.host.name, detail);
                 error.hint = hint;
+                self.lock().none = Some(error.clone());
                 error
-            })
+            })?;
+        match self.lock().refused.get(&obtained.generation) {
+            Some(error) => Err(error.clone()),
+            None => Ok(obtained),
+        }
+    }
+
+    /// The credential of this generation was refused. `Ok` when the source has another one by now.
+    async fn another(
+        &self,
+        refused: &Obtained,
+        error: OciError,
+        service: &str,
+        scopes: &Scopes,
+        caller: &Caller,
+    ) -> Result<Obtained, OciError> {
+        self.credentials.rejected(refused.generation);
+        self.lock().refused.insert(refused.generation, error);
+        self.credential(service, scopes, caller).await
     }
 
     fn bad_credentials(&self, detail: String) -> OciError {
-        OciError::new(ErrorKind::BadCredentials, "log in to", &self.host.name, detail)
-            .hint(format!("log in with: docker login {}", self.host.name))
+        let hint = match self.credentials.missed() {
+            Some(Missed { hint: Some(hint), .. }) => format!("{}, or {hint}", self.credentials.remedy()),
+            _ => self.credentials.remedy(),
+        };
+        OciError::new(ErrorKind::BadCredentials, "log in to", &self.host.name, detail).hint(hint)
+    }
+
+    /// A denial, told with what is known about the login that was denied.
+    pub fn denied(&self, trouble: Trouble, login: Option<&Login>) -> Trouble {
+        let anonymous = match login.map(|login| &login.with) {
+            Some(With::Token { anonymous, .. }) => *anonymous,
+            Some(With::Password { .. }) => false,
+            None => true,
+        };
+        if !anonymous {
+            let hint = "the login is good, so the repository does not exist or the login has no right to it";
+            return Trouble {
+                kind: ErrorKind::Denied,
+                hint: Some(hint.to_owned()),
+                ..trouble
+            };
+        }
+        match self.credentials.missed() {
+            // Somebody was to log in and could not: whether the repository is there remains unknown.
+            Some(Missed {
+                detail,
+                hint,
+                broken: true,
+            }) => Trouble {
+                kind: ErrorKind::BadCredentials,
+                detail: format!("{}, and {detail}", trouble.detail),
+                hint,
+                again: trouble.again,
+            },
+            missed => Trouble {
+                kind: ErrorKind::Denied,
+                hint: Some(self.hint_without_login(missed)),
+                ..trouble
+            },
+        }
+    }
+
+    fn hint_without_login(&self, missed: Option<Missed>) -> String {
+        let remedy = self.credentials.remedy();
+        let missed = missed.map(|missed| format!("; {}", missed.detail)).unwrap_or_default();
+        format!("no login was found: the repository does not exist, or needs one; {remedy}{missed}")
     }
 
     async fn token(&self, realm: &Url, service: &str, scopes: &Scopes, caller: &Caller) -> Result<Login, OciError> {
@@ -202,31 +291,27 @@ impl Authenticator {
         let mut slot = slot.lock().await;
         let now = Instant::now();
         if let Some(token) = slot.token.as_ref().filter(|token| token.until > now) {
-            return Ok(bearer(scopes, token, false));
+            return Ok(bearer(scopes, token, false, slot.anonymous));
         }
         if let Some((error, at)) = &slot.failed
             && now.duration_since(*at) < FAILURE_STANDS
         {
             return Err(error.clone());
         }
-        if let Some(error) = &self.lock().refused {
-            return Err(error.clone());
-        }
         match self.fetch(realm, service, scopes, caller).await {
-            Ok(token) => {
-                let login = bearer(scopes, &token, true);
+            Ok((token, anonymous)) => {
+                let login = bearer(scopes, &token, true, anonymous);
                 *slot = Slot {
                     token: Some(token),
+                    anonymous,
                     failed: None,
                 };
                 Ok(login)
             }
             Err(error) => {
-                if error.kind == ErrorKind::BadCredentials {
-                    self.lock().refused = Some(error.clone());
-                }
                 *slot = Slot {
                     token: None,
+                    anonymous: false,
                     failed: Some((error.clone(), Instant::now())),
                 };
                 Err(error)
@@ -234,42 +319,54 @@ impl Authenticator {
         }
     }
 
-    /// Fetches a token; when the login is refused and the source has another one by now, once more with that.
-    async fn fetch(&self, realm: &Url, service: &str, scopes: &Scopes, caller: &Caller) -> Result<Token, OciError> {
-        let (credential, generation) = self.credential(scopes).await?;
-        let from = self.credentials.describe();
-        let first = fetch(
-            &self.wire,
-            &self.host,
-            realm,
-            service,
-            scopes,
-            &credential,
-            &from,
-            caller,
-        )
-        .await;
-        match first {
-            Err(error) if error.kind == ErrorKind::BadCredentials => {
-                self.credentials.rejected(generation);
-                let (credential, newer) = self.credential(scopes).await?;
-                if newer == generation {
-                    return Err(error);
+    /// Fetches a token; when the login is refused and the source has another one by now, once more with that. Says, too,
+    /// whether it was given without a login.
+    async fn fetch(
+        &self,
+        realm: &Url,
+        service: &str,
+        scopes: &Scopes,
+        caller: &Caller,
+    ) -> Result<(Token, bool), OciError> {
+        let mut obtained = self.credential(service, scopes, caller).await?;
+        for _ in 0..GENERATIONS {
+            let asked = Asked {
+                wire: &self.wire,
+                host: &self.host,
+                realm,
+                service,
+                scopes,
+                caller,
+            };
+            match asked.fetch(&obtained, &self.credentials.remedy()).await {
+                Ok(token) => return Ok((token, obtained.credential == Credential::Anonymous)),
+                Err(error) if error.kind == ErrorKind::BadCredentials => {
+                    obtained = self.another(&obtained, error, service, scopes, caller).await?;
                 }
-                fetch(
-                    &self.wire,
-                    &self.host,
-                    realm,
-                    service,
-                    scopes,
-                    &credential,
-                    &from,
-                    caller,
-                )
-                .await
+                Err(error) if error.kind == ErrorKind::Denied && obtained.credential == Credential::Anonymous => {
+                    return Err(self.denied_token(error));
+                }
+                Err(error) => return Err(error),
             }
-            other => other,
         }
+        Err(self.bad_credentials(format!(
+            "token server {}: {GENERATIONS} logins were refused one after the other",
+            realm.host_str().unwrap_or_default()
+        )))
+    }
+
+    /// Somebody without a login was denied a token.
+    fn denied_token(&self, error: OciError) -> OciError {
+        let trouble = Trouble {
+            kind: error.kind,
+            detail: error.detail,
+            hint: error.hint,
+            again: Again::No,
+        };
+        let told = self.denied(trouble, None);
+        let mut error = OciError::new(told.kind, error.operation, error.subject, told.detail);
+        error.hint = told.hint;
+        error
     }
 
     /// A request was refused with 401. `Ok` when it should be sent again, perhaps with more scopes; `None` in the
@@ -280,6 +377,7 @@ impl Authenticator {
         login: Option<&Login>,
         scopes: &mut Scopes,
         logins: &mut u32,
+        caller: &Caller,
     ) -> Result<(), Option<OciError>> {
         *logins += 1;
         let Some(challenge) = challenge_of(headers).filter(|_| *logins <= LOGINS) else {
@@ -291,17 +389,17 @@ impl Authenticator {
                 Ok(())
             }
             (Challenge::Basic, Some(With::Password { generation })) => {
-                self.credentials.rejected(*generation);
-                let (_, newer) = self.credential(scopes).await.map_err(Some)?;
-                if newer != *generation {
+                let shown = self.credential("", scopes, caller).await.map_err(Some)?;
+                // Another request may have been refused with it meanwhile, and the source has a newer one.
+                if shown.generation != *generation {
                     return Ok(());
                 }
                 let error = self.bad_credentials(format!(
                     "401 Unauthorized: the user name or password from the {} is wrong",
-                    self.credentials.describe()
+                    shown.from
                 ));
-                self.lock().refused = Some(error.clone());
-                Err(Some(error))
+                self.another(&shown, error, "", scopes, caller).await.map_err(Some)?;
+                Ok(())
             }
             (Challenge::Basic, Some(With::Token { .. })) => Err(None),
             (Challenge::Bearer { realm, service, scope }, with) => {
@@ -313,6 +411,7 @@ impl Authenticator {
                     scopes: held,
                     value,
                     fresh,
+                    ..
                 }) = with
                 {
                     if *fresh && !wants_more {
@@ -361,17 +460,18 @@ fn ready(slots: &HashMap<Scopes, Arc<tokio::sync::Mutex<Slot>>>, needed: &Scopes
         .find_map(|(scopes, slot)| {
             let slot = slot.try_lock().ok()?;
             let token = slot.token.as_ref().filter(|token| token.until > now)?;
-            Some(bearer(scopes, token, false))
+            Some(bearer(scopes, token, false, slot.anonymous))
         })
 }
 
-fn bearer(scopes: &Scopes, token: &Token, fresh: bool) -> Login {
+fn bearer(scopes: &Scopes, token: &Token, fresh: bool, anonymous: bool) -> Login {
     Login {
         header: token.header.clone(),
         with: With::Token {
             scopes: scopes.clone(),
             value: token.header.clone(),
             fresh,
+            anonymous,
         },
     }
 }

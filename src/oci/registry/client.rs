@@ -17,7 +17,7 @@ use super::scopes::Scopes;
 use super::transport::{Body, Request, Response};
 use super::upload::Chunking;
 use super::wire::{Caller, Wire};
-use crate::credentials::CredentialSource;
+use crate::credentials::{CredentialSource, Obtained};
 use crate::oci::placement::Placements;
 use crate::oci::{ByteStream, ErrorKind, OciError};
 
@@ -98,6 +98,11 @@ impl Client {
         self.auth.principal()
     }
 
+    /// The credential that the registry takes; `None` while it wants none.
+    pub(super) async fn login_in_use(&self, caller: &Caller) -> Result<Option<Obtained>, OciError> {
+        self.auth.in_use(caller).await
+    }
+
     /// What all clients share.
     pub fn wire(&self) -> &Wire {
         &self.wire
@@ -148,14 +153,14 @@ impl Client {
                         drop(permit);
                         let refused = self
                             .auth
-                            .refused(&response.headers, login.as_ref(), &mut ask.scopes, &mut logins)
+                            .refused(&response.headers, login.as_ref(), &mut ask.scopes, &mut logins, caller)
                             .await;
                         match refused {
                             Ok(()) => continue,
                             Err(Some(error)) => return Err(error),
-                            Err(None) => self.denied(
+                            Err(None) => self.auth.denied(
                                 trouble_of(response.status, &response.headers, &words, false),
-                                login.is_some(),
+                                login.as_ref(),
                             ),
                         }
                     } else {
@@ -164,7 +169,7 @@ impl Client {
                         drop(permit);
                         let trouble = trouble_of(response.status, &response.headers, &words, elsewhere);
                         if trouble.kind == ErrorKind::Denied {
-                            self.denied(trouble, login.is_some())
+                            self.auth.denied(trouble, login.as_ref())
                         } else {
                             trouble
                         }
@@ -225,7 +230,7 @@ impl Client {
             let (mut scopes, mut logins) = (ask.scopes.clone(), 0);
             if let Err(Some(error)) = self
                 .auth
-                .refused(&response.headers, login.as_ref(), &mut scopes, &mut logins)
+                .refused(&response.headers, login.as_ref(), &mut scopes, &mut logins, caller)
                 .await
             {
                 return Err(Err(error));
@@ -296,22 +301,6 @@ impl Client {
             url.set_port(home.port()).ok()?;
         }
         Some(url)
-    }
-
-    fn denied(&self, trouble: Trouble, logged_in: bool) -> Trouble {
-        let hint = if logged_in {
-            "the login is good, so the repository does not exist or the login has no right to it".to_owned()
-        } else {
-            format!(
-                "no login was found: the repository does not exist, or needs docker login {}",
-                self.host.name
-            )
-        };
-        Trouble {
-            kind: ErrorKind::Denied,
-            hint: Some(hint),
-            ..trouble
-        }
     }
 
     /// The error of a trouble that stayed.

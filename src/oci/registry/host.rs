@@ -43,6 +43,12 @@ pub fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
+/// Is this an address that no router passes on (RFC 3927), such as that of a cloud's metadata service?
+pub fn is_link_local(host: &str) -> bool {
+    host.parse::<std::net::Ipv4Addr>()
+        .is_ok_and(|address| address.is_link_local())
+}
+
 /// Hosts that are reached without TLS: this machine, and those that the project lists.
 #[derive(Debug, Clone, Default)]
 pub struct PlainHttp(Vec<String>);
@@ -129,6 +135,13 @@ impl Host {
         name.to_owned()
     }
 
+    /// Scheme, host and port, without a slash at the end.
+    pub fn origin(&self) -> String {
+        let plain = self.plain && !self.speaks_tls.load(Ordering::Relaxed);
+        let scheme = if plain { "http" } else { "https" };
+        format!("{scheme}://{}", self.authority)
+    }
+
     /// The URL of a path below `/v2/`. `repository` must be checked already: see [`check_repository`].
     pub fn url(&self, repository: &str, rest: &str) -> Result<Url, OciError> {
         self.at(&format!("/v2/{repository}/{rest}"))
@@ -136,9 +149,7 @@ impl Host {
 
     /// The URL of a path that starts with `/`. Everything in it must be checked already.
     pub fn at(&self, path: &str) -> Result<Url, OciError> {
-        let plain = self.plain && !self.speaks_tls.load(Ordering::Relaxed);
-        let scheme = if plain { "http" } else { "https" };
-        let text = format!("{scheme}://{}{path}", self.authority);
+        let text = format!("{}{path}", self.origin());
         Url::parse(&text).map_err(|e| {
             OciError::new(
                 ErrorKind::Protocol,

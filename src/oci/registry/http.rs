@@ -1,7 +1,7 @@
 //! The transport over real sockets: `reqwest`, one client per profile, built when first needed.
 //!
 //! Profiles: with or without TLS (so that plain http works on a machine without certificate authorities), and for
-//! this machine (never through a proxy) or others.
+//! this machine and its link (never through a proxy) or others.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use reqwest::header::{CONTENT_LENGTH, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, NoProxy, Proxy};
 
-use super::host::is_loopback;
+use super::host::{is_link_local, is_loopback};
 use super::transport::{Body, Request, Response, Transport, TransportError, TransportFailure};
 use crate::oci::{ErrorKind, OciError};
 use crate::project::Network;
@@ -123,7 +123,10 @@ impl HttpTransport {
 #[async_trait::async_trait]
 impl Transport for HttpTransport {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
-        let local = request.url.host_str().is_some_and(is_loopback);
+        let local = request
+            .url
+            .host_str()
+            .is_some_and(|host| is_loopback(host) || is_link_local(host));
         let client = self.client(request.url.scheme() == "https", local)?;
         let mut builder = client.request(request.method, request.url).headers(request.headers);
         builder = match request.body {

@@ -10,11 +10,15 @@ use super::content::RegistrySource;
 use super::gate::Gate;
 use super::host::{Host, PlainHttp};
 use super::http::HttpTransport;
+use super::identity::IdentitySockets;
 use super::retry::RetryPolicy;
 use super::transport::Transport;
 use super::upload::UploadPolicy;
 use super::wire::Wire;
-use crate::credentials::{AnonymousLogin, CredentialSource, LoginFiles, LoginState};
+use crate::credentials::entra::{AcrLogin, Cloud, Entra, EntraSettings, Which, is_azure_registry};
+use crate::credentials::{
+    AnonymousLogin, AutoLogin, CredentialSource, EnvironmentLogin, GivenLogin, LoginFiles, LoginState,
+};
 use crate::oci::backoff::Jitter;
 use crate::oci::{Job, OciError};
 use crate::project::{Auth, Network};
@@ -35,6 +39,8 @@ pub struct RegistryOptions {
     pub seed: Option<u64>,
     /// Where logins are kept.
     pub logins: LoginFiles,
+    /// Where Entra identities, and logins in variables, are looked for.
+    pub identities: EntraSettings,
 }
 
 impl Default for RegistryOptions {
@@ -45,6 +51,7 @@ impl Default for RegistryOptions {
             uploads: UploadPolicy::from_env(),
             seed: None,
             logins: LoginFiles::from_env(),
+            identities: EntraSettings::default(),
         }
     }
 }
@@ -52,6 +59,7 @@ impl Default for RegistryOptions {
 /// All registries of a run.
 pub struct Registries {
     wire: Arc<Wire>,
+    entra: Arc<Entra>,
     options: RegistryOptions,
     per_second: Option<u32>,
     gates: Mutex<HashMap<String, Arc<Gate>>>,
@@ -71,8 +79,11 @@ impl Registries {
     pub fn with_transport(transport: Arc<dyn Transport>, network: &Network, options: RegistryOptions) -> Arc<Self> {
         let plain_http = PlainHttp::new(network.plain_http.iter().cloned());
         let seed = options.seed.unwrap_or_else(Jitter::process_seed);
+        let wire = Arc::new(Wire::new(transport, options.retry, options.uploads, plain_http, seed));
+        let sockets = Arc::new(IdentitySockets(Arc::clone(&wire)));
         Arc::new(Self {
-            wire: Arc::new(Wire::new(transport, options.retry, options.uploads, plain_http, seed)),
+            wire,
+            entra: Entra::new(sockets, options.identities.clone()),
             options,
             per_second: network.requests_per_second,
             gates: Mutex::default(),
@@ -104,15 +115,36 @@ impl Registries {
     }
 
     fn credentials(&self, host: &Host, access: &Access) -> Arc<dyn CredentialSource> {
-        match access.auth {
-            Auth::Anonymous => Arc::new(AnonymousLogin),
-            _ => Arc::new(LoginState::new(
-                &host.name,
-                host.credential_key(),
-                self.options.logins.clone(),
-                access.auth == Auth::DockerConfig,
-            )),
+        if let Some(given) = &access.given {
+            return Arc::new(GivenLogin::new(given.username.as_str(), given.password.clone()));
         }
+        let files = |required| {
+            let logins = self.options.logins.clone();
+            LoginState::new(&host.name, host.credential_key(), logins, required)
+        };
+        let entra = |which| {
+            let cloud = Cloud::of_registry(&host.name);
+            AcrLogin::new(&host.name, self.entra.identity(which, access.tenant.clone(), cloud))
+        };
+        match access.auth {
+            // Whoever names a tenant means an Entra identity, whatever the host is called.
+            Auth::Auto if is_azure_registry(&host.name) || access.tenant.is_some() => {
+                Arc::new(AutoLogin::new(files(false), Some(entra(Which::Any))))
+            }
+            Auth::Auto => Arc::new(AutoLogin::new(files(false), None)),
+            Auth::DockerConfig => Arc::new(files(true)),
+            Auth::Environment => Arc::new(EnvironmentLogin::new(
+                host.name.as_str(),
+                self.options.identities.variables.clone(),
+            )),
+            Auth::AzureCli => Arc::new(entra(Which::AzureCli)),
+            Auth::Anonymous => Arc::new(AnonymousLogin),
+        }
+    }
+
+    /// The Entra identities of this run: for registries, and for everything else that takes their tokens.
+    pub fn entra(&self) -> &Arc<Entra> {
+        &self.entra
     }
 
     /// One gate a host, whoever logs in.

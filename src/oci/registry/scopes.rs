@@ -65,6 +65,19 @@ impl Scopes {
         })
     }
 
+    /// The repository that a request with these is about: the one that is written to, else the first.
+    pub fn main_repository(&self) -> Option<&str> {
+        let repositories = || {
+            self.0
+                .iter()
+                .filter_map(|(resource, actions)| Some((resource.strip_prefix("repository:")?, actions)))
+        };
+        let written = repositories().find(|(_, actions)| actions.contains("push"));
+        written
+            .or_else(|| repositories().next())
+            .map(|(repository, _)| repository)
+    }
+
     /// Does a token for these serve a request that needs `needed`?
     pub fn covers(&self, needed: &Self) -> bool {
         needed

@@ -16,7 +16,7 @@ use super::retry::{Tries, Trouble};
 use super::scopes::Scopes;
 use super::transport::{Body, Request};
 use super::wire::{Caller, Wire};
-use crate::credentials::Credential;
+use crate::credentials::{Credential, Obtained};
 use crate::oci::{ErrorKind, OciError};
 
 /// Tokens are a few KiB; ACR's with many scopes some more.
@@ -37,80 +37,74 @@ pub struct Token {
     pub until: Instant,
 }
 
-/// Fetches one token, trying again where that may help.
-#[allow(clippy::too_many_arguments, reason = "one call site; each is a fact of its own")]
-pub async fn fetch(
-    wire: &Wire,
-    host: &Host,
-    realm: &Url,
-    service: &str,
-    scopes: &Scopes,
-    credential: &Credential,
-    from: &str,
-    caller: &Caller,
-) -> Result<Token, OciError> {
-    let server = realm.host_str().unwrap_or_default();
-    let fail = |trouble: Trouble| {
-        let mut error = OciError::new(
-            trouble.kind,
-            "log in to",
-            &host.name,
-            format!("token server {server}: {}", trouble.detail),
-        );
-        error.hint = trouble.hint;
-        error
-    };
-    let mut tries = Tries::default();
-    loop {
-        let request = request(realm, service, scopes, credential).ok_or_else(|| {
-            OciError::new(
-                ErrorKind::BadCredentials,
-                "log in to",
-                &host.name,
-                format!("the user name from the {from} has a colon or a control character"),
-            )
-        })?;
-        let trouble = match wire.exchange(request, caller).await {
-            Ok(response) if response.status == StatusCode::OK => {
-                return read(response.body).await.map_err(|detail| {
-                    OciError::new(
-                        ErrorKind::Protocol,
-                        "log in to",
-                        &host.name,
-                        format!("token server {server}: {detail}"),
-                    )
-                });
-            }
-            Ok(response) => {
-                let words = words_of(response.body).await;
-                let trouble = trouble_of(response.status, &response.headers, &words, false);
-                if login_is_bad(response.status, credential) {
-                    return Err(OciError::new(
-                        ErrorKind::BadCredentials,
-                        "log in to",
-                        &host.name,
-                        format!(
+/// What a token is asked for.
+pub struct Asked<'a> {
+    /// What sends.
+    pub wire: &'a Wire,
+    /// The registry.
+    pub host: &'a Host,
+    /// Its token server.
+    pub realm: &'a Url,
+    /// What the registry calls itself there.
+    pub service: &'a str,
+    /// What for.
+    pub scopes: &'a Scopes,
+    /// On whose behalf.
+    pub caller: &'a Caller,
+}
+
+impl Asked<'_> {
+    /// Fetches one token, trying again where that may help. `remedy` is the hint when the login is refused.
+    pub async fn fetch(&self, login: &Obtained, remedy: &str) -> Result<Token, OciError> {
+        let (credential, from) = (&login.credential, &login.from);
+        let server = self.realm.host_str().unwrap_or_default();
+        let error = |kind: ErrorKind, detail: String| OciError::new(kind, "log in to", &self.host.name, detail);
+        let fail = |trouble: Trouble| {
+            let mut error = error(trouble.kind, format!("token server {server}: {}", trouble.detail));
+            error.hint = trouble.hint;
+            error
+        };
+        let mut tries = Tries::default();
+        loop {
+            let request = request(self.realm, self.service, self.scopes, credential).ok_or_else(|| {
+                error(
+                    ErrorKind::BadCredentials,
+                    format!("the user name from the {from} has a colon or a control character"),
+                )
+                .hint(remedy)
+            })?;
+            let trouble = match self.wire.exchange(request, self.caller).await {
+                Ok(response) if response.status == StatusCode::OK => {
+                    return read(response.body)
+                        .await
+                        .map_err(|detail| error(ErrorKind::Protocol, format!("token server {server}: {detail}")));
+                }
+                Ok(response) => {
+                    let words = words_of(response.body).await;
+                    let trouble = trouble_of(response.status, &response.headers, &words, false);
+                    if login_is_bad(response.status, credential) {
+                        let detail = format!(
                             "token server {server} refuses the login from the {from}: {}",
                             trouble.detail
-                        ),
-                    )
-                    .hint(format!("log in again with: docker login {}", host.name)));
+                        );
+                        return Err(error(ErrorKind::BadCredentials, detail).hint(remedy));
+                    }
+                    // "Absent" would mean the repository, but it is the token server that is not there.
+                    let kind = if trouble.kind == ErrorKind::Absent {
+                        ErrorKind::Protocol
+                    } else {
+                        trouble.kind
+                    };
+                    Trouble { kind, ..trouble }
                 }
-                // "Absent" would mean the repository, but it is the token server that is not there.
-                let kind = if trouble.kind == ErrorKind::Absent {
-                    ErrorKind::Protocol
-                } else {
-                    trouble.kind
-                };
-                Trouble { kind, ..trouble }
-            }
-            Err(trouble) => trouble,
-        };
-        let Some(delay) = wire.next_try(&mut tries, trouble.again) else {
-            return Err(fail(trouble));
-        };
-        caller.retrying(tries.failed(), delay, fail(trouble).to_string());
-        tokio::time::sleep(delay).await;
+                Err(trouble) => trouble,
+            };
+            let Some(delay) = self.wire.next_try(&mut tries, trouble.again) else {
+                return Err(fail(trouble));
+            };
+            self.caller.retrying(tries.failed(), delay, fail(trouble).to_string());
+            tokio::time::sleep(delay).await;
+        }
     }
 }
 

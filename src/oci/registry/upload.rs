@@ -117,7 +117,7 @@ pub async fn send(
     repository: &Repository,
     blob: &Descriptor,
     session: Session,
-    ready: Option<Ready>,
+    mut ready: Option<Ready>,
     from: &Arc<dyn Content>,
     job: &Job,
 ) -> Result<(), OciError> {
@@ -127,6 +127,8 @@ pub async fn send(
         && client.chunking.may_be_tried()
         && let Some(opened) = session.take()
     {
+        // Chunks take a place of their own, and nobody waits for one while holding another.
+        drop(ready.take());
         let feed = Feed::in_parts(from, blob, job);
         match chunked::send(repository, blob, opened, &feed, job).await? {
             chunked::Sent::Done => return Ok(()),

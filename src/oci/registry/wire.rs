@@ -13,7 +13,7 @@ use super::host::PlainHttp;
 use super::retry::{Again, RetryPolicy, Tries, Trouble};
 use super::transport::{Body, Request, Response, Transport};
 use super::upload::UploadPolicy;
-use crate::event::{Event, Events};
+use crate::event::{Event, Events, Silent};
 use crate::oci::backoff::Jitter;
 use crate::oci::{ByteStream, ErrorKind, Job, OciError};
 
@@ -36,6 +36,20 @@ impl From<&Job> for Caller {
 }
 
 impl Caller {
+    /// On behalf of all: counted for no step.
+    pub fn nobody() -> Self {
+        Self {
+            step: Arc::from(""),
+            events: Arc::new(Silent),
+            requests: Arc::default(),
+        }
+    }
+
+    /// Tells a detail that only `-v` shows.
+    pub fn detail(&self, text: String) {
+        self.events.emit(Event::Detail(text));
+    }
+
     /// Tells that something is tried again.
     pub fn retrying(&self, attempt: u32, delay: Duration, why: String) {
         self.events.emit(Event::StepRetry {
@@ -97,8 +111,13 @@ impl Wire {
     }
 
     /// Sends one request. The answer's body fails, too, when nothing arrives for too long.
-    pub async fn exchange(&self, mut request: Request, caller: &Caller) -> Result<Response, Trouble> {
+    pub async fn exchange(&self, request: Request, caller: &Caller) -> Result<Response, Trouble> {
         self.check_scheme(&request.url)?;
+        self.exchange_even_plain(request, caller).await
+    }
+
+    /// The same without asking whether the host may be reached without TLS: the caller knows that it may.
+    pub async fn exchange_even_plain(&self, mut request: Request, caller: &Caller) -> Result<Response, Trouble> {
         crate::durable::boundary(&format!("request {} {}", request.method, request.url.path()));
         caller.requests.fetch_add(1, Ordering::Relaxed);
         self.sent.fetch_add(1, Ordering::Relaxed);
