@@ -32,6 +32,7 @@ mod bundle;
 mod ci_cache;
 mod contoso_fixture;
 mod copied_referrers;
+mod copy_costs;
 mod damage;
 mod discovery;
 mod documents;

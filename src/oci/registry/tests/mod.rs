@@ -9,6 +9,7 @@
     reason = "tests may fail loudly"
 )]
 
+mod asking;
 mod chunks;
 mod copying;
 mod fake;
