@@ -40,6 +40,7 @@ mod registry_to_registry;
 mod screen;
 mod second_run;
 mod secrets;
+mod socket_faults;
 mod sources;
 mod terminal;
 mod worked_example;
