@@ -18,6 +18,7 @@ mod bad_input_disk;
 mod bad_input_project;
 mod bad_input_registries;
 mod bad_input_yaml;
+mod certificates;
 mod ci_cache;
 mod contoso_fixture;
 mod damage;
