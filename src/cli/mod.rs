@@ -7,12 +7,16 @@ mod cache;
 mod check;
 mod command_line;
 mod context;
+mod export;
 mod graph;
 mod images;
 mod init;
 mod lock;
+mod login;
+mod logout;
 mod pages;
 mod plan;
+mod prompt;
 mod schema;
 mod signals;
 mod units;
@@ -88,12 +92,15 @@ async fn run(cli: Cli, screen: &Screen) -> u8 {
             detailed_exitcode,
         } => plan::run(&context, &looking, detailed_exitcode).await,
         Command::Apply { looking, jobs } => apply::run(&context, &looking, jobs).await,
+        Command::Export { bundle, only } => export::run(&context, &bundle, &only).await,
         Command::Images { locate, why } => images::run(&context, locate, why.as_deref()).await,
         Command::Lock { update, check } => lock::run(&context, update.as_deref(), check).await,
         Command::Why { step } => why::run(&context, &step).await,
         Command::Graph { format } => graph::run(&context, format).await,
         Command::Check => check::run(&context).await,
         Command::Artifact { command } => artifact::run(&context, &command).await,
+        Command::Login(args) => login::run(&context, &args).await,
+        Command::Logout(args) => logout::run(&context, &args).await,
         Command::Cache { action } => cache::run(&context, &action),
         Command::Completions { shell } => {
             pages::completions(screen, shell);

@@ -1,4 +1,7 @@
 //! `auth = "auto"`: the login state of docker and Podman, then an Entra identity where that may help, then no login.
+//!
+//! A kept login that the registry refuses counts as none where an Entra identity may help: what `az acr login` and the
+//! like leave behind is good for three hours.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,6 +15,8 @@ const ENTRA: u64 = 1 << 63;
 pub struct AutoLogin {
     login: LoginState,
     entra: Option<AcrLogin>,
+    /// The login state's generation that the registry refused.
+    stale: Mutex<Option<u64>>,
     /// Why there is no Entra identity: looked for once.
     missed: Mutex<Option<Missed>>,
     looking: tokio::sync::Mutex<()>,
@@ -23,9 +28,14 @@ impl AutoLogin {
         Self {
             login,
             entra,
+            stale: Mutex::default(),
             missed: Mutex::default(),
             looking: tokio::sync::Mutex::new(()),
         }
+    }
+
+    fn stale(&self) -> Option<u64> {
+        *self.stale.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -41,13 +51,18 @@ impl CredentialSource for AutoLogin {
 
     async fn get(&self, wanted: &Wanted<'_>) -> Result<Obtained, CredentialError> {
         let obtained = self.login.get(wanted).await?;
-        let (Credential::Anonymous, Some(entra)) = (&obtained.credential, &self.entra) else {
+        let Some(entra) = &self.entra else { return Ok(obtained) };
+        let stale = self.stale() == Some(obtained.generation);
+        if obtained.credential != Credential::Anonymous && !stale {
             return Ok(obtained);
-        };
+        }
         // Who come together look together.
         let _one_at_a_time = self.looking.lock().await;
         if self.missed().is_some() {
             return Ok(obtained);
+        }
+        if stale {
+            (wanted.tell)(format!("{}: the {} was refused", wanted.origin, obtained.from));
         }
         match entra.login(wanted).await {
             Ok(login) => Ok(Obtained {
@@ -68,7 +83,10 @@ impl CredentialSource for AutoLogin {
     fn rejected(&self, generation: u64) {
         match &self.entra {
             Some(entra) if generation & ENTRA != 0 => entra.rejected(generation & !ENTRA),
-            _ => self.login.rejected(generation),
+            _ => {
+                self.login.rejected(generation);
+                *self.stale.lock().unwrap_or_else(PoisonError::into_inner) = Some(generation);
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::fault::{Fault, Faults, Kind};
 use crate::locate::{Cached, Located};
 use crate::lock::LockedReferrer;
-use crate::oci::recursive::{ReferrerFound, Selection, TagsOfSource, find_referrers};
+use crate::oci::recursive::{ReferrerFound, Selection, TagLookup, TagsOfSource, find_referrers};
 use crate::oci::{Content, Descriptor, Job, OciError};
 use crate::project::Referrers;
 
@@ -104,16 +104,16 @@ async fn of_image(
     let cache = Arc::new(Manifests(Arc::clone(&session.cache)));
     let content: Arc<dyn Content> = Arc::new(Cached::new(plain, cache));
     let root = Descriptor::new(image.media_type.clone(), image.digest.clone(), image.root_size);
-    let found = match world.repository(&image.source.host, &image.repository)? {
-        Some(place) => find_referrers(&content, Some(&place), &root, &Selection::All, job).await?,
-        None => {
-            let tags = TagsOfSource {
-                source: &*source,
-                repository: &image.repository,
-            };
-            find_referrers(&content, Some(&tags), &root, &Selection::All, job).await?
-        }
+    let place = world.repository(&image.source.host, &image.repository)?;
+    let of_source = TagsOfSource {
+        source: &*source,
+        repository: &image.repository,
     };
+    let tags: &dyn TagLookup = match &place {
+        Some(place) => place,
+        None => &of_source,
+    };
+    let found = find_referrers(&content, Some(tags), &root, &Selection::All, job).await?;
     let mut locked = Vec::new();
     for one in found {
         let artifact_type = match one.tag {
@@ -237,7 +237,8 @@ mod tests {
         ];
         let types = |types: &[&str]| Referrers::Types(types.iter().map(|t| (*t).to_owned()).collect());
         let child = BTreeSet::from([Digest::of(b"child")]);
-        let table: [(Referrers, Option<&BTreeSet<Digest>>, &[&str]); 6] = [
+        type Case<'a> = (Referrers, Option<&'a BTreeSet<Digest>>, &'a [&'a str]);
+        let table: [Case<'_>; 6] = [
             (
                 Referrers::All,
                 None,

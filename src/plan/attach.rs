@@ -161,6 +161,7 @@ fn new_target(config: &AttachmentConfig, store: usize, store_name: &str, name: A
             needs: Vec::new(),
         }],
         guards: BTreeMap::new(),
+        along: Vec::new(),
         image: None,
     };
     rename(&mut target, format!("{subject}/{}", config.artifact_type));
@@ -200,7 +201,7 @@ pub(super) async fn looked_at(
     session: &Arc<Session>,
     world: &World,
     locations: &Locations,
-    answers: &Answers,
+    answers: Option<&Answers>,
     subjects: (&[Target], &[Seen]),
     named: Vec<Named>,
 ) -> Result<Vec<(Target, Seen)>, Faults> {
@@ -228,7 +229,7 @@ async fn look_at(
     session: &Arc<Session>,
     world: &World,
     locations: &Locations,
-    answers: &Answers,
+    answers: Option<&Answers>,
     subjects: (&[Target], &[Seen]),
     named: Named,
 ) -> Result<(Target, Seen), Faults> {
@@ -265,7 +266,7 @@ async fn look_at(
     let Some(store) = world.stores.get(target.store) else {
         return Err(Fault::bug(format!("{}: its store is not open", target.id)).into());
     };
-    if session.mode.offline && store.is_remote() {
+    if answers.is_some() && session.mode.offline && store.is_remote() {
         let receipts = Receipts::load(&session.state.path("receipts"), &store.identity().to_string());
         let seen = match receipts.get(&target.title) {
             Some(digest) => Seen::Store(Observed::Present(Descriptor::new("", digest.clone(), 0))),
@@ -276,6 +277,9 @@ async fn look_at(
     if !there {
         return Ok((target, Seen::Store(Observed::Absent)));
     }
+    let Some(answers) = answers else {
+        return Ok((target, Seen::NotAsked));
+    };
     let job = session.job(target.id.as_str());
     let listed = answers.listed(store, &target.name.repository, &root.digest, &job).await;
     let seen = match listed {

@@ -33,8 +33,19 @@ pub struct PlanOptions {
     pub only: Vec<GlobMatcher>,
     /// How the lock takes part.
     pub asking: Asking,
-    /// Ask the stores. Without it every step's action is unknown, and the graph is the same.
-    pub look: bool,
+    /// How far to look.
+    pub depth: Depth,
+}
+
+/// How far a plan looks. The graph is the same in each case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Which steps there are: neither are attachments packed nor stores asked.
+    Steps,
+    /// What each step wants: no store is asked, but for what is attached to what it holds already.
+    Digests,
+    /// What each store holds.
+    Stores,
 }
 
 impl Default for PlanOptions {
@@ -44,7 +55,7 @@ impl Default for PlanOptions {
             force_check: false,
             only: Vec::new(),
             asking: Asking::Missing,
-            look: true,
+            depth: Depth::Stores,
         }
     }
 }
@@ -97,22 +108,41 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
         select(&options.only, &mut targets, &mut named);
     }
     let answers = Arc::new(Answers::default());
-    let mut seen = if options.look {
-        let looks = looks(&targets, &locations, &world);
+    let mut seen = if options.depth == Depth::Stores {
+        let looks = looks(&targets, &world);
         observe(session, looks, options.force_check, &answers).await?
     } else {
         vec![Seen::NotAsked; targets.len()]
     };
-    let attached = if options.look {
-        attach::looked_at(session, &world, &locations, &answers, (&targets, &seen), named).await?
-    } else {
+    let attached = if options.depth == Depth::Steps {
         named.into_iter().map(|one| (one.target, Seen::NotAsked)).collect()
+    } else {
+        let answers = (options.depth == Depth::Stores).then_some(&*answers);
+        attach::looked_at(session, &world, &locations, answers, (&targets, &seen), named).await?
     };
     for (target, what) in attached {
         let at = targets.partition_point(|other| other.id < target.id);
         targets.insert(at, target);
         seen.insert(at, what);
     }
+    finish(session, options, prepared, wanted, world, locations, targets, seen).await
+}
+
+/// The decision about each step, and everything that follows from it.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "the parts of one plan; a struct would only rename them"
+)]
+pub(super) async fn finish(
+    session: &Arc<Session>,
+    options: &PlanOptions,
+    prepared: Prepared,
+    wanted: Wanted,
+    world: World,
+    locations: Locations,
+    mut targets: Vec<Target>,
+    seen: Vec<Seen>,
+) -> Result<Planned, Faults> {
     let mut faults = Faults::new();
     let mut steps = Vec::new();
     for (target, seen) in targets.iter_mut().zip(&seen) {
@@ -122,7 +152,7 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
     blocked(&mut steps);
     transfer_sizes(session, &targets, &mut steps, &world, &locations).await?;
     let unwanted = if options.only.is_empty() {
-        unwanted(session, &targets, &locations, &world).await
+        unwanted(session, &targets, &world).await
     } else {
         Vec::new()
     };
@@ -143,16 +173,15 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
     })
 }
 
-fn looks(targets: &[Target], locations: &Locations, world: &World) -> Vec<Look> {
+fn looks(targets: &[Target], world: &World) -> Vec<Look> {
     let looks = targets.iter().filter_map(|target| {
-        let copy = target.image.and_then(|image| locations.copy(image));
         Some(Look {
             store: Arc::clone(world.stores.get(target.store)?),
             name: target.name.clone(),
             title: target.title.clone(),
             chart: target.chart.as_ref().map(|chart| chart.output.clone()),
             desired: target.desired_digest().cloned(),
-            along: copy.map_or_else(Vec::new, |copy| copy.along.clone()),
+            along: target.along.clone(),
         })
     });
     looks.collect()
@@ -163,6 +192,20 @@ fn select(only: &[GlobMatcher], targets: &mut Vec<Target>, named: &mut Vec<Named
     named.retain(|one| selected(only, &one.target));
     let needed: BTreeSet<&StepId> = named.iter().flat_map(|one| &one.target.needs_effects).collect();
     targets.retain(|target| needed.contains(&target.id) || selected(only, target));
+}
+
+/// The same where all steps are named already.
+pub(super) fn select_all(only: &[GlobMatcher], targets: &mut Vec<Target>) {
+    if only.is_empty() {
+        return;
+    }
+    let chosen: Vec<&Target> = targets.iter().filter(|target| selected(only, target)).collect();
+    let needed: BTreeSet<StepId> = chosen
+        .into_iter()
+        .flat_map(|target| target.needs_effects.iter().chain([&target.id]))
+        .cloned()
+        .collect();
+    targets.retain(|target| needed.contains(&target.id));
 }
 
 fn selected(only: &[GlobMatcher], target: &Target) -> bool {
@@ -280,17 +323,12 @@ fn blocked(steps: &mut [PlanStep]) {
 }
 
 /// What local stores hold and nobody wants. Registries are not listed: that would take requests without end.
-async fn unwanted(session: &Arc<Session>, targets: &[Target], locations: &Locations, world: &World) -> Vec<Unwanted> {
+async fn unwanted(session: &Arc<Session>, targets: &[Target], world: &World) -> Vec<Unwanted> {
     let mut names: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
     for target in targets {
         let names = names.entry(target.store).or_default();
         names.insert(target.name.to_string());
-        let copy = target.image.and_then(|image| locations.copy(image));
-        for tag in copy
-            .iter()
-            .flat_map(|copy| &copy.along)
-            .filter_map(|one| one.tag.as_ref())
-        {
+        for tag in target.along.iter().filter_map(|one| one.tag.as_ref()) {
             names.insert(format!("{}:{tag}", target.name.repository));
         }
     }

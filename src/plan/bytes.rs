@@ -11,7 +11,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use super::locating::Locations;
 use super::target::Target;
 use super::world::World;
-use super::{Action, CopyOf, PlanStep, Reason, Session, Transfer};
+use super::{Action, PlanStep, Reason, Session, Transfer};
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::fault::Fault;
@@ -36,14 +36,12 @@ pub async fn transfer_sizes(
         .map(|(index, (target, step))| {
             let session = Arc::clone(session);
             let job = session.job(target.id.as_str());
-            let content = target
-                .image
-                .and_then(|image| locations.content(image, world, &session.cache, &job)?.ok());
+            let located = |image| locations.content(image, world, &session.cache, &job)?.ok();
+            let content = locations.bundle().cloned().or_else(|| target.image.and_then(located));
             let whole = target.image.and_then(|image| locations.get(image)?.ok());
             let whole = whole.map_or(0, |located| located.size);
             let (target, id) = (target.clone(), target.id.clone());
-            let copy = target.image.and_then(|image| locations.copy(image));
-            let (along, whole_image) = along(copy, step);
+            let (along, whole_image) = along(&target, step);
             async move {
                 session.stopped()?;
                 let parts = match (&target.chart, &target.pack, content) {
@@ -100,12 +98,12 @@ pub async fn transfer_sizes(
 }
 
 /// The referrers that have to move, each with its size as far as it is known; and whether the image itself has to.
-fn along(copy: Option<&CopyOf>, step: &PlanStep) -> (Vec<(Descriptor, u64)>, bool) {
+fn along(target: &Target, step: &PlanStep) -> (Vec<(Descriptor, u64)>, bool) {
     let missing = step.reasons.iter().find_map(|reason| match reason {
         Reason::ReferrersMissing { missing } => Some(missing),
         _ => None,
     });
-    let along = copy.iter().flat_map(|copy| &copy.along).map(|one| &one.descriptor);
+    let along = target.along.iter().map(|one| &one.descriptor);
     let moves = |one: &&Descriptor| missing.is_none_or(|missing| missing.contains(&one.digest));
     let along = along.filter(moves).map(|one| (one.clone(), one.size)).collect();
     (along, missing.is_none())

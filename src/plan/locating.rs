@@ -36,10 +36,12 @@ pub enum Asking {
 }
 
 /// Where the images are.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Locations {
     /// In the order of the wanted images: `None` when nobody was asked.
     places: Vec<Option<Result<Located, Fault>>>,
+    /// Everything, where it comes from a bundle.
+    bundle: Option<Arc<dyn Content>>,
     /// In the same order: how each image is copied; empty where that was not asked.
     copies: Vec<CopyOf>,
     /// The lock as it should be.
@@ -64,6 +66,19 @@ pub struct CopyOf {
 }
 
 impl Locations {
+    /// Nothing is located: everything comes from a bundle.
+    pub(super) fn of_bundle(content: Arc<dyn Content>) -> Self {
+        Self {
+            bundle: Some(content),
+            ..Self::default()
+        }
+    }
+
+    /// The bundle that everything comes from, if it does.
+    pub fn bundle(&self) -> Option<&Arc<dyn Content>> {
+        self.bundle.as_ref()
+    }
+
     /// How an image is copied.
     pub fn copy(&self, image: usize) -> Option<&CopyOf> {
         self.copies.get(image)
@@ -201,6 +216,7 @@ pub async fn locate_images(
     session.stopped()?;
     Ok(Locations {
         places,
+        bundle: None,
         copies,
         lock,
         lock_changes,
@@ -344,6 +360,14 @@ fn would_change(session: &Session, changes: &[LockChange]) -> Fault {
         fault = fault.because(change.words());
     }
     fault.hint("run `aosm-build lock` and commit aosm.lock")
+}
+
+/// Content whose manifests are read once ever.
+pub fn through_cache(session: &Session, content: Arc<dyn Content>) -> Arc<dyn Content> {
+    Arc::new(locate::Cached::new(
+        content,
+        Arc::new(Manifests(Arc::clone(&session.cache))),
+    ))
 }
 
 /// Manifests by digest, kept in the cache; the reader verifies.

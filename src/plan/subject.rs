@@ -98,14 +98,13 @@ fn names_of_image(image: &WantedImage, located: Option<&Located>) -> BTreeSet<St
         names.insert(path.to_owned());
         names.insert(format!("{path}:{tag}"));
     };
-    match located {
-        Some(located) => add(&located.name.repository, &located.name.tag),
-        None => {
-            add(reference.path(), &tag);
-            if let Some((_, cut)) = reference.path().split_once('/') {
-                add(cut, &tag);
-            }
-        }
+    if let Some(located) = located {
+        add(&located.name.repository, &located.name.tag);
+        return names;
+    }
+    add(reference.path(), &tag);
+    if let Some((_, cut)) = reference.path().split_once('/') {
+        add(cut, &tag);
     }
     names
 }
@@ -133,12 +132,11 @@ fn artifacts<'w>(project: &'w Project, wanted: &'w Wanted, name: &'w str) -> imp
 fn held(project: &Project, text: &str) -> Option<At> {
     let (store, rest) = text.split_once(':')?;
     let store = project.stores.iter().position(|one| one.name.value == store)?;
-    let (repository, selector) = match rest.split_once('@') {
-        Some((repository, digest)) => (repository, Selector::Digest(digest.parse::<Digest>().ok()?)),
-        None => {
-            let (repository, tag) = rest.rsplit_once(':')?;
-            (repository, Selector::Tag(tag.to_owned()))
-        }
+    let (repository, selector) = if let Some((repository, digest)) = rest.split_once('@') {
+        (repository, Selector::Digest(digest.parse::<Digest>().ok()?))
+    } else {
+        let (repository, tag) = rest.rsplit_once(':')?;
+        (repository, Selector::Tag(tag.to_owned()))
     };
     if repository.is_empty() || matches!(&selector, Selector::Tag(tag) if tag.is_empty() || tag.contains('/')) {
         return None;

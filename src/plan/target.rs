@@ -15,6 +15,7 @@ use crate::fault::{Fault, Faults, Place, some_of};
 use crate::graph::{Step, StepId, StepKind};
 use crate::locate::{Located, conflicts};
 use crate::oci::Descriptor;
+use crate::oci::recursive::ReferrerFound;
 use crate::project::Project;
 use crate::store::{ArtifactName, Guard};
 
@@ -51,6 +52,8 @@ pub struct Target {
     pub subject: Option<Digest>,
     /// For attachments: local steps that are there for this step alone.
     pub local: Vec<Step>,
+    /// For copies: what travels along.
+    pub along: Vec<ReferrerFound>,
     /// For copies: what tags beside the image may hold, as the stores were seen.
     pub guards: BTreeMap<String, Guard>,
     /// For copies: the position of the image among all wanted images.
@@ -202,6 +205,7 @@ fn copy(
         subject: None,
         local: Vec::new(),
         guards: BTreeMap::new(),
+        along: copy.map_or_else(Vec::new, |copy| copy.along.clone()),
         image: Some(index),
     }
 }
@@ -245,6 +249,7 @@ fn push(project: &Project, chart: &WantedChart, store_name: String) -> Target {
         subject: None,
         local: Vec::new(),
         guards: BTreeMap::new(),
+        along: Vec::new(),
         image: None,
     }
 }
@@ -272,6 +277,7 @@ fn push_artifact(project: &Project, artifact: &WantedArtifact, store_name: Strin
         subject: None,
         local: Vec::new(),
         guards: BTreeMap::new(),
+        along: Vec::new(),
         image: None,
     }
 }

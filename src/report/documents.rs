@@ -36,3 +36,37 @@ pub struct CachePruneDocument {
     /// Bytes that stayed.
     pub bytes_kept: u64,
 }
+
+/// What `login` did: `aosm-login/1`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct LoginDocument {
+    /// `aosm-login/1`.
+    pub format: &'static str,
+    /// The registry's host.
+    pub registry: String,
+    /// The user name that was kept; null when nothing was.
+    pub username: Option<String>,
+    /// Did the registry check the login? Some ask for none where one is checked.
+    pub checked: bool,
+    /// docker's configuration file; null when nothing was kept.
+    pub file: Option<String>,
+    /// The credential helper that has the secret; null when it is in the file.
+    pub helper: Option<String>,
+}
+
+/// What `logout` did: `aosm-logout/1`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct LogoutDocument {
+    /// `aosm-logout/1`.
+    pub format: &'static str,
+    /// The registry's host.
+    pub registry: String,
+    /// Was there a login?
+    pub removed: bool,
+    /// docker's configuration file.
+    pub file: String,
+    /// The credential helper that had the secret.
+    pub helper: Option<String>,
+}

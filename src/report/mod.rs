@@ -9,7 +9,7 @@ mod live;
 mod screen;
 mod tree;
 
-pub use documents::{CachePruneDocument, CheckDocument};
+pub use documents::{CachePruneDocument, CheckDocument, LoginDocument, LogoutDocument};
 pub use human::{bytes, count, plural};
 pub use images::images_list;
 pub use live::Live;

@@ -1,7 +1,7 @@
 //! A terminal, as far as the program can tell: its three streams are one pseudo-terminal.
 
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
@@ -9,7 +9,12 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 /// Runs a command in a terminal of 120 columns; returns its exit code and everything it wrote.
-pub fn run(mut command: Command) -> (i32, String) {
+pub fn run(command: Command) -> (i32, String) {
+    answer(command, "")
+}
+
+/// The same, with this typed before anything is asked.
+pub fn answer(mut command: Command, typed: &str) -> (i32, String) {
     let ours: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
     grantpt(&ours).expect("a pseudo-terminal");
     unlockpt(&ours).expect("a pseudo-terminal");
@@ -35,6 +40,7 @@ pub fn run(mut command: Command) -> (i32, String) {
     drop((command, theirs));
     let mut written = Vec::new();
     let mut ours = File::from(ours);
+    ours.write_all(typed.as_bytes()).expect("its keyboard");
     let mut buffer = [0; 4096];
     // The end of a terminal whose other side is closed is an error on Linux, and an end elsewhere.
     while let Ok(read @ 1..) = ours.read(&mut buffer) {

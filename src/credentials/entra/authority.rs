@@ -80,12 +80,18 @@ pub(super) fn authority(variables: &Variables, cloud: Cloud) -> Result<url::Url,
         .ok_or_else(|| "AZURE_AUTHORITY_HOST is no address: write https://login.microsoftonline.com".to_owned())
 }
 
+/// A tenant becomes part of a path, and an argument.
+pub(super) fn check_tenant(tenant: &str) -> Result<(), String> {
+    let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    if tenant.starts_with(|c: char| c.is_ascii_alphanumeric()) && tenant.chars().all(inside) {
+        return Ok(());
+    }
+    Err("the tenant is neither an id nor a domain".to_owned())
+}
+
 /// The token endpoint of a tenant.
 pub(super) fn token_endpoint(authority: &url::Url, tenant: &str) -> Result<url::Url, String> {
-    let is_tenant = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    if tenant.is_empty() || tenant.starts_with('.') || !tenant.chars().all(is_tenant) {
-        return Err("the tenant is neither an id nor a domain".to_owned());
-    }
+    check_tenant(tenant)?;
     let base = authority.as_str().trim_end_matches('/');
     url::Url::parse(&format!("{base}/{tenant}/oauth2/v2.0/token")).map_err(|error| error.to_string())
 }

@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use super::super::Secret;
 use super::super::helper::{bounded, one_line};
-use super::authority::{is_about_audience, life_of, until};
+use super::authority::{check_tenant, is_about_audience, life_of, until};
 use super::claims::Claims;
 use super::identity::Answer;
 
@@ -38,6 +38,9 @@ pub(super) async fn ask(program: &str, tenant: Option<&str>, scope: &str) -> Ans
 }
 
 async fn run(program: &str, tenant: Option<&str>, scope: &str) -> Answer {
+    if let Some(Err(why)) = tenant.map(check_tenant) {
+        return Answer::failed(why);
+    }
     let mut command = Command::new(program);
     command.args(["account", "get-access-token", "--output", "json", "--scope", scope]);
     if let Some(tenant) = tenant {

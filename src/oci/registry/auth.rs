@@ -148,6 +148,17 @@ impl Authenticator {
         }
     }
 
+    /// The credential that requests without a repository are made with; `None` while the registry wants none.
+    pub async fn in_use(&self, caller: &Caller) -> Result<Option<Obtained>, OciError> {
+        let scheme = self.lock().scheme.clone();
+        let service = match &scheme {
+            Scheme::Unknown | Scheme::Open => return Ok(None),
+            Scheme::Basic => "",
+            Scheme::Bearer { service, .. } => service,
+        };
+        self.credential(service, &Scopes::default(), caller).await.map(Some)
+    }
+
     async fn password(&self, scopes: &Scopes, caller: &Caller) -> Result<Login, OciError> {
         let obtained = self.credential("", scopes, caller).await?;
         let Credential::Basic { username, password } = obtained.credential else {

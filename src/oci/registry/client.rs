@@ -17,7 +17,7 @@ use super::scopes::Scopes;
 use super::transport::{Body, Request, Response};
 use super::upload::Chunking;
 use super::wire::{Caller, Wire};
-use crate::credentials::CredentialSource;
+use crate::credentials::{CredentialSource, Obtained};
 use crate::oci::placement::Placements;
 use crate::oci::{ByteStream, ErrorKind, OciError};
 
@@ -96,6 +96,11 @@ impl Client {
     /// Who reads and writes here; never a secret.
     pub fn principal(&self) -> String {
         self.auth.principal()
+    }
+
+    /// The credential that the registry takes; `None` while it wants none.
+    pub(super) async fn login_in_use(&self, caller: &Caller) -> Result<Option<Obtained>, OciError> {
+        self.auth.in_use(caller).await
     }
 
     /// What all clients share.

@@ -142,23 +142,15 @@ impl Host {
         format!("{scheme}://{}", self.authority)
     }
 
-    /// The URL of the API's root: what a client asks to see whether its login is good.
-    pub fn root(&self) -> Result<Url, OciError> {
-        self.parse_url(&format!("{}/v2/", self.origin()))
-    }
-
     /// The URL of a path below `/v2/`. `repository` must be checked already: see [`check_repository`].
     pub fn url(&self, repository: &str, rest: &str) -> Result<Url, OciError> {
-        self.parse_url(&format!("{}/v2/{repository}/{rest}", self.origin()))
+        self.at(&format!("/v2/{repository}/{rest}"))
     }
 
     /// The URL of a path that starts with `/`. Everything in it must be checked already.
     pub fn at(&self, path: &str) -> Result<Url, OciError> {
-        self.parse_url(&format!("{}{path}", self.origin()))
-    }
-
-    fn parse_url(&self, text: &str) -> Result<Url, OciError> {
-        Url::parse(text).map_err(|e| {
+        let text = format!("{}{path}", self.origin());
+        Url::parse(&text).map_err(|e| {
             OciError::new(
                 ErrorKind::Protocol,
                 "reach registry",

@@ -9,6 +9,7 @@ mod acr;
 mod answer;
 mod auth;
 mod challenge;
+mod check_login;
 mod chunked;
 mod client;
 mod content;

@@ -79,17 +79,16 @@ fn work(session: &Session, input: PackInput) -> Result<PackStep, Faults> {
         what: id.to_string(),
         cached: cached.is_some(),
     });
-    let output = match cached {
-        Some(output) => output,
-        None => {
-            let packed = now(session, &input)?;
-            let output = PackOutput::from(&packed);
-            let text = serde_json::to_vec(&output).unwrap_or_default();
-            session
-                .cache
-                .store(&key, &[(PACKED, &text), ("manifest.json", &packed.bytes)])?;
-            output
-        }
+    let output = if let Some(output) = cached {
+        output
+    } else {
+        let packed = now(session, &input)?;
+        let output = PackOutput::from(&packed);
+        let text = serde_json::to_vec(&output).unwrap_or_default();
+        session
+            .cache
+            .store(&key, &[(PACKED, &text), ("manifest.json", &packed.bytes)])?;
+        output
     };
     Ok(PackStep { id, input, key, output })
 }
@@ -128,5 +127,5 @@ fn first(faults: Faults) -> Fault {
     let Some(first) = errors.next() else {
         return Fault::bug("packing failed without a word");
     };
-    errors.fold(first, |first, other| first.because(other))
+    errors.fold(first, Fault::because)
 }

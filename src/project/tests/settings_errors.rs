@@ -106,8 +106,16 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
             "aosm.toml:4:10 sources.\"x.io\": `path` is missing",
         ),
         (
-            "[sources.\"x.io\"]\nauth = \"azure-cli\"",
-            "aosm.toml:5:8 sources.x.io.auth: `azure-cli` is not supported by this version yet",
+            "[sources.\"x.io\"]\nauth = \"managed\"",
+            "aosm.toml:5:8 sources.x.io.auth: `managed` is none of the possible words",
+        ),
+        (
+            "[sources.\"x.io\"]\nauth = \"docker-config\"\ntenant = \"t\"",
+            "aosm.toml:6:10 sources.\"x.io\".tenant: this way to log in knows no tenants",
+        ),
+        (
+            "[stores.a]\nkind = \"registry\"\nregistry = \"x.io\"\ntenant = \"a/../b\"",
+            "aosm.toml:7:10 stores.a.tenant: is neither the id of a tenant nor a domain",
         ),
         (
             "[[charts]]\nname = \"app\"\npath = \"app\"",
