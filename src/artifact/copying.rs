@@ -1,7 +1,7 @@
 //! Copying one artifact from place to place: first what would be copied and what stands in the way, then the copy.
 //!
-//! Nothing that was named by its digest is ever cut to some platforms. A subset is a new index; only a sparse copy keeps the index
-//! itself, with manifests missing on purpose.
+//! Nothing that was named by its digest is ever cut to some platforms. A subset is a new index; only a sparse copy
+//! keeps the index itself, with manifests missing on purpose.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -86,8 +86,8 @@ impl PreparedCopy {
     }
 }
 
-/// Looks at a copy: reads manifests, finds referrers, asks the target what its tags hold. Errors of the source and of the target name
-/// their side.
+/// Looks at a copy: reads manifests, finds referrers, asks the target what its tags hold. Errors of the source and of
+/// the target name their side.
 pub async fn prepare(request: &CopyRequest, job: &Job) -> Result<PreparedCopy, OciError> {
     let source_root = request.source.resolve(&request.selector, job).await?;
     let remembered = Arc::new(Remembered::new(request.source.content(job)));

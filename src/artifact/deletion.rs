@@ -1,7 +1,8 @@
-//! Deleting a manifest, alone or with its graph: first a plan that says what goes and what stands in the way, then the deed.
+//! Deleting a manifest, alone or with its graph: first a plan that says what goes and what stands in the way, then
+//! the deed.
 //!
-//! Invariants: nothing that an index outside the plan names is deleted; referrers and children go before what they hang from and
-//! the root goes last, so that a deletion that was cut off can be started again from the same root.
+//! Invariants: nothing that an index outside the plan names is deleted; referrers and children go before what they
+//! hang from and the root goes last, so that a deletion that was cut off can be started again from the same root.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

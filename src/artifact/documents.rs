@@ -161,8 +161,8 @@ pub struct ManifestsDocument {
     pub format: &'static str,
     /// The repository.
     pub repository: String,
-    /// True where the registry listed all; false where these are the ones that tags lead to: untagged ones that nothing refers to
-    /// cannot be seen then.
+    /// True where the registry listed all; false where these are the ones that tags lead to: untagged ones that
+    /// nothing refers to cannot be seen then.
     pub complete: bool,
     /// Its manifests, sorted by digest.
     pub manifests: Vec<ManifestEntry>,

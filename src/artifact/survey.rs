@@ -1,8 +1,8 @@
 //! What a repository holds, as far as it can be seen.
 //!
-//! Azure Container Registry lists its manifests, untagged ones included. Everywhere else a survey starts from the tags and
-//! follows what they lead to: the children of indexes and what refers to any of them. Untagged manifests that nothing leads
-//! to are not seen then, and [`Survey::complete`] says so.
+//! Azure Container Registry lists its manifests, untagged ones included. Everywhere else a survey starts from the
+//! tags and follows what they lead to: the children of indexes and what refers to any of them. Untagged manifests
+//! that nothing leads to are not seen then, and [`Survey::complete`] says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -23,8 +23,8 @@ const DEPTH_LIMIT: usize = 64;
 /// Manifests asked about at a time.
 const ASKS_AT_ONCE: usize = 8;
 
-/// What refers to `root`, and to that again, down to `depth` levels (`None`: all). With `artifact_type` only referrers of that
-/// type are shown, on every level.
+/// What refers to `root`, and to that again, down to `depth` levels (`None`: all). With `artifact_type` only
+/// referrers of that type are shown, on every level.
 pub async fn discover(
     content: &Arc<dyn Content>,
     root: &Digest,

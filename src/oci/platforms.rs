@@ -1,7 +1,7 @@
 //! Subsets of an index by platform.
 //!
-//! A subset is a new index with a digest of its own: only the list of manifests is shorter, every other byte of value stays as
-//! it was. Nothing that is named by its digest is ever cut: whoever pins a digest means all of it.
+//! A subset is a new index with a digest of its own: only the list of manifests is shorter, every other byte of value
+//! stays as it was. Nothing that is named by its digest is ever cut: whoever pins a digest means all of it.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -79,8 +79,8 @@ impl Platform {
         Self::of_value(descriptor.other.get("platform")?)
     }
 
-    /// The platform in an object with `os`, `architecture`, `variant`, `os.version`: a descriptor's `platform`, or an image's
-    /// configuration.
+    /// The platform in an object with `os`, `architecture`, `variant`, `os.version`: a descriptor's `platform`, or an
+    /// image's configuration.
     pub fn of_value(value: &serde_json::Value) -> Option<Self> {
         let text = |key: &str| {
             let text = value.get(key)?.as_str()?;
@@ -127,8 +127,8 @@ pub fn is_index(media_type: &str) -> bool {
     matches!(media_type, OCI_INDEX | DOCKER_LIST)
 }
 
-/// Cuts an index to some platforms; what is attested of a kept image stays with it. Fails, in words, where a platform is asked for
-/// that the index does not have, and where it is no index.
+/// Cuts an index to some platforms; what is attested of a kept image stays with it. Fails, in words, where a platform
+/// is asked for that the index does not have, and where it is no index.
 pub fn subset(index: &Descriptor, bytes: &Bytes, platforms: &[Platform]) -> Result<Subset, String> {
     if bytes.len() as u64 > MANIFEST_LIMIT {
         return Err(format!(

@@ -1,11 +1,12 @@
 //! Referrers of a whole graph: finding them, and copying a graph together with them.
 //!
-//! A referrer is found at every manifest of the graph (the children of an index have signatures of their own), and at every
-//! referrer again: an SBOM is signed, too. Besides those that say what they refer to (distribution-spec, "Listing Referrers")
-//! there are cosign's older ones, which only their tag ties to a subject: `sha256-<hex>.sig`, `.att`, `.sbom`.
+//! A referrer is found at every manifest of the graph (the children of an index have signatures of their own), and at
+//! every referrer again: an SBOM is signed, too. Besides those that say what they refer to (distribution-spec,
+//! "Listing Referrers") there are cosign's older ones, which only their tag ties to a subject: `sha256-<hex>.sig`,
+//! `.att`, `.sbom`.
 //!
-//! What was visited is remembered, and number and depth are bounded, so neither a circle nor a flood keeps us walking. "None" is
-//! never said when nobody could tell: that is an error.
+//! What was visited is remembered, and number and depth are bounded, so neither a circle nor a flood keeps us
+//! walking. "None" is never said when nobody could tell: that is an error.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -120,8 +121,8 @@ impl TagLookup for TagsOfSource<'_> {
     }
 }
 
-/// Finds what refers to `root`, to anything below it, and to those referrers again; nearest first, then by subject and digest. `tags` is
-/// where cosign's tags are looked for: without it they are not.
+/// Finds what refers to `root`, to anything below it, and to those referrers again; nearest first, then by subject
+/// and digest. `tags` is where cosign's tags are looked for: without it they are not.
 pub async fn find_referrers(
     content: &Arc<dyn Content>,
     tags: Option<&dyn TagLookup>,
@@ -308,8 +309,8 @@ pub struct Along<'a> {
     pub guards: &'a BTreeMap<String, Guard>,
 }
 
-/// Copies `root` with everything below it and the referrers: subjects before their referrers, the root's tag last, so that
-/// whoever sees the tag finds the signatures. Counts into `job`; stops when it is cancelled.
+/// Copies `root` with everything below it and the referrers: subjects before their referrers, the root's tag last, so
+/// that whoever sees the tag finds the signatures. Counts into `job`; stops when it is cancelled.
 pub async fn copy_with_referrers(
     content: &Arc<dyn Content>,
     target: &dyn Target,
@@ -389,8 +390,8 @@ async fn copy_one(
     })
 }
 
-/// Referrers in the order they can be put: those whose subject is no referrer itself first. What refers to each other in a circle
-/// (which honest digests rule out) comes last, in one level.
+/// Referrers in the order they can be put: those whose subject is no referrer itself first. What refers to each other
+/// in a circle (which honest digests rule out) comes last, in one level.
 fn by_distance(referrers: &[ReferrerFound]) -> Vec<Vec<&ReferrerFound>> {
     let mut levels = Vec::new();
     let mut seen: HashSet<(&Digest, Option<&str>)> = HashSet::new();

@@ -110,3 +110,76 @@ impl Content for Remembered {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::oci::MemoryContent;
+
+    /// Counts what it is asked; everything refers to everything.
+    struct Counted(MemoryContent, AtomicUsize);
+
+    #[async_trait::async_trait]
+    impl Content for Counted {
+        fn origin(&self) -> &Origin {
+            self.0.origin()
+        }
+
+        async fn manifest(&self, descriptor: &Descriptor) -> Result<Bytes, OciError> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.manifest(descriptor).await
+        }
+
+        async fn blob(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, OciError> {
+            self.0.blob(descriptor, offset).await
+        }
+
+        async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, OciError> {
+            Ok(vec![Descriptor::new("m", subject.clone(), 1)])
+        }
+    }
+
+    #[tokio::test]
+    async fn a_manifest_is_read_once_unless_it_is_named_by_another_size() {
+        let mut memory = MemoryContent::new("x");
+        let held = memory.insert("m", "{}");
+        let counted = Arc::new(Counted(memory, AtomicUsize::new(0)));
+        let remembered = Remembered::new(Arc::clone(&counted) as Arc<dyn Content>);
+        for _ in 0..3 {
+            assert_eq!(remembered.manifest(&held).await.unwrap(), "{}");
+        }
+        assert_eq!(counted.1.load(Ordering::Relaxed), 1);
+        let other = Descriptor { size: 3, ..held };
+        let _ = remembered.manifest(&other).await;
+        assert_eq!(counted.1.load(Ordering::Relaxed), 2, "who holds it decides");
+    }
+
+    #[tokio::test]
+    async fn nobody_refers_to_what_was_made_just_now_but_to_what_is_only_masked() {
+        let counted = Counted(MemoryContent::new("x"), AtomicUsize::new(0));
+        let remembered = Remembered::new(Arc::new(counted));
+        let (new, masked) = (Digest::of(b"new"), Digest::of(b"masked"));
+        remembered.lay_over(new.clone(), Bytes::from_static(b"new"));
+        remembered.mask(masked.clone(), Bytes::from_static(b"less"));
+        assert_eq!(
+            remembered
+                .manifest(&Descriptor::new("m", new.clone(), 3))
+                .await
+                .unwrap(),
+            "new"
+        );
+        assert_eq!(
+            remembered
+                .manifest(&Descriptor::new("m", masked.clone(), 6))
+                .await
+                .unwrap(),
+            "less"
+        );
+        assert!(remembered.referrers(&new).await.unwrap().is_empty());
+        assert_eq!(remembered.referrers(&masked).await.unwrap().len(), 1);
+    }
+}

@@ -1,4 +1,5 @@
-//! `artifact show`, `tags`, `manifests`, `repositories`: at Azure Container Registry by its own API, elsewhere as far as can be seen.
+//! `artifact show`, `tags`, `manifests`, `repositories`: at Azure Container Registry by its own API, elsewhere as far
+//! as can be seen.
 
 use serde_json::{Value, json};
 

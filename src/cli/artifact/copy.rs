@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::open::{Login, Opened, Purpose, job, open_with};
-use super::options::{AuthMode, LoginArgs, RegistryArgs};
+use super::open::{Opened, Purpose, job, open_with};
+use super::options::{AuthMode, Login, LoginArgs, RegistryArgs};
 use crate::artifact::copying::{CopyRequest, Occupied, PreparedCopy, carry_out, prepare};
 use crate::artifact::documents::{CopiedReferrer, CopyDocument};
 use crate::cli::Ended;

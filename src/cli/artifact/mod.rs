@@ -12,6 +12,7 @@ mod pull;
 mod push;
 mod repositories;
 mod show;
+mod surroundings;
 mod tags;
 mod typed;
 

@@ -1,22 +1,23 @@
 //! Opens references of the command line: from a typed text to a place that can be read, written, listed.
 //!
-//! A project is not needed. Where there is one, its network profile, its stores and its ways to log in count, flags before
-//! them. Nothing is asked of any registry here.
+//! A project is not needed. Where there is one, its network profile, its stores and its ways to log in count, flags
+//! before them. Nothing is asked of any registry here.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::options::{LoginArgs, ReachArgs, RegistryArgs};
-use super::typed::{self, Location, Stores, Typed};
+use super::options::{Login, ReachArgs, RegistryArgs};
+use super::surroundings::{Surroundings, store_access};
+use super::typed::{self, Location, Typed};
 use crate::cli::context::Context;
 use crate::digest::ReadFiles;
 use crate::fault::{Fault, Faults, Kind};
 use crate::oci::layout::read_folder_index;
-use crate::oci::registry::{Access, Client, Given, Registries, RegistryOptions, RegistryPlace};
+use crate::oci::registry::{Access, Client, Registries, RegistryOptions, RegistryPlace};
 use crate::oci::{Job, Place, Selector};
-use crate::project::{Auth, Network, Project, Spanned, StoreConfig, StoreKind};
+use crate::project::{Network, Spanned, StoreKind};
 use crate::store::{ArtifactStore as _, LocalStore};
 
 /// What a reference is opened for.
@@ -172,35 +173,6 @@ pub fn open_registry(context: &Context, args: &RegistryArgs, text: &str) -> Resu
     })
 }
 
-/// How to log in, resolved: the password is read.
-#[derive(Clone, Default)]
-pub struct Login {
-    auth: Option<Auth>,
-    tenant: Option<String>,
-    given: Option<Given>,
-}
-
-impl Login {
-    /// Reads a password where one is announced.
-    pub fn of(args: &LoginArgs) -> Result<Self, Fault> {
-        Ok(Self {
-            auth: args.auth.map(Auth::from),
-            tenant: args.tenant.clone(),
-            given: args.given()?,
-        })
-    }
-
-    /// The same, with what it does not say taken from another.
-    #[must_use]
-    pub fn or(self, other: &Self) -> Self {
-        Self {
-            auth: self.auth.or(other.auth),
-            tenant: self.tenant.or_else(|| other.tenant.clone()),
-            given: self.given.or_else(|| other.given.clone()),
-        }
-    }
-}
-
 /// There is one standard input, so one password: it is not sent to two registries.
 fn check_given<'l>(logins: impl Iterator<Item = (Option<String>, &'l Login)>) -> Result<(), Fault> {
     let given = logins.filter(|(_, login)| login.given.is_some());
@@ -213,66 +185,6 @@ fn check_given<'l>(logins: impl Iterator<Item = (Option<String>, &'l Login)>) ->
             "say for which it is: --from-username or --to-username; log in to the other beforehand with `aosm-build login`",
         ),
     )
-}
-
-/// Where the command runs: the folder, and the project if there is one.
-struct Surroundings {
-    folder: Utf8PathBuf,
-    project: Option<Project>,
-    /// What is wrong with a project that nobody named: a mistake in it must not keep anybody from looking at a registry.
-    broken: Option<Faults>,
-}
-
-impl Surroundings {
-    fn of(context: &Context) -> Result<Self, Faults> {
-        let folder = context.folder()?;
-        let (project, broken) = match context.project_if_any() {
-            Ok(project) => (project, None),
-            Err(faults) if context.global.project.is_none() => (None, Some(faults)),
-            Err(faults) => return Err(faults),
-        };
-        Ok(Self {
-            folder,
-            project,
-            broken,
-        })
-    }
-
-    /// A reference that cannot be read may name a store of the project that cannot be read.
-    fn with_the_project(&self, mut faults: Faults) -> Faults {
-        faults.extend(self.broken.iter().flat_map(|broken| broken.iter().cloned()));
-        faults
-    }
-
-    fn warn(&self, context: &Context) {
-        if self.broken.is_some() {
-            let warning =
-                Fault::warning("the project here has errors, so its network, sources and stores do not count");
-            context.screen.fault(&warning.hint("`aosm-build check` shows them"));
-        }
-    }
-
-    fn stores(&self) -> Stores<'_> {
-        let project = self.project.as_ref()?;
-        Some(project.stores.iter().map(|store| store.name.value.as_str()).collect())
-    }
-
-    fn store(&self, name: &str) -> Option<&StoreConfig> {
-        let stores = &self.project.as_ref()?.stores;
-        stores.iter().find(|store| store.name.value == name)
-    }
-
-    /// The registry that a location leads to.
-    fn host(&self, location: &Location) -> Option<String> {
-        match location {
-            Location::Registry(host) => Some(host.clone()),
-            Location::Layout(_) => None,
-            Location::Store(name) => match &self.store(name)?.kind {
-                StoreKind::Registry { host, .. } => Some(host.clone()),
-                StoreKind::Local { .. } => None,
-            },
-        }
-    }
 }
 
 /// What a location turned out to be.
@@ -393,7 +305,7 @@ impl Opening {
             Location::Registry(host) => Found::Registry {
                 host: host.clone(),
                 prefix: String::new(),
-                auth: self.auth_of(host),
+                auth: self.surroundings.auth_of(host),
             },
             Location::Store(name) => {
                 let store = self.surroundings.store(name);
@@ -402,7 +314,7 @@ impl Opening {
                     StoreKind::Registry { host, prefix } => Found::Registry {
                         host: host.clone(),
                         prefix: prefix.clone(),
-                        auth: access(store.auth, store.tenant.as_ref()),
+                        auth: store_access(store),
                     },
                     StoreKind::Local { path } => Found::Layout(path.clone()),
                 }
@@ -422,21 +334,6 @@ impl Opening {
         }
     }
 
-    /// What the project says about logging in to a host: as a source, else as the registry of a store.
-    fn auth_of(&self, host: &str) -> Access {
-        let Some(project) = &self.surroundings.project else {
-            return Access::default();
-        };
-        if let Some(source) = project.sources.get(host) {
-            return access(source.auth, source.tenant.as_ref());
-        }
-        let store = project
-            .stores
-            .iter()
-            .find(|store| matches!(&store.kind, StoreKind::Registry { host: named, .. } if named == host));
-        store.map_or_else(Access::default, |store| access(store.auth, store.tenant.as_ref()))
-    }
-
     fn client(&self, host: &str, project: &Access, login: &Login) -> Result<Arc<Client>, Fault> {
         let access = Access {
             auth: login.auth.unwrap_or(project.auth),
@@ -445,10 +342,6 @@ impl Opening {
         };
         Ok(self.registries.client_as(host, &access)?)
     }
-}
-
-fn access(auth: Auth, tenant: Option<&Spanned<String>>) -> Access {
-    Access::from(auth).in_tenant(tenant.map(|tenant| tenant.value.clone()))
 }
 
 /// A folder that is read must be a layout.

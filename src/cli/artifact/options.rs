@@ -110,6 +110,38 @@ impl LoginArgs {
     }
 }
 
+/// How to log in, resolved: the password is read.
+#[derive(Clone, Default)]
+pub struct Login {
+    /// Where credentials are looked for, where the command line says so.
+    pub auth: Option<Auth>,
+    /// The Entra tenant.
+    pub tenant: Option<String>,
+    /// User and password.
+    pub given: Option<Given>,
+}
+
+impl Login {
+    /// Reads a password where one is announced.
+    pub fn of(args: &LoginArgs) -> Result<Self, Fault> {
+        Ok(Self {
+            auth: args.auth.map(Auth::from),
+            tenant: args.tenant.clone(),
+            given: args.given()?,
+        })
+    }
+
+    /// The same, with what it does not say taken from another.
+    #[must_use]
+    pub fn or(self, other: &Self) -> Self {
+        Self {
+            auth: self.auth.or(other.auth),
+            tenant: self.tenant.or_else(|| other.tenant.clone()),
+            given: self.given.or_else(|| other.given.clone()),
+        }
+    }
+}
+
 /// All of standard input, without the line break at its end.
 pub fn read_password() -> Result<Secret, Fault> {
     let failed = |why: &str| {

@@ -1,6 +1,7 @@
 //! References as people type them: which registry, store or layout, which repository, which tag or digest.
 //!
-//! Pure: nothing is opened here. Every text has one meaning, decided by its form and by the names of the project's stores:
+//! Pure: nothing is opened here. Every text has one meaning, decided by its form and by the names of the project's
+//! stores:
 //!
 //! - `oci:DIR[:REF][@DIGEST]` is an image layout. `REF` is a name as it stands in the layout's index.
 //! - `NAME:REF` is a store, where the project has one called `NAME`.
