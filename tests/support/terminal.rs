@@ -1,7 +1,7 @@
 //! A terminal, as far as the program can tell: its three streams are one pseudo-terminal.
 
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
@@ -9,7 +9,12 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 /// Runs a command in a terminal of 120 columns; returns its exit code and everything it wrote.
-pub fn run(mut command: Command) -> (i32, String) {
+pub fn run(command: Command) -> (i32, String) {
+    converse(command, &[])
+}
+
+/// The same, typing each answer when its question is on the screen.
+pub fn converse(mut command: Command, answers: &[(&str, &str)]) -> (i32, String) {
     let ours: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
     grantpt(&ours).expect("a pseudo-terminal");
     unlockpt(&ours).expect("a pseudo-terminal");
@@ -37,8 +42,16 @@ pub fn run(mut command: Command) -> (i32, String) {
     let mut ours = File::from(ours);
     let mut buffer = [0; 4096];
     // The end of a terminal whose other side is closed is an error on Linux, and an end elsewhere.
+    let mut answers = answers.iter();
+    let mut next = answers.next();
     while let Ok(read @ 1..) = ours.read(&mut buffer) {
         written.extend_from_slice(&buffer[..read]);
+        if let Some((question, answer)) = next
+            && String::from_utf8_lossy(&written).contains(question)
+        {
+            ours.write_all(answer.as_bytes()).expect("typing");
+            next = answers.next();
+        }
     }
     let code = child.wait().expect("its end").code().unwrap_or(-1);
     (code, String::from_utf8_lossy(&written).into_owned())

@@ -11,6 +11,7 @@
 
 mod chunks;
 mod copying;
+mod entra;
 mod fake;
 mod hostile;
 mod listing;
