@@ -34,19 +34,41 @@ fn login(run: Aosm, password: &str) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-fn crane(project: &Project, registry: &Registry, arguments: &[&str]) -> std::process::Output {
-    let mut command = Command::new(tools::crane());
-    command.args(arguments).env("HOME", project.home());
+/// The tags of a repository, as another tool reads them with the logins of docker's configuration file; `None` when it fails.
+fn read_by_others(project: &Project, registry: &Registry, reference: &str) -> Option<String> {
+    // Newer versions of crane ask no token server on loopback.
+    let mut command = if registry.kind().token() {
+        let mut command = tools::skopeo();
+        let place = format!("docker://{reference}");
+        command
+            .args(["list-tags", "--tls-verify=false", "--authfile"])
+            .arg(config_file(project))
+            .arg(place);
+        command
+    } else {
+        let mut command = Command::new(tools::crane());
+        command.args(["ls", reference]);
+        command
+    };
+    command.env("HOME", project.home());
     command.env("DOCKER_CONFIG", config_file(project).parent().unwrap());
     if let Some(file) = registry.ca_file() {
         command.env("SSL_CERT_FILE", file);
     }
-    command.output().unwrap()
+    let output = command.output().unwrap();
+    eprintln!("{}", String::from_utf8_lossy(&output.stderr));
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8(output.stdout).unwrap())
 }
 
 #[test]
 fn a_login_is_checked_and_kept_where_docker_and_others_find_it() {
     for kind in [Kind::Basic, Kind::Token, Kind::TlsBasic] {
+        if kind.token() && tools::without("skopeo") {
+            continue;
+        }
         let registry = Registry::shared(kind);
         let repository = registry.unique("login");
         registry.push(&ImageSpec::new(3).build(), &repository, "1.0.0");
@@ -57,8 +79,11 @@ fn a_login_is_checked_and_kept_where_docker_and_others_find_it() {
             "{\n\t\"psFormat\": \"x\",\n\t\"auths\": {\n\t\t\"z.test\": {}\n\t}\n}",
         )
         .unwrap();
-        let denied = crane(&project, registry, &["ls", &reference]);
-        assert!(!denied.status.success(), "{kind:?}: there was a login before");
+        assert_eq!(
+            read_by_others(&project, registry, &reference),
+            None,
+            "{kind:?}: a login before"
+        );
         let ca = registry.ca_file().map(|file| file.to_str().unwrap().to_owned());
         let mut arguments = vec![
             "login".to_owned(),
@@ -75,13 +100,8 @@ fn a_login_is_checked_and_kept_where_docker_and_others_find_it() {
         assert_eq!(code, 0, "{kind:?}: {out}{err}");
         assert!(out.contains(USER) && out.contains("config.json"), "{out}");
         assert!(!out.contains(PASSWORD) && !err.contains(PASSWORD), "{out}{err}");
-        let listed = crane(&project, registry, &["ls", &reference]);
-        let complaint = String::from_utf8_lossy(&listed.stderr).into_owned();
-        assert_eq!(
-            String::from_utf8(listed.stdout).unwrap().trim(),
-            "1.0.0",
-            "{kind:?}: {complaint}"
-        );
+        let listed = read_by_others(&project, registry, &reference).unwrap_or_default();
+        assert!(listed.contains("1.0.0"), "{kind:?}: {listed}");
         let text = std::fs::read_to_string(config_file(&project)).unwrap();
         assert!(
             text.starts_with("{\n\t\"psFormat\": \"x\",\n\t\"auths\": {\n\t\t\"z.test\": {},"),
@@ -99,7 +119,7 @@ fn a_login_is_checked_and_kept_where_docker_and_others_find_it() {
             .run(&["logout", &registry.host()])
             .ok()
             .says("there was no login");
-        assert!(!crane(&project, registry, &["ls", &reference]).status.success());
+        assert_eq!(read_by_others(&project, registry, &reference), None);
     }
 }
 

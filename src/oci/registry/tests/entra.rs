@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use reqwest::Method;
-use reqwest::header::HeaderMap;
 
 use super::super::transport::{Body, Request, Response, Transport, TransportError, TransportFailure};
 use super::fake::{Fake, FakeHost, Login};
@@ -121,8 +120,8 @@ impl Transport for Over {
                     url: request.url,
                     authorization: None,
                     range: None,
+                    content_range: None,
                 };
-                let _: HeaderMap = request.headers;
                 Ok(respond(answer, None, &seen))
             }
             None => self.0.fake.send(request).await,
