@@ -2,11 +2,13 @@
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 
-use crate::apply::ApplyDocument;
+use crate::apply::{ApplyDocument, ExportDocument};
 use crate::artifact::documents::{
     ArtifactDocument, CopyDocument, DeleteDocument, DiscoverDocument, ManifestsDocument, RepositoriesDocument,
     TagsDocument,
 };
+use crate::artifact::transfer_documents::{PullDocument, PushDocument};
+use crate::bundle::BundleDocument;
 use crate::graph::GraphDocument;
 use crate::lock::LockChangesDocument;
 use crate::plan::{Explained, ImagesDocument, Plan};
@@ -17,6 +19,8 @@ pub fn all() -> Vec<(&'static str, String)> {
     let mut all = crate::project::schemas();
     all.extend([
         ("apply.schema.json", document::<ApplyDocument>("aosm-apply/1")),
+        ("bundle.schema.json", document::<BundleDocument>("aosm-bundle/1")),
+        ("export.schema.json", document::<ExportDocument>("aosm-export/1")),
         ("artifact.schema.json", document::<ArtifactDocument>("aosm-artifact/1")),
         ("copy.schema.json", document::<CopyDocument>("aosm-copy/1")),
         ("delete.schema.json", document::<DeleteDocument>("aosm-delete/1")),
@@ -43,6 +47,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ),
         ("login.schema.json", document::<LoginDocument>("aosm-login/1")),
         ("logout.schema.json", document::<LogoutDocument>("aosm-logout/1")),
+        ("pull.schema.json", document::<PullDocument>("aosm-pull/1")),
+        ("push.schema.json", document::<PushDocument>("aosm-push/1")),
         ("plan.schema.json", document::<Plan>("aosm-plan/1")),
         ("why.schema.json", document::<Explained>("aosm-why/1")),
     ]);

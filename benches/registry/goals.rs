@@ -36,11 +36,11 @@ pub fn judge(case: &Case, results: &Results, limits: &mut Limits) {
         ("big", Setting::Loopback) => {
             judge.wall(Phase::Cold, Tool::Crane, 0.8);
             judge.cpu(Phase::Cold, Tool::Crane, 0.8);
-            judge.wall(Phase::Cold, Tool::Oras, 1.05);
+            judge.wall(Phase::Cold, Tool::OrasGo, 1.05);
         }
-        ("many", Setting::Loopback) => judge.wall(Phase::Cold, Tool::Oras, 0.9),
+        ("many", Setting::Loopback) => judge.wall(Phase::Cold, Tool::OrasGo, 0.9),
         ("many", Setting::Far) => judge.wall(Phase::Cold, Tool::Regctl, 0.8),
-        ("multi", Setting::Loopback) => judge.wall(Phase::Cold, Tool::Oras, 1.0),
+        ("multi", Setting::Loopback) => judge.wall(Phase::Cold, Tool::OrasGo, 1.0),
         (_, Setting::Token) => judge.tokens(1.15),
         _ => {}
     }

@@ -20,11 +20,14 @@ pub enum Tool {
     Crane,
     Regctl,
     Regsync,
+    /// The program that oras-go was built into, all images in one process.
+    OrasGo,
+    /// The command `oras`.
     Oras,
 }
 
 impl Tool {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Ours,
         Self::OursOffline,
         Self::SkopeoSync,
@@ -32,6 +35,7 @@ impl Tool {
         Self::Crane,
         Self::Regctl,
         Self::Regsync,
+        Self::OrasGo,
         Self::Oras,
     ];
 
@@ -44,7 +48,8 @@ impl Tool {
             Self::Crane => "crane",
             Self::Regctl => "regctl c16",
             Self::Regsync => "regsync p4 c16",
-            Self::Oras => "oras-go c16",
+            Self::OrasGo => "oras-go p4 c16",
+            Self::Oras => "oras c16",
         }
     }
 
@@ -60,7 +65,8 @@ impl Tool {
             Self::Crane => "crane",
             Self::Regctl => "regctl",
             Self::Regsync => "regsync",
-            Self::Oras => "oras-go",
+            Self::OrasGo => "orasgo",
+            Self::Oras => "oras",
         }
     }
 
@@ -74,8 +80,10 @@ impl Tool {
             (_, Setting::Token) => vec![Self::Ours],
             ("estate", Setting::Far) => vec![Self::Ours, Self::OursOffline, Self::Regsync],
             ("estate", _) => vec![Self::Ours, Self::OursOffline, Self::SkopeoSync, Self::Regsync],
-            (_, Setting::Far) => vec![Self::Ours, Self::Regctl, Self::Oras],
-            _ => vec![Self::Ours, Self::Skopeo, Self::Crane, Self::Regctl, Self::Oras],
+            (_, Setting::Far) => vec![Self::Ours, Self::Regctl, Self::OrasGo],
+            // The oras-go program speaks plain http to this machine.
+            (_, Setting::Tls) => vec![Self::Ours, Self::Crane, Self::Regctl, Self::Oras],
+            _ => vec![Self::Ours, Self::Crane, Self::Regctl, Self::Oras, Self::OrasGo],
         }
     }
 
@@ -86,8 +94,8 @@ impl Tool {
             Self::Ours | Self::OursOffline => return ours(self, scene).into(),
             Self::SkopeoSync => skopeo_sync(scene).into(),
             Self::Regsync => regsync(scene).into(),
-            Self::Oras => oras(scene).into(),
-            Self::Skopeo | Self::Crane | Self::Regctl => Work {
+            Self::OrasGo => oras_go(scene).into(),
+            Self::Skopeo | Self::Crane | Self::Regctl | Self::Oras => Work {
                 commands: images.iter().map(|image| self.single(scene, image)).collect(),
                 at_once: if images.len() > 1 { 4 } else { 1 },
             },
@@ -121,6 +129,16 @@ impl Tool {
             Self::Crane => {
                 let mut command = Command::new(tools::crane());
                 command.args(["copy", &from, &to]);
+                command
+            }
+            Self::Oras => {
+                let mut command = program("oras");
+                command.args(["copy", "--no-tty", "--concurrency", "16"]);
+                match &scene.authorities {
+                    None => command.args(["--from-plain-http", "--to-plain-http"]),
+                    Some(file) => command.arg("--from-ca-file").arg(file).arg("--to-ca-file").arg(file),
+                };
+                command.args([&from, &to]);
                 command
             }
             _ => {
@@ -228,17 +246,20 @@ fn regsync(scene: &Scene) -> Command {
 }
 
 /// The small program over oras-go: all images of a case in one process.
-fn oras(scene: &Scene) -> Command {
-    let mut command = program("oras-go");
-    command.args(["copy", "--concurrency", "16"]);
-    if scene.authorities.is_none() {
-        command.arg("--plain-http");
-    }
-    for image in &scene.case.images {
-        command.args([
+fn oras_go(scene: &Scene) -> Command {
+    let pair = |image| {
+        format!(
+            "{} {}\n",
             reference(&scene.source_host, image),
-            reference(&scene.target_host, image),
-        ]);
-    }
+            reference(&scene.target_host, image)
+        )
+    };
+    let list: String = scene.case.images.iter().map(pair).collect();
+    let file = scene.project.home().join("list");
+    std::fs::write(&file, list).expect("a list");
+    let mut command = program("orasgo");
+    command
+        .args(["copy", "-concurrency", "16", "-parallel", "4", "-list"])
+        .arg(file);
     command
 }

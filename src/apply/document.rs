@@ -25,7 +25,7 @@ pub enum StepOutcome {
 pub struct StepReport {
     /// Its id.
     pub id: StepId,
-    /// Copy or push.
+    /// Copy, push or attach.
     pub kind: StepKind,
     /// How it ended.
     pub outcome: StepOutcome,

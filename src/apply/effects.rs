@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::fault::{Fault, Kind};
+use crate::graph::StepKind;
 use crate::oci::Content;
-use crate::plan::{CacheContent, Desired, Effect, PlanStep, Planned, Session, Target, pack_now};
+use crate::oci::recursive::{Along, ReferrerFound};
+use crate::plan::{CacheContent, Desired, Effect, PlanStep, Planned, Reason, Session, Target, pack_now};
 use crate::store::{ArtifactStore, Guard, Job};
 
 /// Everything one step needs, owned, so that it can run as a task.
@@ -40,43 +42,75 @@ impl Running {
         let Desired::Known(root) = &target.desired else {
             return Err(Fault::bug("it has no known digest"));
         };
-        let content = match (&target.chart, target.image) {
-            (Some(chart), _) => self.chart(chart.package).await?,
-            (None, Some(image)) => self
-                .planned
-                .locations
-                .content(image, &self.planned.world, &self.session.cache, &self.job)
-                .ok_or_else(|| Fault::bug("its image has no place"))??,
-            (None, None) => return Err(Fault::bug("it has neither image nor chart")),
-        };
+        let content = content_of(&self.session, &self.planned, target, &self.job).await?;
+        if target.kind == StepKind::Attach {
+            store.put(&target.name.repository, root, content, &self.job).await?;
+            return Ok(());
+        }
         let guard = match (step.effect, &step.observed) {
             (Effect::Replace, Some(old)) => Guard::Replace(old.clone()),
             _ => Guard::Create,
         };
-        store.fill(&target.name, root, content, &guard, &self.job).await?;
+        let referrers = along(target, step);
+        let along = Along {
+            referrers: &referrers,
+            guards: &target.guards,
+        };
+        store
+            .fill_along(&target.name, root, content, &guard, along, &self.job)
+            .await?;
         Ok(())
     }
+}
 
-    /// A packed chart's content. Should the cache have been damaged since the plan, it is packed again.
-    async fn chart(&self, package: usize) -> Result<Arc<dyn Content>, Fault> {
-        let prepared = self.planned.prepared.packages.iter().find(|p| p.index == package);
-        let Some((prepared, output)) = prepared.and_then(|p| Some((p, p.chart.as_ref()?))) else {
-            return Err(Fault::bug("its package has no chart"));
-        };
-        if !output.is_whole(&self.session.cache) {
-            let key = prepared
-                .keys
-                .package
-                .as_ref()
-                .ok_or_else(|| Fault::bug("its package has no key"))?;
-            let again = pack_now(&self.session, &prepared.tree, key).await?;
-            if again.manifest.digest != output.manifest.digest {
-                return Err(
-                    Fault::new(Kind::Stale, "its files changed since the plan was made").hint("run `apply` again")
-                );
-            }
-        }
-        let label = format!("packed chart {}", prepared.name);
-        Ok(Arc::new(CacheContent::new(Arc::clone(&self.session.cache), label)))
+/// What has to travel with an image: of an image that is there only what was seen to be missing.
+fn along(target: &Target, step: &PlanStep) -> Vec<ReferrerFound> {
+    let missing = step.reasons.iter().find_map(|reason| match reason {
+        Reason::ReferrersMissing { missing } => Some(missing),
+        _ => None,
+    });
+    let moves = |one: &&ReferrerFound| missing.is_none_or(|missing| missing.contains(&one.descriptor.digest));
+    target.along.iter().filter(moves).cloned().collect()
+}
+
+/// Where the content of a step is.
+pub(super) async fn content_of(
+    session: &Arc<Session>,
+    planned: &Planned,
+    target: &Target,
+    job: &Job,
+) -> Result<Arc<dyn Content>, Fault> {
+    if let Some(bundle) = planned.locations.bundle() {
+        return Ok(Arc::clone(bundle));
     }
+    match (&target.chart, &target.pack, target.image) {
+        (Some(chart), _, _) => packed_chart(session, planned, chart.package).await,
+        (None, Some(pack), _) => pack.content(session).await,
+        (None, None, Some(image)) => planned
+            .locations
+            .content(image, &planned.world, &session.cache, job)
+            .ok_or_else(|| Fault::bug("its image has no place"))?,
+        (None, None, None) => Err(Fault::bug("it has neither image, chart nor files")),
+    }
+}
+
+/// A packed chart's content. Should the cache have been damaged since the plan, it is packed again.
+async fn packed_chart(session: &Arc<Session>, planned: &Planned, package: usize) -> Result<Arc<dyn Content>, Fault> {
+    let prepared = planned.prepared.packages.iter().find(|p| p.index == package);
+    let Some((prepared, output)) = prepared.and_then(|p| Some((p, p.chart.as_ref()?))) else {
+        return Err(Fault::bug("its package has no chart"));
+    };
+    if !output.is_whole(&session.cache) {
+        let key = prepared
+            .keys
+            .package
+            .as_ref()
+            .ok_or_else(|| Fault::bug("its package has no key"))?;
+        let again = pack_now(session, &prepared.tree, key).await?;
+        if again.manifest.digest != output.manifest.digest {
+            return Err(Fault::new(Kind::Stale, "its files changed since the plan was made").hint("run `apply` again"));
+        }
+    }
+    let label = format!("packed chart {}", prepared.name);
+    Ok(Arc::new(CacheContent::new(Arc::clone(&session.cache), label)))
 }

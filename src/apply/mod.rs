@@ -2,8 +2,10 @@
 
 mod document;
 mod effects;
+mod export;
 mod remember;
 mod run;
 
 pub use document::{ApplyDocument, ApplySummary, StepOutcome, StepReport};
+pub use export::{ExportDocument, export};
 pub use run::{Applied, apply, lock};

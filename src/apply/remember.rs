@@ -28,7 +28,7 @@ pub(super) fn remember(session: &Session, planned: &Planned, done: &[usize]) {
         receipts
             .entry(target.store)
             .or_insert_with(|| Receipts::load(&folder, &store.identity().to_string()))
-            .set(target.name.to_string(), held);
+            .set(target.title.clone(), held);
         let archive = target.chart.as_ref().map(|chart| chart.output.archive.clone());
         history.set(
             target.id.as_str(),
@@ -56,6 +56,14 @@ pub(super) fn remember(session: &Session, planned: &Planned, done: &[usize]) {
         if let (Some(key), Some(chart)) = (&package.keys.package, &package.chart) {
             keep(StepKind::Package, key.key(), Some(chart.archive.clone()));
         }
+    }
+    for pack in planned.packs() {
+        let key = Some(pack.key.key());
+        let packed = Remembered {
+            key,
+            ..Remembered::default()
+        };
+        history.set(pack.id.as_str(), packed);
     }
     let mut results: Vec<Result<(), Fault>> = receipts.values().map(|receipts| receipts.save(&folder)).collect();
     results.push(history.save(&session.state.path("history")));

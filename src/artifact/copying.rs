@@ -92,43 +92,18 @@ pub async fn prepare(request: &CopyRequest, job: &Job) -> Result<PreparedCopy, O
     let source_root = request.source.resolve(&request.selector, job).await?;
     let remembered = Arc::new(Remembered::new(request.source.content(job)));
     let content: Arc<dyn Content> = Arc::clone(&remembered) as Arc<dyn Content>;
-    let mut root = source_root.clone();
-    let mut sparse = None;
-    let mut graph_content = Arc::clone(&content);
-    if !request.platforms.is_empty() {
-        if !is_index(&source_root.media_type) {
-            for platform in &request.platforms {
-                choose(&content, &source_root, platform, job).await?;
-            }
-        } else {
-            let bytes = content.manifest(&source_root).await?;
-            let cut = subset(&source_root, &bytes, &request.platforms).map_err(|why| {
-                let subject = format!("{}{}", request.source.label(), request.selector);
-                OciError::new(ErrorKind::Absent, "select platforms", subject, why)
-            })?;
-            match (cut.whole, request.sparse) {
-                (true, _) => {}
-                (false, false) => {
-                    remembered.lay_over(cut.index.digest.clone(), cut.bytes);
-                    root = cut.index;
-                }
-                (false, true) => {
-                    // For looking only: what hangs below the entries that are kept.
-                    let masked = Remembered::new(Arc::clone(&content));
-                    masked.mask(source_root.digest.clone(), cut.bytes);
-                    graph_content = Arc::new(masked);
-                    sparse = Some(cut.kept);
-                }
-            }
-        }
-    }
+    let Meant {
+        root,
+        sparse,
+        looked_at,
+    } = meant(request, &source_root, &remembered, job).await?;
     let held = held_tags(request, &request.tags, job).await?;
     let all_there = !request.tags.is_empty() && request.tags.iter().all(|tag| held.get(tag) == Some(&root.digest));
     let referrers = if request.referrers == Selection::None {
         Vec::new()
     } else {
         let tags = &request.source;
-        find_referrers(&graph_content, Some(tags), &root, &request.referrers, job).await?
+        find_referrers(&looked_at, Some(tags), &root, &request.referrers, job).await?
     };
     let fresh = all_there && referrers.is_empty() && !request.thorough;
     let cosign: BTreeMap<String, Digest> = referrers
@@ -155,7 +130,7 @@ pub async fn prepare(request: &CopyRequest, job: &Job) -> Result<PreparedCopy, O
         (0, Bytes::new())
     } else {
         (
-            size(&graph_content, &root, &referrers).await?,
+            size(&looked_at, &root, &referrers).await?,
             content.manifest(&root).await?,
         )
     };
@@ -170,6 +145,60 @@ pub async fn prepare(request: &CopyRequest, job: &Job) -> Result<PreparedCopy, O
         sparse,
         guards,
         root_bytes,
+    })
+}
+
+/// What is left of a source after platforms were selected.
+struct Meant {
+    root: Descriptor,
+    sparse: Option<Vec<Descriptor>>,
+    /// Shows what will be at the target, and no more.
+    looked_at: Arc<dyn Content>,
+}
+
+async fn meant(
+    request: &CopyRequest,
+    source: &Descriptor,
+    remembered: &Arc<Remembered>,
+    job: &Job,
+) -> Result<Meant, OciError> {
+    let content: Arc<dyn Content> = Arc::clone(remembered) as Arc<dyn Content>;
+    let whole = |looked_at| Meant {
+        root: source.clone(),
+        sparse: None,
+        looked_at,
+    };
+    if request.platforms.is_empty() {
+        return Ok(whole(content));
+    }
+    if !is_index(&source.media_type) {
+        for platform in &request.platforms {
+            choose(&content, source, platform, job).await?;
+        }
+        return Ok(whole(content));
+    }
+    let bytes = content.manifest(source).await?;
+    let cut = subset(source, &bytes, &request.platforms).map_err(|why| {
+        let subject = format!("{}{}", request.source.label(), request.selector);
+        OciError::new(ErrorKind::Absent, "select platforms", subject, why)
+    })?;
+    if cut.whole {
+        return Ok(whole(content));
+    }
+    if !request.sparse {
+        remembered.lay_over(cut.index.digest.clone(), cut.bytes);
+        return Ok(Meant {
+            root: cut.index,
+            sparse: None,
+            looked_at: content,
+        });
+    }
+    let masked = Remembered::new(content);
+    masked.mask(source.digest.clone(), cut.bytes);
+    Ok(Meant {
+        root: source.clone(),
+        sparse: Some(cut.kept),
+        looked_at: Arc::new(masked),
     })
 }
 
@@ -241,10 +270,15 @@ pub async fn carry_out(request: &CopyRequest, copy: &PreparedCopy, job: &Job) ->
 }
 
 /// Registries may insist on every manifest of an index (distribution-spec, "Pushing Manifests": they may not have to).
-fn refused_sparse(error: OciError) -> OciError {
+fn refused_sparse(mut error: OciError) -> OciError {
     match error.kind {
-        ErrorKind::Protocol | ErrorKind::Absent | ErrorKind::Denied | ErrorKind::Corrupt => error
-            .hint("this registry may take no index whose manifests are missing: without --sparse a new index is made"),
+        ErrorKind::Protocol | ErrorKind::Absent | ErrorKind::Denied | ErrorKind::Corrupt => {
+            // Whatever word the registry has for it: it does not take this.
+            error.kind = ErrorKind::Denied;
+            error.hint(
+                "this registry may take no index whose manifests are missing: without --sparse a new index is made",
+            )
+        }
         _ => error,
     }
 }

@@ -17,6 +17,9 @@ use crate::oci::recursive::cosign_tags;
 use crate::oci::registry::{RegistryPlace, fallback_tag};
 use crate::oci::{Content, Descriptor, ErrorKind, Job, OciError, Place, Selector};
 
+/// Something that was to go, and what became of it; `None`: it was gone already.
+type Deleted<'a> = (&'a Going, Result<Option<()>, OciError>);
+
 /// A plan has at most this many manifests.
 const MANIFESTS_LIMIT: usize = 50_000;
 /// Requests at a time.
@@ -286,7 +289,7 @@ pub async fn delete(place: &Arc<dyn Place>, plan: &DeletionPlan, job: &Job) -> (
             .take_while(|going| going.distance == first.distance)
             .collect();
         at += level.len();
-        let deletions: Vec<BoxFuture<'_, (&Going, Result<Option<()>, OciError>)>> = level
+        let deletions: Vec<BoxFuture<'_, Deleted<'_>>> = level
             .into_iter()
             .map(|going| -> BoxFuture<'_, _> {
                 Box::pin(async move { (going, there(place.delete_manifest(&going.descriptor.digest, job).await)) })

@@ -16,6 +16,7 @@ pub mod pack;
 mod packed_content;
 mod placing;
 pub mod platform;
+mod progress;
 pub mod pull;
 mod pull_name;
 pub mod push;

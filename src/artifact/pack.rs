@@ -212,6 +212,12 @@ pub fn pack(spec: &PackSpec, folder: &Utf8Path, digests: &dyn FileDigests) -> Re
     })
 }
 
+/// Files that are not there or cannot be packed by their kind, without reading any: for those who have errors of their own
+/// to tell as well.
+pub fn missing_files(files: &[FileSpec], folder: &Utf8Path) -> Vec<Fault> {
+    files.iter().filter_map(|file| find(&file.path, folder).err()).collect()
+}
+
 /// As oras decides it: a config without an artifact type is what 1.0 has; a subject is what only 1.1 has.
 fn version(spec: &PackSpec) -> ImageSpec {
     let by_config = spec.config.is_some() && spec.artifact_type.is_none() && spec.subject.is_none();

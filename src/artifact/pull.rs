@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
@@ -18,10 +18,10 @@ use super::annotation_file::TITLE;
 use super::folder::{CONTENT_DIGEST, UNPACK};
 use super::media_type::EMPTY;
 use super::placing::{Placing, Staged, Staging};
+use super::progress::watched;
 use super::pull_name::{Claim, Claims, path_of_title};
 use super::unpack::{Archive, UnpackLimits, unpack};
 use crate::digest::Digest;
-use crate::event::{Event, Outcome};
 use crate::fault::{Fault, Faults};
 use crate::oci::{Content, Descriptor, ErrorKind, Job, OciError, Platform, verified};
 
@@ -32,6 +32,7 @@ const SUBJECTS: usize = 8;
 
 /// What is pulled, and where to.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct PullOptions {
     /// The output folder; made when it is not there.
     pub folder: Utf8PathBuf,
@@ -157,7 +158,12 @@ async fn run(
         let folder = options.folder.clone();
         Arc::new(blocking(move || Staging::new(&folder)).await??)
     };
-    let staged = fetch(content, &looked.missing, &staging, options, job).await?;
+    let bytes = looked
+        .missing
+        .iter()
+        .map(|item| item.layer.size)
+        .fold(0, u64::saturating_add);
+    let staged = watched(job, bytes, fetch(content, &looked.missing, &staging, options, job)).await?;
     let folder = placing.clone();
     let moved = {
         // The temporary folder goes when the last user is done, also when this future is dropped meanwhile.
@@ -394,28 +400,7 @@ async fn fetch_one(
     let Some(first) = items.first() else {
         return Ok(Vec::new());
     };
-    let step: Arc<str> = format!("pull {}", if first.path.is_empty() { "." } else { &first.path }).into();
-    let own = Job {
-        step: Arc::clone(&step),
-        ..job.clone()
-    };
-    let before = own.filled();
-    own.events.emit(Event::StepStarted {
-        step: Arc::clone(&step),
-        bytes: Some(first.layer.size),
-    });
-    let read = download(content, &first.layer, staging, &own).await;
-    own.events.emit(Event::StepFinished {
-        step,
-        outcome: match &read {
-            Ok(_) => Outcome::Done,
-            Err(fault) => Outcome::Failed(fault.clone()),
-        },
-        bytes_moved: own.filled().bytes_moved.saturating_sub(before.bytes_moved),
-        bytes_mounted: 0,
-        requests: 0,
-    });
-    let file = read?;
+    let file = download(content, &first.layer, staging, job).await?;
     let items: Vec<Item> = items.into_iter().cloned().collect();
     let (staging, limits) = (Arc::clone(staging), options.limits);
     blocking(move || stage(file, items, &staging, &limits)).await?
@@ -445,10 +430,11 @@ async fn download(
 /// An error of the source, with what to do about it.
 fn unread(error: OciError) -> Fault {
     let hint = match error.kind {
-        _ if error.hint.is_some() => None,
-        ErrorKind::Absent | ErrorKind::Corrupt | ErrorKind::Protocol => {
-            Some("nothing was written; what the source holds is incomplete or damaged: push the artifact there again")
+        ErrorKind::Corrupt | ErrorKind::Protocol => {
+            Some("nothing was written; what the source holds is damaged or incomplete: push the artifact there again")
         }
+        _ if error.hint.is_some() => None,
+        ErrorKind::Absent => Some("nothing was written; the source lacks a part: push the artifact there again"),
         ErrorKind::Unreachable | ErrorKind::Server | ErrorKind::Throttled => {
             Some("nothing was written; run the command again")
         }
@@ -506,15 +492,6 @@ fn stage(
     }
     staged.push(Staged::File { path: first.path, file });
     Ok(staged)
-}
-
-/// The folder that paths of a pull start from, as people know it.
-pub fn shown_path(folder: &Utf8Path, path: &str) -> Utf8PathBuf {
-    match (folder.as_str(), path) {
-        (_, "") => folder.to_owned(),
-        ("." | "", path) => path.into(),
-        (_, path) => folder.join(path),
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fs;
 
 use bytes::Bytes;
+use camino::Utf8Path;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 

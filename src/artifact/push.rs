@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
+
 use super::pack::Packed;
+use super::progress::watched;
 use crate::digest::Digest;
-use crate::event::{Event, Outcome};
 use crate::fault::Fault;
 use crate::oci::{
     CopyOptions, Descriptor, ErrorKind, Guard, Job, OciError, Place, Selector, TagAs, Target, copy_graph,
@@ -23,16 +25,15 @@ pub enum TagHolds {
 
 /// Looks what tags hold, one request each. A place that does not let us look is asked again when the tag is written.
 pub async fn look(place: &dyn Place, tags: &[&str], root: &Descriptor, job: &Job) -> Result<Vec<TagHolds>, OciError> {
-    let mut held = Vec::new();
-    for tag in tags {
-        held.push(match place.resolve(&Selector::Tag((*tag).to_owned()), job).await {
-            Ok(there) if there.digest == root.digest => TagHolds::Same,
-            Ok(there) => TagHolds::Other(there.digest),
-            Err(error) if matches!(error.kind, ErrorKind::Absent | ErrorKind::Denied) => TagHolds::Nothing,
-            Err(error) => return Err(error),
-        });
-    }
-    Ok(held)
+    let looks = tags.iter().map(|tag| async move {
+        match place.resolve(&Selector::Tag((*tag).to_owned()), job).await {
+            Ok(there) if there.digest == root.digest => Ok(TagHolds::Same),
+            Ok(there) => Ok(TagHolds::Other(there.digest)),
+            Err(error) if matches!(error.kind, ErrorKind::Absent | ErrorKind::Denied) => Ok(TagHolds::Nothing),
+            Err(error) => Err(error),
+        }
+    });
+    try_join_all(looks).await
 }
 
 /// Sends the artifact and writes those tags that do not hold it, with the guard of what was seen before. Nothing is sent
@@ -44,23 +45,9 @@ pub async fn send(
     options: CopyOptions,
     job: &Job,
 ) -> Result<(), Fault> {
-    job.events.emit(Event::StepStarted {
-        step: Arc::clone(&job.step),
-        bytes: Some(packed.size()),
-    });
-    let sent = send_and_tag(packed, place, tags, options, job).await.map_err(told);
-    let filled = job.filled();
-    job.events.emit(Event::StepFinished {
-        step: Arc::clone(&job.step),
-        outcome: match &sent {
-            Ok(()) => Outcome::Done,
-            Err(fault) => Outcome::Failed(fault.clone()),
-        },
-        bytes_moved: filled.bytes_moved,
-        bytes_mounted: filled.bytes_mounted,
-        requests: filled.requests,
-    });
-    sent
+    watched(job, packed.size(), send_and_tag(packed, place, tags, options, job))
+        .await
+        .map_err(told)
 }
 
 async fn send_and_tag(

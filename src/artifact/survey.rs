@@ -18,6 +18,9 @@ use crate::oci::referrer::{described, subject_of};
 use crate::oci::registry::{AcrManifest, RegistryPlace, is_fallback_tag};
 use crate::oci::{Content, Descriptor, ErrorKind, Job, OciError, Place, Platform, Selector};
 
+/// One of several pieces of work that run at a time.
+type Work<'a, T> = BoxFuture<'a, Result<T, OciError>>;
+
 /// Requests at a time; the registry's own limit stands above it.
 const AT_ONCE: usize = 16;
 /// A survey has at most this many manifests.
@@ -199,7 +202,7 @@ async fn resolve_all(
     tags: &[String],
     job: &Job,
 ) -> Result<Vec<(String, Descriptor)>, OciError> {
-    let asks: Vec<BoxFuture<'_, Result<Option<(String, Descriptor)>, OciError>>> = tags
+    let asks: Vec<Work<'_, Option<(String, Descriptor)>>> = tags
         .iter()
         .map(|tag| -> BoxFuture<'_, _> {
             Box::pin(async move {
@@ -217,7 +220,7 @@ async fn read_all(
     content: &Arc<dyn Content>,
     descriptors: Vec<Descriptor>,
 ) -> Result<Vec<(Descriptor, Bytes)>, OciError> {
-    let reads: Vec<BoxFuture<'_, Result<Option<(Descriptor, Bytes)>, OciError>>> = descriptors
+    let reads: Vec<Work<'_, Option<(Descriptor, Bytes)>>> = descriptors
         .into_iter()
         .map(|descriptor| -> BoxFuture<'_, _> {
             Box::pin(async move {
@@ -231,7 +234,7 @@ async fn read_all(
 }
 
 async fn referrers_of(content: &Arc<dyn Content>, subjects: Vec<Digest>) -> Result<Vec<Descriptor>, OciError> {
-    let asks: Vec<BoxFuture<'_, Result<Vec<Descriptor>, OciError>>> = subjects
+    let asks: Vec<Work<'_, Vec<Descriptor>>> = subjects
         .into_iter()
         .map(|subject| -> BoxFuture<'_, _> { Box::pin(async move { content.referrers(&subject).await }) })
         .collect();

@@ -13,6 +13,9 @@ use super::documents::ReferrerNode;
 use crate::digest::Digest;
 use crate::oci::{Content, Descriptor, ErrorKind, OciError};
 
+/// One of several pieces of work that run at a time.
+type Work<'a, T> = BoxFuture<'a, Result<T, OciError>>;
+
 /// A tree has at most this many entries.
 const ENTRIES_LIMIT: usize = 50_000;
 /// And is at most this deep.
@@ -46,7 +49,7 @@ pub async fn discover(
             ))
             .hint("--depth shows the upper levels"));
         }
-        let asks: Vec<BoxFuture<'_, Result<(Digest, Vec<Descriptor>), OciError>>> = frontier
+        let asks: Vec<Work<'_, (Digest, Vec<Descriptor>)>> = frontier
             .drain(..)
             .map(|subject| -> BoxFuture<'_, _> {
                 Box::pin(async move {

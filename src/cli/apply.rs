@@ -7,14 +7,14 @@ use super::args::Looking;
 use super::context::Context;
 use crate::apply::{self, ApplySummary};
 use crate::fault::Kind;
-use crate::plan::{Plan, plan};
+use crate::plan::Plan;
 use crate::report::{bytes, count, plan_tree};
 
 pub async fn run(context: &Context, looking: &Looking, jobs: Option<NonZeroUsize>) -> Ended {
     let options = super::plan::options(looking)?;
-    let session = context.session()?;
+    let session = super::plan::session(context, looking)?;
     let _lock = apply::lock(&session)?;
-    let planned = plan(&session, &options).await?;
+    let planned = super::plan::planned(&session, looking, &options).await?;
     let idle = idle(&planned.plan);
     if !context.screen.json() && !idle {
         let tree = plan_tree(&planned.plan, context.screen.tree_style(true));

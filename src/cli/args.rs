@@ -121,6 +121,9 @@ pub struct Looking {
     /// Only steps whose id or name matches GLOB, and what they need
     #[arg(long, value_name = "GLOB")]
     pub only: Vec<String>,
+    /// Fill the stores from this bundle: charts are not read, and no source is asked
+    #[arg(long, value_name = "FILE")]
+    pub from_bundle: Option<Utf8PathBuf>,
 }
 
 /// The commands.
@@ -158,6 +161,19 @@ Independent steps go on after a failure. Ctrl-C ends cleanly after the running s
         /// Steps at a time [default: 8]
         #[arg(short, long, value_name = "N", value_parser = super::units::at_least_one)]
         jobs: Option<NonZeroUsize>,
+    },
+    /// Write everything the stores should hold into one file, for where no source can be reached
+    #[command(
+        after_help = "Examples:\n  aosm-build export --bundle contoso.tar\n  aosm-build apply --from-bundle contoso.tar   # there: no source is asked\n\n\
+The file is an OCI image layout in a plain tar, which other tools read as well. The same content is the same bytes."
+    )]
+    Export {
+        /// The file; replaced in one step when all of it is there
+        #[arg(long, value_name = "FILE")]
+        bundle: Utf8PathBuf,
+        /// Only steps whose id or name matches GLOB, and what they need
+        #[arg(long, value_name = "GLOB")]
+        only: Vec<String>,
     },
     /// List the container images the charts use, each with every place it was found; needs no network
     #[command(
@@ -200,10 +216,14 @@ Independent steps go on after a failure. Ctrl-C ends cleanly after the running s
     #[command(after_help = "Example:\n  aosm-build check && git commit")]
     Check,
     /// Push, attach, discover, pull, list, delete or copy one artifact
+    #[command(
+        after_help = "Examples:\n  aosm-build artifact push myregistry.azurecr.io/samples/artifact:1.0 notes.txt:text/plain\n  \
+                      aosm-build artifact discover myregistry.azurecr.io/net-monitor:v1"
+    )]
     Artifact {
         /// What to do
         #[command(subcommand)]
-        command: super::artifact::ArtifactCommand,
+        command: Box<super::artifact::ArtifactCommand>,
     },
     /// Log in to a registry: check the login there, and keep it where docker keeps logins
     Login(super::login::LoginCommand),

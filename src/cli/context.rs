@@ -73,6 +73,17 @@ impl Context {
     /// Loads the project and opens its cache and state.
     pub fn session(&self) -> Result<Arc<Session>, Faults> {
         let project = self.project()?;
+        self.open(project)
+    }
+
+    /// The same of a project that need not name anything but stores.
+    pub fn stores_only(&self) -> Result<Arc<Session>, Faults> {
+        let (project, warnings) = project::load_stores(&self.load_options()?)?;
+        self.screen.faults(&warnings);
+        self.open(project)
+    }
+
+    fn open(&self, project: Project) -> Result<Arc<Session>, Faults> {
         let mode = Mode {
             offline: self.global.offline,
             locked: self.global.locked,
@@ -89,7 +100,8 @@ impl Context {
     }
 }
 
-fn current_folder() -> Result<Utf8PathBuf, Fault> {
+/// The folder that paths on the command line start from.
+pub fn current_folder() -> Result<Utf8PathBuf, Fault> {
     let folder = std::env::current_dir().map_err(|e| {
         Fault::infrastructure("the current folder is not to be had")
             .because(e)

@@ -4,12 +4,12 @@ use super::Ended;
 use super::args::GraphFormat;
 use super::context::Context;
 use crate::graph::{GraphDocument, dot, mermaid};
-use crate::plan::{PlanOptions, plan};
+use crate::plan::{Depth, PlanOptions, plan};
 
 pub async fn run(context: &Context, format: GraphFormat) -> Ended {
     let session = context.session()?;
     let options = PlanOptions {
-        look: false,
+        depth: Depth::Steps,
         ..PlanOptions::default()
     };
     let planned = plan(&session, &options).await?;

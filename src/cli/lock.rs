@@ -65,7 +65,9 @@ fn checked(context: &Context, path: &camino::Utf8Path, changes: &[LockChange]) -
         }
         return Ok(0);
     }
-    let moved = changes.iter().any(|change| change.kind == ChangeKind::Moved);
+    let moved = changes
+        .iter()
+        .any(|change| matches!(change.kind, ChangeKind::Moved | ChangeKind::Referrers));
     let mut fault = Fault::new(Kind::Stale, "aosm.lock is out of date").at(Place::file_only(path));
     for change in changes {
         fault = fault.because(change.words());

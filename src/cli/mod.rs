@@ -7,6 +7,7 @@ mod cache;
 mod check;
 mod command_line;
 mod context;
+mod export;
 mod graph;
 mod images;
 mod init;
@@ -91,6 +92,7 @@ async fn run(cli: Cli, screen: &Screen) -> u8 {
             detailed_exitcode,
         } => plan::run(&context, &looking, detailed_exitcode).await,
         Command::Apply { looking, jobs } => apply::run(&context, &looking, jobs).await,
+        Command::Export { bundle, only } => export::run(&context, &bundle, &only).await,
         Command::Images { locate, why } => images::run(&context, locate, why.as_deref()).await,
         Command::Lock { update, check } => lock::run(&context, update.as_deref(), check).await,
         Command::Why { step } => why::run(&context, &step).await,

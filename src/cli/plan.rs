@@ -1,18 +1,22 @@
 //! `plan`: show what would move, and why.
 
+use std::sync::Arc;
+
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::Ended;
 use super::args::Looking;
-use super::context::Context;
-use crate::fault::{Fault, Kind};
-use crate::plan::{PlanOptions, plan};
+use super::context::{Context, current_folder};
+use crate::bundle::Bundle;
+use crate::digest::FileDigests;
+use crate::fault::{Fault, Faults, Kind};
+use crate::plan::{PlanOptions, Planned, Session, plan, plan_bundle};
 use crate::report::plan_tree;
 
 pub async fn run(context: &Context, looking: &Looking, detailed_exitcode: bool) -> Ended {
     let options = options(looking)?;
-    let session = context.session()?;
-    let planned = plan(&session, &options).await?;
+    let session = session(context, looking)?;
+    let planned = planned(&session, looking, &options).await?;
     context.screen.finish();
     context.screen.faults(&planned.faults);
     if context.screen.json() {
@@ -32,6 +36,26 @@ pub async fn run(context: &Context, looking: &Looking, detailed_exitcode: bool) 
     })
 }
 
+/// The project, as far as it is needed: from a bundle only its stores are filled.
+pub fn session(context: &Context, looking: &Looking) -> Result<Arc<Session>, Faults> {
+    if looking.from_bundle.is_some() {
+        context.stores_only()
+    } else {
+        context.session()
+    }
+}
+
+/// The plan: of the project, or of a bundle.
+pub async fn planned(session: &Arc<Session>, looking: &Looking, options: &PlanOptions) -> Result<Planned, Faults> {
+    let Some(file) = &looking.from_bundle else {
+        return plan(session, options).await;
+    };
+    let path = current_folder()?.join(file);
+    let stats = Arc::clone(&session.stats) as Arc<dyn FileDigests>;
+    let bundle = Bundle::open(&path, stats).await?;
+    plan_bundle(session, options, bundle).await
+}
+
 /// The options of a plan, with the globs read.
 pub fn options(looking: &Looking) -> Result<PlanOptions, Fault> {
     Ok(PlanOptions {
@@ -42,7 +66,7 @@ pub fn options(looking: &Looking) -> Result<PlanOptions, Fault> {
     })
 }
 
-fn globs(flag: &str, texts: &[String]) -> Result<Vec<GlobMatcher>, Fault> {
+pub fn globs(flag: &str, texts: &[String]) -> Result<Vec<GlobMatcher>, Fault> {
     texts
         .iter()
         .map(|text| {

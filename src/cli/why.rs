@@ -35,7 +35,7 @@ fn chosen<'g>(ids: impl Iterator<Item = &'g str>, text: &str) -> Result<String, 
     let effects: Vec<&str> = matching
         .iter()
         .copied()
-        .filter(|id| id.starts_with("copy:") || id.starts_with("push:"))
+        .filter(|id| ["copy:", "push:", "attach:"].iter().any(|kind| id.starts_with(kind)))
         .collect();
     match (matching.as_slice(), effects.as_slice()) {
         ([one], _) | (_, [one]) => Ok((*one).to_owned()),

@@ -20,6 +20,6 @@ pub use abort::boundary;
 pub use leftovers::{clear_the_way, sweep};
 pub use sealed::{read_sealed, write_sealed};
 pub use write::{
-    Sync, TEMPORARY, append_temp, create_dir_all, persist, remove_file, sync_dir, sync_file, words, write,
+    Sync, TEMPORARY, append_temp, beside, create_dir_all, persist, remove_file, sync_dir, sync_file, words, write,
     write_private, write_staged,
 };

@@ -59,13 +59,19 @@ pub fn write(path: &Utf8Path, bytes: &[u8], sync: Sync) -> io::Result<()> {
     fill(create_temp(folder, &prefix)?, path, bytes, sync)
 }
 
-/// The same for a file that only its owner may read: made so before a byte is in it.
-pub fn write_private(path: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
+/// A new temporary file beside `path`, to be filled and persisted there; removed unless persisted. What killed runs left of
+/// earlier tries is removed on the way.
+pub fn beside(path: &Utf8Path) -> io::Result<NamedTempFile> {
     let folder = folder_of(path);
     make_folders(folder, Sync::Yes)?;
     let prefix = format!(".{}.tmp-", path.file_name().unwrap_or_default());
     sweep(folder, &prefix);
-    let mut file = create_temp(folder, &prefix)?;
+    create_temp(folder, &prefix)
+}
+
+/// The same as [`write`] for a file that only its owner may read: made so before a byte is in it.
+pub fn write_private(path: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = beside(path)?;
     file.write_all(bytes).map_err(plain)?;
     persist_as(file, path, Sync::Yes, 0o600)
 }

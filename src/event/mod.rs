@@ -16,6 +16,8 @@ pub enum Phase {
     Observe,
     /// Stale steps run.
     Apply,
+    /// A bundle is written.
+    Bundle,
 }
 
 /// How a step ended.

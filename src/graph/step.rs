@@ -16,12 +16,16 @@ pub enum StepKind {
     Discover,
     /// Packs a chart (local, cached).
     Package,
+    /// Packs files as an artifact or an attachment (local, cached).
+    Pack,
     /// Finds out which source holds an image and which digest its tag names (reads sources; truth is the lock).
     Locate,
     /// Copies one image from its source to a store.
     Copy,
-    /// Pushes one chart to a store.
+    /// Pushes one chart or artifact to a store.
     Push,
+    /// Attaches files to what a store holds, as a referrer.
+    Attach,
 }
 
 impl StepKind {
@@ -31,15 +35,17 @@ impl StepKind {
             Self::Render => "render",
             Self::Discover => "discover",
             Self::Package => "package",
+            Self::Pack => "pack",
             Self::Locate => "locate",
             Self::Copy => "copy",
             Self::Push => "push",
+            Self::Attach => "attach",
         }
     }
 
     /// Does it change a store?
     pub fn is_effect(self) -> bool {
-        matches!(self, Self::Copy | Self::Push)
+        matches!(self, Self::Copy | Self::Push | Self::Attach)
     }
 }
 
@@ -95,7 +101,7 @@ impl JsonSchema for StepId {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": "^(render|discover|package|locate|copy|push):.+$",
+            "pattern": "^(render|discover|package|pack|locate|copy|push|attach):.+$",
             "description": "kind, colon, and a name; effects: kind, colon, store name, slash, artifact name"
         })
     }

@@ -37,20 +37,20 @@ fn full() -> Lock {
         tag: None,
         referrers: Some(vec![
             LockedReferrer {
-                digest: Digest::of(b"r"),
-                subject: Digest::of(b"3"),
-                media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
-                artifact_type: "application/spdx+json".to_owned(),
-                size: 500,
-                tag: None,
-            },
-            LockedReferrer {
                 digest: Digest::of(b"s"),
                 subject: Digest::of(b"r"),
                 media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
                 artifact_type: String::new(),
                 size: 7,
                 tag: Some("sha256-12.sig".to_owned()),
+            },
+            LockedReferrer {
+                digest: Digest::of(b"r"),
+                subject: Digest::of(b"3"),
+                media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
+                artifact_type: "application/spdx+json".to_owned(),
+                size: 500,
+                tag: None,
             },
         ]),
         ..image("odd \"text\" \\ \u{7} ä", "3")

@@ -7,7 +7,7 @@ use crate::fault::{Fault, Kind};
 pub enum ErrorKind {
     /// It is not there (404, no such entry).
     Absent,
-    /// This repository is denied although the login itself is good: it may be absent (contracts §2).
+    /// This repository is denied although the login itself is good: it may be absent.
     Denied,
     /// The credentials themselves were refused.
     BadCredentials,
@@ -87,9 +87,30 @@ impl From<OciError> for Fault {
             _ => Kind::Infrastructure,
         };
         let fault = Self::new(kind, error.to_string());
-        match error.hint {
-            Some(hint) => fault.hint(hint),
-            None => fault,
+        match (error.hint, usual_hint(error.kind)) {
+            (Some(hint), _) => fault.hint(hint),
+            (None, Some(hint)) => fault.hint(hint),
+            (None, None) => fault,
         }
     }
+}
+
+/// What to do about an error whose maker knew nothing better.
+fn usual_hint(kind: ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::Absent => "check the name and what is there; an index may also name what was never pushed",
+        ErrorKind::Denied => "log in with an account that may do this",
+        ErrorKind::BadCredentials => "log in again",
+        ErrorKind::Throttled => "run again after a while",
+        ErrorKind::Server => "run again; if it stays like this, ask who runs the registry",
+        ErrorKind::Unreachable => "check the address and the network, then run again",
+        ErrorKind::Protocol => {
+            "something else may have answered in its place, a proxy or a login page: open the address in a browser"
+        }
+        ErrorKind::Corrupt => "what is held there is damaged: push it there again",
+        ErrorKind::Disk => "check free space and permissions",
+        ErrorKind::Conflict => "run again when nobody else writes there",
+        ErrorKind::TooLarge => "this is more than an honest answer takes: look at what is held there",
+        ErrorKind::Cancelled => return None,
+    })
 }

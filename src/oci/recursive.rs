@@ -18,6 +18,9 @@ use super::graph::{Graph, read_graph};
 use super::{Content, Descriptor, ErrorKind, Guard, Job, OciError, Place, Selector, Source, Target};
 use crate::digest::Digest;
 
+/// One of several pieces of work that run at a time.
+type Work<'a, T> = BoxFuture<'a, Result<T, OciError>>;
+
 /// At most this many referrers hang together.
 pub const REFERRERS_LIMIT: usize = 20_000;
 /// Referrers refer to referrers at most this deep.
@@ -160,7 +163,7 @@ async fn find(
             )));
         }
         let mut level = Vec::new();
-        let asks: Vec<BoxFuture<'_, Result<(Digest, Vec<Descriptor>), OciError>>> = std::mem::take(&mut subjects)
+        let asks: Vec<Work<'_, (Digest, Vec<Descriptor>)>> = std::mem::take(&mut subjects)
             .into_iter()
             .map(|subject| -> BoxFuture<'_, _> {
                 Box::pin(async move {
@@ -216,7 +219,7 @@ async fn tagged(
         .flat_map(|subject| cosign_tags(subject).into_iter().map(|tag| (subject.clone(), tag)))
         .filter(|(_, tag)| known.as_ref().is_none_or(|known| known.contains(tag)))
         .collect();
-    let asks: Vec<BoxFuture<'_, Result<Option<ReferrerFound>, OciError>>> = asked
+    let asks: Vec<Work<'_, Option<ReferrerFound>>> = asked
         .into_iter()
         .map(|(subject, tag)| -> BoxFuture<'_, _> { Box::pin(one_tagged(content, tags, subject, tag, selection, job)) })
         .collect();
@@ -272,7 +275,7 @@ fn first_layer_type(manifest: &[u8]) -> String {
 }
 
 async fn whole_graph(content: &Arc<dyn Content>, root: &Descriptor) -> Result<Graph, OciError> {
-    let never = |_| -> BoxFuture<'_, Result<bool, OciError>> { Box::pin(async { Ok(false) }) };
+    let never = |_| -> Work<'_, bool> { Box::pin(async { Ok(false) }) };
     read_graph(content, root, &never).await
 }
 
@@ -334,7 +337,7 @@ pub async fn copy_referrers(
     job: &Job,
 ) -> Result<(), OciError> {
     for level in by_distance(along.referrers) {
-        let copies: Vec<BoxFuture<'_, Result<(), OciError>>> = level
+        let copies: Vec<Work<'_, ()>> = level
             .into_iter()
             .map(|referrer| -> BoxFuture<'_, _> {
                 Box::pin(copy_one(content, target, referrer, along.guards, options, job))

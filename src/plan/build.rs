@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use globset::GlobMatcher;
 
+use super::attach::{self, Named};
 use super::bytes::transfer_sizes;
 use super::locating::{Asking, Locations, locate_images};
-use super::observe::{Look, observe};
+use super::observe::{Answers, Look, observe};
+use super::packs::PackStep;
 use super::prepare::{Prepared, Steps, prepare};
 use super::target::{Target, targets};
 use super::wanted::{Wanted, wanted};
@@ -18,7 +20,7 @@ use crate::fault::some_of;
 use crate::fault::{Fault, Faults};
 use crate::graph::{Graph, Step, StepId, StepKind};
 use crate::project::StoreKind;
-use crate::store::Observed;
+use crate::store::{Guard, Observed};
 
 /// What the command line asks of a plan.
 #[derive(Debug, Clone)]
@@ -31,8 +33,19 @@ pub struct PlanOptions {
     pub only: Vec<GlobMatcher>,
     /// How the lock takes part.
     pub asking: Asking,
-    /// Ask the stores. Without it every step's action is unknown, and the graph is the same.
-    pub look: bool,
+    /// How far to look.
+    pub depth: Depth,
+}
+
+/// How far a plan looks. The graph is the same in each case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Which steps there are: neither are attachments packed nor stores asked.
+    Steps,
+    /// What each step wants: no store is asked, but for what is attached to what it holds already.
+    Digests,
+    /// What each store holds.
+    Stores,
 }
 
 impl Default for PlanOptions {
@@ -42,7 +55,7 @@ impl Default for PlanOptions {
             force_check: false,
             only: Vec::new(),
             asking: Asking::Missing,
-            look: true,
+            depth: Depth::Stores,
         }
     }
 }
@@ -67,6 +80,15 @@ pub struct Planned {
     pub faults: Faults,
 }
 
+impl Planned {
+    /// Everything that was packed: artifacts, then attachments.
+    pub fn packs(&self) -> impl Iterator<Item = &PackStep> {
+        let attached = self.targets.iter().filter(|target| target.kind == StepKind::Attach);
+        let attached = attached.filter_map(|target| target.pack.as_deref());
+        self.prepared.artifacts.iter().chain(attached)
+    }
+}
+
 /// Makes the plan. Errors that concern single steps make those steps invalid; errors that concern the project as a
 /// whole (broken charts, one name wanted with two contents) come back as such, before anything is looked at.
 pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Planned, Faults> {
@@ -81,26 +103,49 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
     let world = World::open(session)?;
     let locations = locate_images(session, &prepared, &wanted, &world, options.asking.clone()).await?;
     let mut targets = targets(&session.project, &wanted, &locations)?;
-    targets.retain(|target| selected(&options.only, target));
-    let looks = targets
-        .iter()
-        .filter_map(|target| {
-            Some(Look {
-                store: Arc::clone(world.stores.get(target.store)?),
-                name: target.name.clone(),
-                chart: target.chart.as_ref().map(|chart| chart.output.clone()),
-                desired: target.desired_digest().cloned(),
-            })
-        })
-        .collect();
-    let seen = if options.look {
-        observe(session, looks, options.force_check).await?
+    let mut named = attach::named(&session.project, &wanted, &locations, &targets)?;
+    if !options.only.is_empty() {
+        select(&options.only, &mut targets, &mut named);
+    }
+    let answers = Arc::new(Answers::default());
+    let mut seen = if options.depth == Depth::Stores {
+        let looks = looks(&targets, &world);
+        observe(session, looks, options.force_check, &answers).await?
     } else {
         vec![Seen::NotAsked; targets.len()]
     };
+    let attached = if options.depth == Depth::Steps {
+        named.into_iter().map(|one| (one.target, Seen::NotAsked)).collect()
+    } else {
+        let answers = (options.depth == Depth::Stores).then_some(&*answers);
+        attach::looked_at(session, &world, &locations, answers, (&targets, &seen), named).await?
+    };
+    for (target, what) in attached {
+        let at = targets.partition_point(|other| other.id < target.id);
+        targets.insert(at, target);
+        seen.insert(at, what);
+    }
+    finish(session, options, prepared, wanted, world, locations, targets, seen).await
+}
+
+/// The decision about each step, and everything that follows from it.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "the parts of one plan; a struct would only rename them"
+)]
+pub(super) async fn finish(
+    session: &Arc<Session>,
+    options: &PlanOptions,
+    prepared: Prepared,
+    wanted: Wanted,
+    world: World,
+    locations: Locations,
+    mut targets: Vec<Target>,
+    seen: Vec<Seen>,
+) -> Result<Planned, Faults> {
     let mut faults = Faults::new();
     let mut steps = Vec::new();
-    for (target, seen) in targets.iter().zip(&seen) {
+    for (target, seen) in targets.iter_mut().zip(&seen) {
         steps.push(decided(session, options, target, seen, &mut faults));
     }
     faults.extend(unreadable(session, &targets, &seen));
@@ -128,16 +173,57 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
     })
 }
 
-fn selected(only: &[GlobMatcher], target: &Target) -> bool {
-    only.is_empty()
-        || only.iter().any(|glob| {
-            glob.is_match(target.id.as_str())
-                || glob.is_match(target.name.to_string())
-                || glob.is_match(&target.name.repository)
+fn looks(targets: &[Target], world: &World) -> Vec<Look> {
+    let looks = targets.iter().filter_map(|target| {
+        Some(Look {
+            store: Arc::clone(world.stores.get(target.store)?),
+            name: target.name.clone(),
+            title: target.title.clone(),
+            chart: target.chart.as_ref().map(|chart| chart.output.clone()),
+            desired: target.desired_digest().cloned(),
+            along: target.along.clone(),
         })
+    });
+    looks.collect()
 }
 
-fn decided(session: &Session, options: &PlanOptions, target: &Target, seen: &Seen, faults: &mut Faults) -> PlanStep {
+/// Keeps the steps that match, and the effects they need.
+fn select(only: &[GlobMatcher], targets: &mut Vec<Target>, named: &mut Vec<Named>) {
+    named.retain(|one| selected(only, &one.target));
+    let needed: BTreeSet<&StepId> = named.iter().flat_map(|one| &one.target.needs_effects).collect();
+    targets.retain(|target| needed.contains(&target.id) || selected(only, target));
+}
+
+/// The same where all steps are named already.
+pub(super) fn select_all(only: &[GlobMatcher], targets: &mut Vec<Target>) {
+    if only.is_empty() {
+        return;
+    }
+    let chosen: Vec<&Target> = targets.iter().filter(|target| selected(only, target)).collect();
+    let needed: BTreeSet<StepId> = chosen
+        .into_iter()
+        .flat_map(|target| target.needs_effects.iter().chain([&target.id]))
+        .cloned()
+        .collect();
+    targets.retain(|target| needed.contains(&target.id));
+}
+
+fn selected(only: &[GlobMatcher], target: &Target) -> bool {
+    only.iter().any(|glob| {
+        glob.is_match(target.id.as_str())
+            || glob.is_match(&target.title)
+            || glob.is_match(target.name.to_string())
+            || glob.is_match(&target.name.repository)
+    })
+}
+
+fn decided(
+    session: &Session,
+    options: &PlanOptions,
+    target: &mut Target,
+    seen: &Seen,
+    faults: &mut Faults,
+) -> PlanStep {
     let store = session.project.stores.get(target.store);
     let store_name = store.map_or_else(String::new, |store| store.name.value.clone());
     let name = target.name.to_string();
@@ -148,9 +234,9 @@ fn decided(session: &Session, options: &PlanOptions, target: &Target, seen: &See
     let hint = format!("aosm-build apply --replace={name}");
     let decision = decide(&target.desired, seen, (!allowed).then_some(hint.as_str()));
     let observed = match seen {
-        Seen::Store(Observed::Present(root) | Observed::Damaged { root: Some(root), .. }) | Seen::SameContent(root) => {
-            Some(root.digest.clone())
-        }
+        Seen::Store(Observed::Present(root) | Observed::Damaged { root: Some(root), .. })
+        | Seen::SameContent(root)
+        | Seen::Incomplete { root, .. } => Some(root.digest.clone()),
         _ => None,
     };
     if decision.action == Action::Invalid && matches!(target.desired, Desired::Known(_)) {
@@ -162,6 +248,18 @@ fn decided(session: &Session, options: &PlanOptions, target: &Target, seen: &See
                     "`{hint}` replaces it once; `replace = true` in the store allows it always"
                 )),
         );
+    }
+    if let (StepKind::Attach, Desired::NotLocated(why)) = (target.kind, &target.desired) {
+        faults.push(
+            Fault::invalid(format!("{}: {why}", target.id))
+                .at_opt(target.place.clone())
+                .hint("correct `subject`, or put what it names into the store first"),
+        );
+    }
+    if let Seen::Incomplete { taken, .. } = seen {
+        for one in taken {
+            target.guards.insert(one.tag.clone(), Guard::Replace(one.old.clone()));
+        }
     }
     PlanStep {
         id: target.id.clone(),
@@ -175,7 +273,7 @@ fn decided(session: &Session, options: &PlanOptions, target: &Target, seen: &See
         bytes: 0,
         reasons: decision.reasons,
         deps: target.needs_effects.clone(),
-        name: target.name.clone(),
+        title: target.title.clone(),
         from: target.from.clone(),
     }
 }
@@ -209,7 +307,7 @@ fn unreadable(session: &Session, targets: &[Target], seen: &[Seen]) -> Vec<Fault
     faults.collect()
 }
 
-/// Steps that need an invalid or unknown one are blocked. (Today no effect needs another; later kinds do.)
+/// Steps that need an invalid or unknown one are blocked: attachments, where what they are attached to cannot be there.
 fn blocked(steps: &mut [PlanStep]) {
     let stuck: BTreeSet<StepId> = steps
         .iter()
@@ -228,7 +326,11 @@ fn blocked(steps: &mut [PlanStep]) {
 async fn unwanted(session: &Arc<Session>, targets: &[Target], world: &World) -> Vec<Unwanted> {
     let mut names: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
     for target in targets {
-        names.entry(target.store).or_default().insert(target.name.to_string());
+        let names = names.entry(target.store).or_default();
+        names.insert(target.name.to_string());
+        for tag in target.along.iter().filter_map(|one| one.tag.as_ref()) {
+            names.insert(format!("{}:{tag}", target.name.repository));
+        }
     }
     let mut unwanted = Vec::new();
     for (index, store) in world.stores.iter().enumerate() {
@@ -268,6 +370,7 @@ fn nodes(prepared: &Prepared, wanted: &Wanted, targets: &[Target]) -> Vec<Step> 
                 .collect(),
         });
     }
+    steps.extend(targets.iter().flat_map(|target| target.local.iter().cloned()));
     steps.extend(targets.iter().map(|target| Step {
         id: target.id.clone(),
         kind: target.kind,

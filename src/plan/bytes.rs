@@ -11,7 +11,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use super::locating::Locations;
 use super::target::Target;
 use super::world::World;
-use super::{Action, PlanStep, Session, Transfer};
+use super::{Action, PlanStep, Reason, Session, Transfer};
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::fault::Fault;
@@ -33,21 +33,32 @@ pub async fn transfer_sizes(
         .zip(steps.iter())
         .enumerate()
         .filter(|(_, (_, step))| step.action == Action::Run)
-        .map(|(index, (target, _))| {
+        .map(|(index, (target, step))| {
             let session = Arc::clone(session);
             let job = session.job(target.id.as_str());
-            let content = target
-                .image
-                .and_then(|image| locations.content(image, world, &session.cache, &job)?.ok());
+            let located = |image| locations.content(image, world, &session.cache, &job)?.ok();
+            let content = locations.bundle().cloned().or_else(|| target.image.and_then(located));
             let whole = target.image.and_then(|image| locations.get(image)?.ok());
             let whole = whole.map_or(0, |located| located.size);
             let (target, id) = (target.clone(), target.id.clone());
+            let (along, whole_image) = along(&target, step);
             async move {
                 session.stopped()?;
-                let parts = match (&target.chart, content) {
-                    (Some(chart), _) => chart.output.parts(),
-                    (None, Some(content)) => parts(&session, content, &target, whole).await,
-                    (None, None) => Vec::new(),
+                let parts = match (&target.chart, &target.pack, content) {
+                    (Some(chart), _, _) => chart.output.parts(),
+                    (None, Some(pack), _) => pack.output.parts(),
+                    (None, None, Some(content)) => {
+                        let mut roots = along;
+                        if whole_image && let super::Desired::Known(root) = &target.desired {
+                            roots.push((root.clone(), whole));
+                        }
+                        let mut all = Vec::new();
+                        for (root, whole) in roots {
+                            all.extend(parts(&session, &content, &target, &root, whole).await);
+                        }
+                        all
+                    }
+                    (None, None, None) => Vec::new(),
                 };
                 session
                     .events
@@ -86,14 +97,29 @@ pub async fn transfer_sizes(
     Ok(())
 }
 
+/// The referrers that have to move, each with its size as far as it is known; and whether the image itself has to.
+fn along(target: &Target, step: &PlanStep) -> (Vec<(Descriptor, u64)>, bool) {
+    let missing = step.reasons.iter().find_map(|reason| match reason {
+        Reason::ReferrersMissing { missing } => Some(missing),
+        _ => None,
+    });
+    let along = target.along.iter().map(|one| &one.descriptor);
+    let moves = |one: &&Descriptor| missing.is_none_or(|missing| missing.contains(&one.digest));
+    let along = along.filter(moves).map(|one| (one.clone(), one.size)).collect();
+    (along, missing.is_none())
+}
+
 /// Blobs and manifests of an image. Of a graph that cannot be read now only the size of the `whole` is known, from the
 /// lock: shared blobs are then counted for each image, so it stays an upper bound. Copying will say why.
-async fn parts(session: &Arc<Session>, content: Arc<dyn Content>, target: &Target, whole: u64) -> Vec<Descriptor> {
-    let super::Desired::Known(root) = &target.desired else {
-        return Vec::new();
-    };
+async fn parts(
+    session: &Arc<Session>,
+    content: &Arc<dyn Content>,
+    target: &Target,
+    root: &Descriptor,
+    whole: u64,
+) -> Vec<Descriptor> {
     let never = |_: Descriptor| async { Ok(false) }.boxed();
-    match read_graph(&content, root, &never).await {
+    match read_graph(content, root, &never).await {
         Ok(graph) => {
             // The root's descriptor may come from the lock, which does not know its size; its bytes do.
             let manifests = graph.levels.iter().flatten().map(|node| {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Reason;
+use crate::digest::Digest;
 use crate::oci::Descriptor;
 use crate::store::Observed;
 
@@ -44,6 +45,8 @@ pub enum Desired {
     NotLocated(String),
     /// Nobody was asked (offline, and not in the lock).
     NotAsked,
+    /// What it is attached to has no known digest; why, in words.
+    NoSubject(String),
 }
 
 /// What is in the store.
@@ -51,6 +54,15 @@ pub enum Desired {
 pub enum Seen {
     /// The store answered.
     Store(Observed),
+    /// The root is there, and some of what should travel with it is not.
+    Incomplete {
+        /// The root.
+        root: Descriptor,
+        /// The referrers that are missing.
+        missing: Vec<Digest>,
+        /// Tags beside it that hold something else.
+        taken: Vec<TakenTag>,
+    },
     /// The store holds another archive whose files are equal.
     SameContent(Descriptor),
     /// The store could not be read; why, in words.
@@ -62,6 +74,17 @@ pub enum Seen {
     },
     /// The store was not asked.
     NotAsked,
+}
+
+/// A tag that holds something else than it should.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenTag {
+    /// The tag.
+    pub tag: String,
+    /// What it holds.
+    pub old: Digest,
+    /// What it should hold.
+    pub new: Digest,
 }
 
 /// The decision about one step.
@@ -82,7 +105,16 @@ pub fn decide(desired: &Desired, seen: &Seen, replace_hint: Option<&str>) -> Dec
         Desired::NotLocated(why) => {
             return decision(Action::Invalid, Effect::None, Reason::NotLocated { why: why.clone() });
         }
-        Desired::NotAsked => return decision(Action::Unknown, Effect::None, Reason::NotAsked),
+        Desired::NotAsked => {
+            let reason = match seen {
+                Seen::Unreadable { why, .. } => Reason::StoreUnreadable { why: why.clone() },
+                _ => Reason::NotAsked,
+            };
+            return decision(Action::Unknown, Effect::None, reason);
+        }
+        Desired::NoSubject(why) => {
+            return decision(Action::Blocked, Effect::None, Reason::NoSubject { why: why.clone() });
+        }
     };
     let new = root.digest.clone();
     match seen {
@@ -99,6 +131,24 @@ pub fn decide(desired: &Desired, seen: &Seen, replace_hint: Option<&str>) -> Dec
                 old: old.digest.clone(),
             },
         ),
+        Seen::Incomplete { missing, taken, .. } => match (taken.first(), replace_hint) {
+            (Some(taken), Some(hint)) => decision(
+                Action::Invalid,
+                Effect::None,
+                Reason::OverwriteRefused {
+                    old: taken.old.clone(),
+                    new: taken.new.clone(),
+                    hint: hint.to_owned(),
+                },
+            ),
+            _ => decision(
+                Action::Run,
+                Effect::Create,
+                Reason::ReferrersMissing {
+                    missing: missing.clone(),
+                },
+            ),
+        },
         Seen::Store(Observed::Absent) => decision(Action::Run, Effect::Create, Reason::Absent { new }),
         Seen::Store(Observed::Present(old)) if old.digest == new => Decision {
             action: Action::Fresh,
@@ -143,6 +193,14 @@ mod tests {
 
     fn root(content: &str) -> Descriptor {
         Descriptor::of("application/vnd.oci.image.manifest.v1+json", content.as_bytes())
+    }
+
+    fn stale_signature() -> TakenTag {
+        TakenTag {
+            tag: "sha256-12.sig".into(),
+            old: root("old signature").digest,
+            new: root("signature").digest,
+        }
     }
 
     #[test]
@@ -209,6 +267,46 @@ mod tests {
                 Effect::None,
             ),
             (&new, Seen::NotAsked, None, Action::Unknown, Effect::None),
+            (
+                &new,
+                Seen::Incomplete {
+                    root: root("new"),
+                    missing: vec![root("signature").digest],
+                    taken: Vec::new(),
+                },
+                hint,
+                Action::Run,
+                Effect::Create,
+            ),
+            (
+                &new,
+                Seen::Incomplete {
+                    root: root("new"),
+                    missing: vec![root("signature").digest],
+                    taken: vec![stale_signature()],
+                },
+                hint,
+                Action::Invalid,
+                Effect::None,
+            ),
+            (
+                &new,
+                Seen::Incomplete {
+                    root: root("new"),
+                    missing: vec![root("signature").digest],
+                    taken: vec![stale_signature()],
+                },
+                None,
+                Action::Run,
+                Effect::Create,
+            ),
+            (
+                &Desired::NoSubject("nowhere".into()),
+                Seen::Store(Observed::Absent),
+                None,
+                Action::Blocked,
+                Effect::None,
+            ),
             (
                 &Desired::NotAsked,
                 Seen::Store(Observed::Absent),

@@ -7,7 +7,6 @@ use super::{Action, Effect, Reason};
 use crate::digest::Digest;
 use crate::graph::{StepId, StepKind};
 use crate::lock::LockChange;
-use crate::store::ArtifactName;
 
 /// How content gets to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -24,7 +23,7 @@ pub enum Transfer {
 pub struct PlanStep {
     /// Its id.
     pub id: StepId,
-    /// Copy or push.
+    /// Copy, push or attach.
     pub kind: StepKind,
     /// The store it changes.
     pub store: String,
@@ -44,9 +43,9 @@ pub struct PlanStep {
     pub reasons: Vec<Reason>,
     /// Effect steps that must end first.
     pub deps: Vec<StepId>,
-    /// The name in the store.
+    /// The name in the store, and of an attachment what kind it is.
     #[serde(skip)]
-    pub name: ArtifactName,
+    pub title: String,
     /// Where it comes from, in words (`myregistry.azurecr.io/release/a:1.0.0`, `charts/contoso`).
     #[serde(skip)]
     pub from: String,

@@ -4,10 +4,11 @@ use camino::Utf8Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::packs::PackStep;
 use super::prepare::Package;
 use super::{Planned, Session};
 use crate::archive::{Limits, read_all};
-use crate::cache::KeyChange;
+use crate::cache::{KeyChange, KeyDocument};
 use crate::digest::Digest;
 use crate::graph::{StepId, StepKind};
 use crate::state::History;
@@ -96,27 +97,77 @@ pub fn explain(session: &Session, planned: &Planned, id: &str) -> Explained {
             let Some(key) = key.filter(|_| local.iter().any(|id| id == step.as_str())) else {
                 continue;
             };
-            let Some(old) = history.get(step.as_str()).and_then(|known| known.key.clone()) else {
-                continue;
-            };
-            if old == key.key() {
-                continue;
-            }
-            let changes = match session.cache.document(&old) {
-                Some(document) => key
-                    .changes_since(&document)
-                    .iter()
-                    .map(|change| words(session, &history, package, change))
-                    .collect(),
-                None => vec!["something changed; what it was is no longer in the cache".to_owned()],
-            };
-            explained.changes.extend(changes.into_iter().map(|what| Change {
-                step: step.to_string(),
-                what,
-            }));
+            let told = |change: &KeyChange| words(session, &history, package, change);
+            explained
+                .changes
+                .extend(changed(session, &history, step.as_str(), key, &told));
+        }
+    }
+    for pack in planned.packs() {
+        if local.iter().any(|id| id == pack.id.as_str()) {
+            let told = |change: &KeyChange| pack_words(session, pack, change);
+            let changes = changed(session, &history, pack.id.as_str(), &pack.key, &told);
+            explained.changes.extend(changes);
         }
     }
     explained
+}
+
+/// What of a local step's key changed since it last ran here.
+fn changed(
+    session: &Session,
+    history: &History,
+    step: &str,
+    key: &KeyDocument,
+    words: &dyn Fn(&KeyChange) -> String,
+) -> Vec<Change> {
+    let old = history.get(step).and_then(|known| known.key.clone());
+    let Some(old) = old.filter(|old| *old != key.key()) else {
+        return Vec::new();
+    };
+    let words: Vec<String> = match session.cache.document(&old) {
+        Some(document) => key.changes_since(&document).iter().map(words).collect(),
+        None => vec!["something changed; what it was is no longer in the cache".to_owned()],
+    };
+    let change = |what| Change {
+        step: step.to_owned(),
+        what,
+    };
+    words.into_iter().map(change).collect()
+}
+
+/// A change of what was packed, in words: files as they are named in the project.
+fn pack_words(session: &Session, pack: &PackStep, change: &KeyChange) -> String {
+    let verb = verb(change);
+    if let Some(title) = change.name.strip_prefix("file ") {
+        let files = &pack.input.files;
+        let path = files.iter().find_map(|file| {
+            if file.title == title {
+                return Some(file.path.value.clone());
+            }
+            let below = title.strip_prefix(&file.title)?.strip_prefix('/')?;
+            Some(file.path.value.join(below))
+        });
+        return match path {
+            Some(path) => format!("{} {verb}", shown(session, &path)),
+            None => format!("{title} {verb}"),
+        };
+    }
+    if change.name == "subject" {
+        return "what it is attached to changed".to_owned();
+    }
+    match (&change.old, &change.new) {
+        (Some(old), Some(new)) if !looks_like_digest(old) => format!("{}: {old} → {new}", change.name),
+        _ => format!("{} {verb}", change.name),
+    }
+}
+
+fn verb(change: &KeyChange) -> &'static str {
+    match (&change.old, &change.new) {
+        (None, _) => "is new",
+        (_, None) => "is gone",
+        _ => "changed",
+    }
 }
 
 fn comes_from(planned: &Planned, id: &str) -> Vec<String> {
@@ -151,11 +202,7 @@ fn comes_from(planned: &Planned, id: &str) -> Vec<String> {
 
 /// A change in words; for a file of a chart with the first line that differs, where the old archive is still known.
 fn words(session: &Session, history: &History, package: &Package, change: &KeyChange) -> String {
-    let verb = match (&change.old, &change.new) {
-        (None, _) => "is new",
-        (_, None) => "is gone",
-        _ => "changed",
-    };
+    let verb = verb(change);
     if let Some(name) = change.name.strip_prefix("chart ") {
         let line = match (&change.old, &change.new) {
             (Some(_), Some(_)) => first_changed_line(session, history, package, name),

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::Session;
+use super::along;
+use super::cut::{self, Cut, Uncut};
 use super::prepare::Prepared;
 use super::wanted::Wanted;
 use super::world::World;
@@ -15,6 +18,8 @@ use crate::event::{Event, Phase};
 use crate::fault::{Fault, Faults, Kind, Place, some_of};
 use crate::locate::{self, Cached, Located, ManifestCache, Mode, Request};
 use crate::lock::{ChangeKind, Lock, LockChange, LockedImage, changes};
+use crate::oci::recursive::ReferrerFound;
+use crate::oci::remembered::Remembered;
 use crate::oci::{Content, Job};
 use crate::reference::FirstSegment;
 
@@ -31,10 +36,14 @@ pub enum Asking {
 }
 
 /// Where the images are.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Locations {
     /// In the order of the wanted images: `None` when nobody was asked.
     places: Vec<Option<Result<Located, Fault>>>,
+    /// Everything, where it comes from a bundle.
+    bundle: Option<Arc<dyn Content>>,
+    /// In the same order: how each image is copied; empty where that was not asked.
+    copies: Vec<CopyOf>,
     /// The lock as it should be.
     pub lock: Lock,
     /// What differs.
@@ -45,7 +54,36 @@ pub struct Locations {
     pub faults: Faults,
 }
 
+/// How an image is copied.
+#[derive(Debug, Default, Clone)]
+pub struct CopyOf {
+    /// What it is cut to; `None`: it is copied whole.
+    pub cut: Option<Cut>,
+    /// Whether that is not known: its index is not at hand, and nobody may be asked.
+    pub open: bool,
+    /// What travels along.
+    pub along: Vec<ReferrerFound>,
+}
+
 impl Locations {
+    /// Nothing is located: everything comes from a bundle.
+    pub(super) fn of_bundle(content: Arc<dyn Content>) -> Self {
+        Self {
+            bundle: Some(content),
+            ..Self::default()
+        }
+    }
+
+    /// The bundle that everything comes from, if it does.
+    pub fn bundle(&self) -> Option<&Arc<dyn Content>> {
+        self.bundle.as_ref()
+    }
+
+    /// How an image is copied.
+    pub fn copy(&self, image: usize) -> Option<&CopyOf> {
+        self.copies.get(image)
+    }
+
     /// Where an image is, or why that is not known; `None` when nobody was asked.
     pub fn get(&self, image: usize) -> Option<Result<&Located, &Fault>> {
         self.places.get(image)?.as_ref().map(Result::as_ref)
@@ -72,15 +110,23 @@ impl Locations {
         job: &Job,
     ) -> Option<Result<Arc<dyn Content>, Fault>> {
         let located = self.get(image)?.ok()?;
-        let source = match world.source(&located.source.host, job) {
-            Ok(source) => source,
-            Err(fault) => return Some(Err(fault)),
-        };
-        let content = source.content(&located.repository);
-        Some(Ok(Arc::new(Cached::new(
-            content,
-            Arc::new(Manifests(Arc::clone(cache))),
-        ))))
+        let cut = self.copy(image).and_then(|copy| copy.cut.as_ref());
+        Some(
+            world
+                .source(&located.source.host, job)
+                .map(|source| -> Arc<dyn Content> {
+                    let manifests = Arc::new(Manifests(Arc::clone(cache)));
+                    let below: Arc<dyn Content> = Arc::new(Cached::new(source.content(&located.repository), manifests));
+                    match cut {
+                        None => below,
+                        Some(cut) => {
+                            let whole = Remembered::new(below);
+                            whole.lay_over(cut.subset.index.digest.clone(), cut.subset.bytes.clone());
+                            Arc::new(whole)
+                        }
+                    }
+                }),
+        )
     }
 
     /// The host of the source that has an image.
@@ -124,9 +170,10 @@ pub async fn locate_images(
         total: Some(asked.len() as u64),
     });
     let location = ask(session, asked, &sources, old_lock.as_ref(), mode, &job).await;
+    let mut faults = Faults::new();
+    let found = along::find(session, world, location.located, &job, &mut faults).await;
     session.events.emit(Event::PhaseFinished { phase: Phase::Locate });
     session.stopped()?;
-    let mut faults = Faults::new();
     for fault in location.faults {
         if fault.is_error() {
             faults.push(fault);
@@ -147,7 +194,7 @@ pub async fn locate_images(
     if order.is_empty() && faults.has_errors() {
         faults = no_sources(session, wanted).into();
     }
-    let lock = new_lock(prepared, wanted, &order, &location.located, old_lock.as_ref());
+    let lock = new_lock(prepared, wanted, &order, &found, old_lock.as_ref());
     let lock_changes = if session.mode.frozen {
         Vec::new()
     } else {
@@ -159,25 +206,65 @@ pub async fn locate_images(
     let drift = match asking {
         Asking::Anew(_) => lock_changes
             .iter()
-            .filter(|c| c.kind == ChangeKind::Moved)
+            .filter(|c| matches!(c.kind, ChangeKind::Moved | ChangeKind::Referrers))
             .cloned()
             .collect(),
         Asking::Missing => Vec::new(),
     };
-    let places = places(
-        wanted,
-        location.located,
-        &location.missing,
-        &faults,
-        session.mode.offline,
-    );
+    let mut places = places(wanted, found, &location.missing, &faults, session.mode.offline);
+    let copies = copies(session, world, &mut places, &job, &mut faults).await;
+    session.stopped()?;
     Ok(Locations {
         places,
+        bundle: None,
+        copies,
         lock,
         lock_changes,
         drift,
         faults,
     })
+}
+
+/// How each image is copied. One that cannot be cut as the project wants is an error of that image.
+async fn copies(
+    session: &Arc<Session>,
+    world: &World,
+    places: &mut [Option<Result<Located, Fault>>],
+    job: &Job,
+    faults: &mut Faults,
+) -> Vec<CopyOf> {
+    let rounds: Vec<_> = places
+        .iter()
+        .map(|place| {
+            async move {
+                match place {
+                    Some(Ok(image)) => cut::cut(session, world, image, job).await,
+                    _ => Ok(None),
+                }
+            }
+            .boxed()
+        })
+        .collect();
+    let cuts: Vec<_> = futures_util::stream::iter(rounds).buffered(AT_A_TIME).collect().await;
+    let mut copies = Vec::with_capacity(places.len());
+    for (place, cut) in places.iter_mut().zip(cuts) {
+        let mut copy = CopyOf::default();
+        match cut {
+            Ok(cut) => copy.cut = cut,
+            Err(Uncut::Offline) => copy.open = true,
+            Err(Uncut::Fault(fault)) => {
+                faults.push(fault.clone());
+                *place = Some(Err(fault));
+            }
+        }
+        if let Some(Ok(image)) = place {
+            let kept = copy.cut.as_ref().map(Cut::kept);
+            let listed = image.referrers.as_deref().unwrap_or_default();
+            copy.along = along::taken(listed, &session.project.copy.referrers, kept.as_ref());
+        }
+        copies.push(copy);
+    }
+    copies
 }
 
 /// One error for all images when there is nowhere to look: the registries that their references name are a good guess.
@@ -275,8 +362,16 @@ fn would_change(session: &Session, changes: &[LockChange]) -> Fault {
     fault.hint("run `aosm-build lock` and commit aosm.lock")
 }
 
+/// Content whose manifests are read once ever.
+pub fn through_cache(session: &Session, content: Arc<dyn Content>) -> Arc<dyn Content> {
+    Arc::new(locate::Cached::new(
+        content,
+        Arc::new(Manifests(Arc::clone(&session.cache))),
+    ))
+}
+
 /// Manifests by digest, kept in the cache; the reader verifies.
-struct Manifests(Arc<Cache>);
+pub(super) struct Manifests(pub(super) Arc<Cache>);
 
 impl ManifestCache for Manifests {
     fn get(&self, digest: &Digest) -> Option<Bytes> {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::digest::Digest;
+use crate::fault::some_of;
 
 /// One reason. In JSON: `{"type":"digest-differs","old":…,"new":…}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -50,6 +51,16 @@ pub enum Reason {
         /// What it answered.
         why: String,
     },
+    /// The image is there, and some of what travels with it is not.
+    ReferrersMissing {
+        /// The digests of those that are missing.
+        missing: Vec<Digest>,
+    },
+    /// What it is attached to has no known digest.
+    NoSubject {
+        /// Why.
+        why: String,
+    },
     /// Nobody was asked: the run is offline and nothing is remembered.
     NotAsked,
 }
@@ -69,7 +80,11 @@ impl Reason {
                     new.short()
                 )
             }
-            Self::NotLocated { why } | Self::StoreUnreadable { why } => why.clone(),
+            Self::ReferrersMissing { missing } => {
+                let digests: Vec<&str> = missing.iter().map(Digest::short).collect();
+                format!("the image is there, what refers to it is not: {}", some_of(&digests))
+            }
+            Self::NotLocated { why } | Self::StoreUnreadable { why } | Self::NoSubject { why } => why.clone(),
             Self::NotAsked => "offline, and nothing is remembered".to_owned(),
         }
     }

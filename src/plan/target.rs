@@ -1,31 +1,39 @@
 //! Effect steps before the decision: what should be where.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use camino::Utf8Path;
 
 use super::Desired;
-use super::locating::Locations;
-use super::wanted::{Wanted, WantedChart, WantedImage};
+use super::attach;
+use super::locating::{CopyOf, Locations};
+use super::packs::PackStep;
+use super::wanted::{Wanted, WantedArtifact, WantedChart, WantedImage};
 use crate::digest::Digest;
-use crate::fault::{Fault, Faults, Place};
-use crate::graph::{StepId, StepKind};
+use crate::fault::{Fault, Faults, Place, some_of};
+use crate::graph::{Step, StepId, StepKind};
 use crate::locate::{Located, conflicts};
 use crate::oci::Descriptor;
+use crate::oci::recursive::ReferrerFound;
 use crate::project::Project;
-use crate::store::ArtifactName;
+use crate::store::{ArtifactName, Guard};
 
 /// One effect step.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// Its id.
     pub id: StepId,
-    /// Copy or push.
+    /// Copy, push or attach.
     pub kind: StepKind,
     /// Index of its store.
     pub store: usize,
     /// Name of its store.
     pub store_name: String,
-    /// The name in the store.
+    /// The name in the store; of an attachment that of what it is attached to.
     pub name: ArtifactName,
+    /// What people call it: the name, or the name and what kind of attachment it is.
+    pub title: String,
     /// What should be there.
     pub desired: Desired,
     /// Where it comes from, in words.
@@ -36,8 +44,18 @@ pub struct Target {
     pub needs: Vec<StepId>,
     /// Those of them that are effects.
     pub needs_effects: Vec<StepId>,
-    /// For pushes: the chart.
+    /// For pushes of charts: the chart.
     pub chart: Option<WantedChart>,
+    /// For pushes of artifacts, and attachments: what was packed.
+    pub pack: Option<Arc<PackStep>>,
+    /// For attachments: the digest of what they are attached to, where it is known.
+    pub subject: Option<Digest>,
+    /// For attachments: local steps that are there for this step alone.
+    pub local: Vec<Step>,
+    /// For copies: what travels along.
+    pub along: Vec<ReferrerFound>,
+    /// For copies: what tags beside the image may hold, as the stores were seen.
+    pub guards: BTreeMap<String, Guard>,
     /// For copies: the position of the image among all wanted images.
     pub image: Option<usize>,
 }
@@ -88,6 +106,11 @@ pub fn targets(project: &Project, wanted: &Wanted, locations: &Locations) -> Res
             );
         }
     }
+    for artifact in &wanted.artifacts {
+        let what = format!("the artifact {}", artifact.pack.input.name);
+        let target = push_artifact(project, artifact, store_name(artifact.store));
+        add(target, what);
+    }
     for chart in &wanted.charts {
         let what = format!("the chart of package {}", chart.package_name);
         add(push(project, chart, store_name(chart.store)), what);
@@ -98,13 +121,20 @@ pub fn targets(project: &Project, wanted: &Wanted, locations: &Locations) -> Res
     Ok(targets)
 }
 
-/// What can be said without the network: two charts that want one name are an error.
+/// What can be said without the network: two charts or artifacts that want one name are an error, and so is an attachment to
+/// nothing.
 pub fn check_names(project: &Project, wanted: &Wanted) -> Result<(), Faults> {
     let charts = Wanted {
         charts: wanted.charts.clone(),
+        artifacts: wanted.artifacts.clone(),
         ..Wanted::default()
     };
-    targets(project, &charts, &Locations::default()).map(drop)
+    let mut faults = match targets(project, &charts, &Locations::default()) {
+        Ok(_) => Faults::new(),
+        Err(faults) => faults,
+    };
+    faults.extend(attach::check(project, wanted));
+    faults.into_result(()).map(drop)
 }
 
 /// Images that would land on one name of one store with different digests.
@@ -136,12 +166,21 @@ fn copy(
     locations: &Locations,
 ) -> Target {
     let needs = vec![StepId::local(StepKind::Locate, image.reference.as_str())];
+    let copy = locations.copy(index);
     let (name, desired, from) = match locations.get(index) {
-        Some(Ok(located)) => (
-            located.name.clone(),
-            Desired::Known(Descriptor::new(located.media_type.clone(), located.digest.clone(), 0)),
-            format!("{}/{}{}", located.source.host, located.repository, located.selector),
-        ),
+        Some(Ok(located)) => {
+            let from = format!("{}/{}{}", located.source.host, located.repository, located.selector);
+            let root = Descriptor::new(located.media_type.clone(), located.digest.clone(), located.root_size);
+            let (desired, from) = match copy {
+                Some(CopyOf { cut: Some(cut), .. }) => {
+                    let part = format!("{from} ({} of {})", cut.platforms, located.digest.short());
+                    (Desired::Known(cut.subset.index.clone()), part)
+                }
+                Some(CopyOf { open: true, .. }) => (Desired::NotAsked, from),
+                _ => (Desired::Known(root), from),
+            };
+            (located.name.clone(), desired, from)
+        }
         Some(Err(fault)) => (
             undecided_name(image),
             Desired::NotLocated(below(&project.root, fault.message())),
@@ -154,6 +193,7 @@ fn copy(
         kind: StepKind::Copy,
         store,
         store_name,
+        title: name.to_string(),
         name,
         desired,
         from,
@@ -161,12 +201,17 @@ fn copy(
         needs,
         needs_effects: Vec::new(),
         chart: None,
+        pack: None,
+        subject: None,
+        local: Vec::new(),
+        guards: BTreeMap::new(),
+        along: copy.map_or_else(Vec::new, |copy| copy.along.clone()),
         image: Some(index),
     }
 }
 
 /// A text whose paths start from the project's folder: a plan is the same wherever the project lies.
-fn below(root: &camino::Utf8Path, text: &str) -> String {
+fn below(root: &Utf8Path, text: &str) -> String {
     text.replace(&format!("{root}{}", std::path::MAIN_SEPARATOR), "")
 }
 
@@ -192,6 +237,7 @@ fn push(project: &Project, chart: &WantedChart, store_name: String) -> Target {
         kind: StepKind::Push,
         store: chart.store,
         store_name,
+        title: name.to_string(),
         name,
         desired: Desired::Known(chart.output.manifest.clone()),
         from: format!("package {}", chart.package_name),
@@ -199,8 +245,48 @@ fn push(project: &Project, chart: &WantedChart, store_name: String) -> Target {
         needs: vec![StepId::local(StepKind::Package, &chart.package_name)],
         needs_effects: Vec::new(),
         chart: Some(chart.clone()),
+        pack: None,
+        subject: None,
+        local: Vec::new(),
+        guards: BTreeMap::new(),
+        along: Vec::new(),
         image: None,
     }
+}
+
+fn push_artifact(project: &Project, artifact: &WantedArtifact, store_name: String) -> Target {
+    let config = project.artifacts.get(artifact.artifact);
+    let name = ArtifactName {
+        repository: artifact.pack.input.name.clone(),
+        tag: config.map_or_else(String::new, |config| config.version.value.clone()),
+    };
+    Target {
+        id: StepId::effect(StepKind::Push, &store_name, &name),
+        kind: StepKind::Push,
+        store: artifact.store,
+        store_name,
+        title: name.to_string(),
+        name,
+        desired: Desired::Known(artifact.pack.output.manifest.clone()),
+        from: files(project, &artifact.pack),
+        place: artifact.pack.input.place.clone(),
+        needs: vec![artifact.pack.id.clone()],
+        needs_effects: Vec::new(),
+        chart: None,
+        pack: Some(Arc::clone(&artifact.pack)),
+        subject: None,
+        local: Vec::new(),
+        guards: BTreeMap::new(),
+        along: Vec::new(),
+        image: None,
+    }
+}
+
+/// The files of an artifact or attachment, in words, from the project's folder on.
+pub(super) fn files(project: &Project, pack: &PackStep) -> String {
+    let shown = |path: &Utf8Path| path.strip_prefix(&project.root).unwrap_or(path).to_string();
+    let names: Vec<String> = pack.input.files.iter().map(|file| shown(&file.path.value)).collect();
+    some_of(&names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 fn differ(a: &Desired, b: &Desired) -> bool {
@@ -217,7 +303,7 @@ fn two_contents(known: &Target, first: &str, other: &Target, second: &str) -> Fa
             .map_or_else(String::new, |d| format!(" ({})", d.short()))
     };
     let from = |target: &Target| {
-        if target.from.is_empty() || target.chart.is_some() {
+        if target.from.is_empty() || target.kind != StepKind::Copy {
             String::new()
         } else {
             format!(" from {}", target.from)

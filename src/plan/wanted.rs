@@ -1,7 +1,9 @@
 //! What the stores should hold: every image and chart, each with the stores it belongs in.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::packs::PackStep;
 use super::prepare::{ChartOutput, Prepared};
 use crate::discover::{Found, Tier};
 use crate::fault::{Fault, Faults, Place, some_of};
@@ -36,6 +38,17 @@ pub struct WantedChart {
     pub store: usize,
 }
 
+/// One artifact.
+#[derive(Debug, Clone)]
+pub struct WantedArtifact {
+    /// Its index in the project.
+    pub artifact: usize,
+    /// What was packed.
+    pub pack: Arc<PackStep>,
+    /// Index of the store it belongs in.
+    pub store: usize,
+}
+
 /// Everything.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
@@ -45,6 +58,8 @@ pub struct Wanted {
     pub candidates: Vec<Found>,
     /// Charts, in the order of the project.
     pub charts: Vec<WantedChart>,
+    /// Artifacts, in the order of the project.
+    pub artifacts: Vec<WantedArtifact>,
 }
 
 /// Joins what the packages gave with what the project names by hand.
@@ -79,6 +94,13 @@ pub fn wanted(project: &Project, prepared: &Prepared) -> Result<Wanted, Faults> 
                 store,
             });
         }
+    }
+    for (artifact, (config, pack)) in project.artifacts.iter().zip(&prepared.artifacts).enumerate() {
+        wanted.artifacts.push(WantedArtifact {
+            artifact,
+            pack: Arc::new(pack.clone()),
+            store: store_index(project, config.store.as_ref(), &mut faults),
+        });
     }
     for named in &project.images {
         let text = &named.reference.value;

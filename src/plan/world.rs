@@ -9,10 +9,10 @@ use super::Session;
 use crate::digest::{Digest, FileDigests};
 use crate::fault::{Fault, Faults};
 use crate::locate::SourceEntry;
-use crate::oci::registry::{Access, Registries, RegistryOptions};
+use crate::oci::registry::{Access, Registries, RegistryOptions, RegistryPlace};
 use crate::oci::{
-    ByteStream, Content, CopyOptions, Descriptor, ErrorKind, Job, OciError, Origin, Selector, Source, docker_archive,
-    layout::LayoutFolder, oci_archive,
+    ByteStream, Content, CopyOptions, Descriptor, ErrorKind, Job, OciError, Origin, Place, Selector, Source,
+    docker_archive, layout::LayoutFolder, oci_archive,
 };
 use crate::project::{Project, SourceConfig, SourceKind, StoreConfig, StoreKind};
 use crate::store::{ArtifactStore, LocalStore, RegistryStore};
@@ -73,6 +73,11 @@ impl World {
 
     /// The source of a host, as the project reaches it. Its requests are counted into the job.
     pub fn source(&self, host: &str, job: &Job) -> Result<Arc<dyn Source>, Fault> {
+        self.reach(host, job).map_err(Fault::from)
+    }
+
+    /// The source of a host, with the error as it is.
+    pub fn reach(&self, host: &str, job: &Job) -> Result<Arc<dyn Source>, OciError> {
         if let Some(source) = self.files.get(host) {
             return Ok(Arc::clone(source));
         }
@@ -82,6 +87,16 @@ impl World {
         }
         let access = self.project.sources.get(host).map(source_access).unwrap_or_default();
         Ok(Arc::new(self.registries.source(host, access, job)?))
+    }
+
+    /// A repository of a source that is a registry, for what sources in general cannot do.
+    pub fn repository(&self, host: &str, repository: &str) -> Result<Option<Arc<dyn Place>>, OciError> {
+        if self.offline || self.files.contains_key(host) {
+            return Ok(None);
+        }
+        let access = self.project.sources.get(host).map(source_access).unwrap_or_default();
+        let client = self.registries.client_as(host, &access)?;
+        Ok(Some(Arc::new(RegistryPlace::new(client, repository)?)))
     }
 
     /// All image sources, in the order written.

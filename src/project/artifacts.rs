@@ -56,7 +56,7 @@ fn artifact(view: &View<'_>, place: &Place, resolver: Resolver<'_>, faults: &mut
     let files = files(view, "artifacts", kind, resolver, faults);
     let artifact_type = media_type(view, "artifact-type", "artifacts.artifact-type", faults);
     if kind == ArtifactType::ArmTemplate {
-        check_template(view, &files, place, faults);
+        check_template(view, files.as_deref(), place, faults);
     }
     Some(ArtifactConfig {
         name: name?,
@@ -293,7 +293,7 @@ fn annotations(view: &View<'_>, label: &str, faults: &mut Faults) -> BTreeMap<St
 }
 
 /// What AOSM takes as a template: one file, in the one form that it was seen to take.
-fn check_template(view: &View<'_>, files: &Option<Vec<ArtifactFile>>, place: &Place, faults: &mut Faults) {
+fn check_template(view: &View<'_>, files: Option<&[ArtifactFile]>, place: &Place, faults: &mut Faults) {
     for key in ["artifact-type", "annotations"] {
         if let Some(at) = view.key_place(key) {
             faults.push(
@@ -304,7 +304,7 @@ fn check_template(view: &View<'_>, files: &Option<Vec<ArtifactFile>>, place: &Pl
         }
     }
     let Some(files) = files else { return };
-    let [file] = files.as_slice() else {
+    let [file] = files else {
         faults.push(
             Fault::invalid(format!(
                 "artifacts.files: a template is one file, these are {}",

@@ -28,6 +28,15 @@ pub struct LoadOptions {
 
 /// Reads a project. `Ok` comes with warnings; `Err` holds every error and warning of every file.
 pub fn load(options: &LoadOptions) -> Result<(Project, Faults), Faults> {
+    load_for(options, true)
+}
+
+/// The same for those who only fill stores: the project need not name anything to fill them with.
+pub fn load_stores(options: &LoadOptions) -> Result<(Project, Faults), Faults> {
+    load_for(options, false)
+}
+
+fn load_for(options: &LoadOptions, must_name_something: bool) -> Result<(Project, Faults), Faults> {
     let current_dir = normalise(&options.current_dir);
     let folder = normalise(&current_dir.join(&options.folder));
     let files = find::find(&folder, options.project_file.as_deref(), &current_dir)?;
@@ -37,6 +46,7 @@ pub fn load(options: &LoadOptions) -> Result<(Project, Faults), Faults> {
         },
         files: Vec::new(),
         faults: Faults::new(),
+        must_name_something,
     };
     let project = loading.project(files, options.environment.as_deref());
     let faults = in_order(loading.faults, &loading.files);
@@ -50,6 +60,7 @@ struct Loading<'a> {
     resolver: Resolver<'a>,
     files: Vec<Utf8PathBuf>,
     faults: Faults,
+    must_name_something: bool,
 }
 
 impl Loading<'_> {
@@ -142,7 +153,12 @@ impl Loading<'_> {
             settings.stores
         };
         let packages = charts::join(input.packages, settings.charts, faults);
-        if packages.is_empty() && settings.images.is_empty() && settings.artifacts.is_empty() && !faults.has_errors() {
+        if self.must_name_something
+            && packages.is_empty()
+            && settings.images.is_empty()
+            && settings.artifacts.is_empty()
+            && !faults.has_errors()
+        {
             faults.push(
                 Fault::invalid("the project names no chart, no image and no artifact")
                     .at_opt(self.files.first().map(Place::file_only))

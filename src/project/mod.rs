@@ -39,7 +39,7 @@ mod view;
 
 pub use artifact_model::*;
 pub use find::is_there;
-pub use load::{LoadOptions, load};
+pub use load::{LoadOptions, load, load_stores};
 pub use model::*;
 pub use propose::{Proposal, propose};
 pub use schema::schemas;

@@ -130,6 +130,7 @@ impl Live {
             Phase::Locate => ("locating", false),
             Phase::Observe => ("looking at stores", false),
             Phase::Apply => ("applying", true),
+            Phase::Bundle => ("bundling", true),
         };
         let bar = self
             .bars

@@ -88,7 +88,7 @@ fn lock_lines(text: &mut String, plan: &Plan, all: bool) {
 }
 
 fn title(step: &PlanStep) -> String {
-    format!("{} {}", step.kind, step.name)
+    format!("{} {}", step.kind, step.title)
 }
 
 fn draw(text: &mut String, step: &PlanStep, style: TreeStyle, column: usize, said: &mut BTreeSet<String>) {

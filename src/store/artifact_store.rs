@@ -1,7 +1,9 @@
 //! The trait that every kind of artifact store implements, and the small values around it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::oci::recursive::Along;
 use crate::oci::{Content, Descriptor, OciError, Place};
 pub use crate::oci::{Filled, Guard, Job};
 
@@ -12,6 +14,14 @@ pub enum ArtifactKind {
     Image,
     /// A Helm chart.
     Chart,
+    /// Any files, packed as an OCI artifact.
+    OciArtifact,
+    /// An Azure Resource Manager template.
+    ArmTemplate,
+    /// The disk image of a virtual machine, as an OCI artifact.
+    ImageFile,
+    /// Something that refers to another artifact.
+    Referrer,
 }
 
 /// A name in a store: repository path and tag.
@@ -90,6 +100,33 @@ pub trait ArtifactStore: Send + Sync {
         root: &Descriptor,
         content: Arc<dyn Content>,
         guard: &Guard,
+        job: &Job,
+    ) -> Result<Filled, OciError> {
+        let guards = BTreeMap::new();
+        let along = Along {
+            referrers: &[],
+            guards: &guards,
+        };
+        self.fill_along(name, root, content, guard, along, job).await
+    }
+
+    /// The same with referrers: they go before the tag, so that whoever sees the tag finds them.
+    async fn fill_along(
+        &self,
+        name: &ArtifactName,
+        root: &Descriptor,
+        content: Arc<dyn Content>,
+        guard: &Guard,
+        along: Along<'_>,
+        job: &Job,
+    ) -> Result<Filled, OciError>;
+
+    /// Puts a graph into a repository without a tag: a referrer, which is found through its subject.
+    async fn put(
+        &self,
+        repository: &str,
+        root: &Descriptor,
+        content: Arc<dyn Content>,
         job: &Job,
     ) -> Result<Filled, OciError>;
 

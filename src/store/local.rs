@@ -29,8 +29,10 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::relist::list_again;
 use super::{ArtifactKind, ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity};
 use crate::digest::FileDigests;
+use crate::oci::recursive::{Along, copy_with_referrers};
 use crate::oci::{Content, CopyOptions, Descriptor, ErrorKind, OciError, Place, TagAs, copy_graph};
 
 use blobs::Blobs;
@@ -150,12 +152,13 @@ impl ArtifactStore for LocalStore {
         Ok(Arc::new(self.repository(repository)))
     }
 
-    async fn fill(
+    async fn fill_along(
         &self,
         name: &ArtifactName,
         root: &Descriptor,
         content: Arc<dyn Content>,
         guard: &Guard,
+        along: Along<'_>,
         job: &Job,
     ) -> Result<Filled, OciError> {
         let (tag, wanted, allowed) = (name.to_string(), root.clone(), guard.clone());
@@ -167,7 +170,26 @@ impl ArtifactStore for LocalStore {
         .await?;
         let target = LocalTarget::new(Arc::clone(&self.inner), name.repository.clone());
         let tag_as = TagAs { tag: &name.tag, guard };
-        copy_graph(&content, &target, root, Some(tag_as), CopyOptions::default(), job).await?;
+        let options = CopyOptions::default();
+        let unnamed = along.referrers.iter().filter(|one| one.tag.is_none());
+        list_again(&content, &target, unnamed.map(|one| &one.descriptor), job).await?;
+        copy_with_referrers(&content, &target, root, Some(tag_as), along, options, job).await?;
+        self.blocking(|inner| inner.tags.flush_when_many(&inner.files, &inner.blobs))
+            .await?;
+        Ok(job.filled())
+    }
+
+    async fn put(
+        &self,
+        repository: &str,
+        root: &Descriptor,
+        content: Arc<dyn Content>,
+        job: &Job,
+    ) -> Result<Filled, OciError> {
+        self.blocking(|inner| inner.files.prepare()).await?;
+        let target = LocalTarget::new(Arc::clone(&self.inner), repository.to_owned());
+        list_again(&content, &target, std::iter::once(root), job).await?;
+        copy_graph(&content, &target, root, None, CopyOptions::default(), job).await?;
         self.blocking(|inner| inner.tags.flush_when_many(&inner.files, &inner.blobs))
             .await?;
         Ok(job.filled())

@@ -3,6 +3,7 @@
 mod artifact_store;
 pub mod local;
 mod registry;
+mod relist;
 
 pub use artifact_store::{ArtifactKind, ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity};
 pub use local::{LocalPlace, LocalStore};

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::artifact_store::{ArtifactKind, ArtifactName, ArtifactStore, Observed, StoreIdentity};
+use super::relist::list_again;
 use crate::oci::copy::find_missing;
+use crate::oci::recursive::{Along, copy_with_referrers};
 use crate::oci::registry::{
     Access, Caller, Client, Registries, RegistryContent, RegistryPlace, RegistryTarget, Repository, stoppable,
 };
@@ -76,7 +78,12 @@ impl ArtifactStore for RegistryStore {
 
     fn holds(&self, kind: ArtifactKind) -> bool {
         match kind {
-            ArtifactKind::Image | ArtifactKind::Chart => true,
+            ArtifactKind::Image
+            | ArtifactKind::Chart
+            | ArtifactKind::OciArtifact
+            | ArtifactKind::ArmTemplate
+            | ArtifactKind::ImageFile
+            | ArtifactKind::Referrer => true,
         }
     }
 
@@ -110,24 +117,33 @@ impl ArtifactStore for RegistryStore {
         )?))
     }
 
-    async fn fill(
+    async fn fill_along(
         &self,
         name: &ArtifactName,
         root: &Descriptor,
         content: Arc<dyn Content>,
         guard: &Guard,
+        along: Along<'_>,
         job: &Job,
     ) -> Result<Filled, OciError> {
         let target = RegistryTarget::new(self.repository(&name.repository)?);
-        copy_graph(
-            &content,
-            &target,
-            root,
-            Some(TagAs { tag: &name.tag, guard }),
-            self.options,
-            job,
-        )
-        .await?;
+        let tag = TagAs { tag: &name.tag, guard };
+        let unnamed = along.referrers.iter().filter(|one| one.tag.is_none());
+        list_again(&content, &target, unnamed.map(|one| &one.descriptor), job).await?;
+        copy_with_referrers(&content, &target, root, Some(tag), along, self.options, job).await?;
+        Ok(job.filled())
+    }
+
+    async fn put(
+        &self,
+        repository: &str,
+        root: &Descriptor,
+        content: Arc<dyn Content>,
+        job: &Job,
+    ) -> Result<Filled, OciError> {
+        let target = RegistryTarget::new(self.repository(repository)?);
+        list_again(&content, &target, std::iter::once(root), job).await?;
+        copy_graph(&content, &target, root, None, self.options, job).await?;
         Ok(job.filled())
     }
 

@@ -191,3 +191,157 @@ fn a_tag_is_taken_away_alone_and_a_repository_whole() {
     assert_eq!(filled.get(&format!("/acr/v1/{repository}")).status, 404);
     assert_eq!(filled.client.manifest(repository, filled.images[2].digest()), None);
 }
+
+/// A project that is logged in at the stand-in.
+fn logged_in(filled: &Filled, user: &str, password: &str) -> Project {
+    let project = Project::new();
+    project.login(&filled.acr.host(), user, password);
+    project
+}
+
+#[test]
+fn the_product_lists_what_acr_knows_untagged_manifests_and_times_included() {
+    for kind in [Kind::Native, Kind::Token] {
+        let filled = filled(kind, "acr-product");
+        filled.acr.set_page(1);
+        let project = logged_in(&filled, USER, PASSWORD);
+        let name = format!("{}/{}", filled.acr.host(), filled.repository);
+        let ask = |arguments: &[&str]| project.run(&[&["artifact", "--json"], arguments].concat()).ok().json();
+        let manifests = ask(&["manifests", &name]);
+        assert_eq!(manifests["complete"], true, "{kind:?}");
+        let list = manifests["manifests"].as_array().unwrap();
+        let untagged: Vec<&Value> = list
+            .iter()
+            .filter(|m| m["tags"].as_array().is_none_or(Vec::is_empty))
+            .collect();
+        assert_eq!((list.len(), untagged.len()), (3, 1), "{kind:?}: {manifests}");
+        assert_eq!(untagged[0]["digest"], filled.images[0].digest(), "{kind:?}");
+        let created = manifests.to_string().matches("\"created").count();
+        assert!(created >= 3, "{kind:?}: {manifests}");
+        let tags = ask(&["tags", &name]);
+        let names: Vec<&str> = tags["tags"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|t| t["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(names, ["v1", "v2"], "{kind:?}");
+        let catalog = ask(&["repositories", &filled.acr.host()]).to_string();
+        assert!(catalog.contains(&filled.repository), "{kind:?}: {catalog}");
+        let shown = project.run(&["artifact", "show", &format!("{name}:v2")]).ok();
+        shown
+            .says("pushed")
+            .says("last update")
+            .says("image size")
+            .silent_about("left out");
+        project
+            .run(&["artifact", "manifests", &name])
+            .ok()
+            .silent_about("cannot be seen");
+    }
+}
+
+#[test]
+fn without_the_right_to_metadata_the_error_names_it_and_the_way() {
+    let filled = filled(Kind::Token, "acr-reader");
+    let project = logged_in(&filled, READER, READER_PASSWORD);
+    let name = format!("{}/{}", filled.acr.host(), filled.repository);
+    for command in ["tags", "manifests"] {
+        let refused = refusal::refused(&project, &["artifact", command, &name], 5).one();
+        refused.says("metadata").says("--auth azure-cli");
+    }
+    refusal::refused(&project, &["artifact", "repositories", &filled.acr.host()], 5)
+        .one()
+        .says("--auth azure-cli");
+    // The content may be read: most of the answer is there, and what is missing is said.
+    let shown = project.run(&["artifact", "show", &format!("{name}:v1")]).ok();
+    shown.says(filled.images[2].digest()).says("warning").says("metadata");
+    project
+        .run(&["artifact", "discover", &format!("{name}:v1")])
+        .ok()
+        .silent_about("metadata");
+}
+
+#[test]
+fn a_tag_is_taken_off_and_what_is_locked_is_an_error_that_loses_nothing() {
+    let filled = filled(Kind::Native, "acr-untag");
+    let project = logged_in(&filled, USER, PASSWORD);
+    let name = |tag: &str| format!("{}/{}:{tag}", filled.acr.host(), filled.repository);
+    project
+        .run(&["artifact", "delete", "--yes", "--tag-only", &name("v2")])
+        .ok();
+    assert_eq!(filled.client.tags(&filled.repository), ["v1"]);
+    assert!(
+        filled
+            .client
+            .manifest(&filled.repository, filled.images[1].digest())
+            .is_some()
+    );
+    filled
+        .acr
+        .set_attributes(&filled.repository, "v1", Attributes::locked());
+    let refused = refusal::refused(&project, &["artifact", "delete", "--yes", &name("v1")], 5).one();
+    refused.says("does not allow deletion");
+    assert_eq!(filled.client.tags(&filled.repository), ["v1"]);
+}
+
+#[test]
+fn throttling_of_acrs_own_api_is_waited_out_and_a_broken_answer_is_no_empty_list() {
+    let filled = filled(Kind::Native, "acr-throttled");
+    let project = logged_in(&filled, USER, PASSWORD);
+    let name = format!("{}/{}", filled.acr.host(), filled.repository);
+    let proxy = filled.acr.proxy();
+    proxy.rule(Rule::new(Fault::Throttle(0)).on("GET acr").skip(1).times(2));
+    project.run(&["artifact", "tags", &name]).ok().says("v1").says("v2");
+    for fault in [
+        Fault::Answer(http::Response::new(200, "<html>log in</html>")),
+        Fault::Answer(http::Response::error(403, "DENIED", "no")),
+        Fault::LoopPages,
+        Fault::EndlessPages,
+    ] {
+        proxy.clear();
+        let shown = format!("{fault:?}");
+        // The question whether this is an ACR at all is answered well.
+        proxy.rule(
+            Rule::new(fault)
+                .on("GET acr")
+                .when(|entry| entry.path.ends_with("/_manifests")),
+        );
+        let output = project.run(&["artifact", "manifests", &name]);
+        // Pages without end are more than the limits allow; the others are answers that make no sense.
+        let code = if shown == "EndlessPages" { 4 } else { 5 };
+        assert_eq!(output.code(), code, "{shown}: {output}");
+        refusal::Refusal::of(&project, output, code).one();
+    }
+}
+
+#[test]
+fn a_registry_that_answers_every_catalog_is_not_taken_for_acr() {
+    // go-containerregistry's: what `crane registry serve` runs.
+    let registry = Registry::shared(Kind::NativeBare);
+    let repository = registry.unique("no-acr");
+    let image = ImageSpec::new(64).build();
+    registry.push(&image, &repository, "v1");
+    assert_eq!(
+        registry
+            .client()
+            .request("GET", "/acr/v1/_catalog?n=1", &[], b"")
+            .status,
+        200
+    );
+    let project = Project::new();
+    let name = format!("{}/{repository}", registry.host());
+    project
+        .run(&["artifact", "show", &format!("{name}:v1")])
+        .ok()
+        .says(image.digest());
+    project.run(&["artifact", "tags", &name]).ok().says("v1");
+    project
+        .run(&["artifact", "manifests", &name])
+        .ok()
+        .says(image.digest())
+        .says("cannot be seen");
+    project
+        .run(&["artifact", "delete", "--yes", &format!("{name}:v1")])
+        .ok();
+}

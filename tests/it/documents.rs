@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::support::*;
 
 /// Fails unless the document is what its schema describes; the schema is the committed one, and the one the program prints.
-fn fits(project: &Project, name: &str, document: &Value) {
+pub fn fits(project: &Project, name: &str, document: &Value) {
     let text = project.run(&["schema", name]).ok().stdout;
     let committed = std::fs::read_to_string(root().join(format!("schemas/{name}.schema.json"))).unwrap();
     assert_eq!(text.replace("\r\n", "\n"), committed.replace("\r\n", "\n"), "{name}");

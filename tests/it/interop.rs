@@ -23,10 +23,19 @@ fn files() -> Project {
     project.write("docs/readme.md", "# read me\n");
     project.write("settings.json", r#"{"a": 1}"#);
     project.write("empty", "");
-    let annotations = r#"{"$manifest": {"org.example.note": "a < b & c > \"d\" é \u2028"}, "$config": {"k": "v"},
+    let annotations = r#"{"$manifest": {"org.opencontainers.image.created": "2026-01-02T03:04:05Z", "org.example.note": "a < b & c > \"d\" é \u2028"}, "$config": {"k": "v"},
         "artifact.txt": {"org.example.of-file": "yes"}, "settings.json": {"org.opencontainers.image.title": "other.json"}}"#;
     project.write("annotations.json", annotations);
     project
+}
+
+/// The flags for a time of creation; oras takes an annotation file, which has it, or these.
+fn created(arguments: &[&str]) -> &'static [&'static str] {
+    if arguments.contains(&"--annotation-file") {
+        &[]
+    } else {
+        &["--annotation", CREATED]
+    }
 }
 
 fn manifest(registry: &Registry, repository: &str, reference: &str) -> Vec<u8> {
@@ -104,17 +113,17 @@ fn our_manifests_are_byte_for_byte_those_that_oras_makes() {
     for (number, case) in cases.iter().enumerate() {
         let tag = format!("v{number}");
         let at = |repository: &str| format!("{}/{repository}:{tag}", registry.host());
-        let created = ["--annotation", CREATED];
+        let created = created(case);
         peers::oras(
             &project,
-            &[&["push", "--no-tty"], created.as_slice(), &[&at(&theirs)], case].concat(),
+            &[&["push", "--no-tty"], created, &[&at(&theirs)], case].concat(),
         );
         project
-            .run(&[&["artifact", "push"], created.as_slice(), &[&at(&ours)], case].concat())
+            .run(&[&["artifact", "push"], created, &[&at(&ours)], case].concat())
             .ok();
         let (wanted, made) = (manifest(registry, &theirs, &tag), manifest(registry, &ours, &tag));
         assert_eq!(text(&made), text(&wanted), "{case:?}");
-        let again = project.run(&[&["artifact", "push"], created.as_slice(), &[&at(&ours)], case].concat());
+        let again = project.run(&[&["artifact", "push"], created, &[&at(&ours)], case].concat());
         again.ok().says("already there");
     }
 }
@@ -144,14 +153,8 @@ fn our_attachments_are_byte_for_byte_those_that_oras_makes() {
         .enumerate()
         {
             let export = format!("manifest-{number}.json");
-            let flags = [
-                "--artifact-type",
-                "signature/example",
-                "--annotation",
-                CREATED,
-                "--export-manifest",
-                &export,
-            ];
+            let flags = ["--artifact-type", "signature/example", "--export-manifest", &export];
+            let flags = [created(case), &flags].concat();
             let at = |repository: &str| format!("{}/{repository}:v1", registry.host());
             peers::oras(
                 &project,
@@ -195,7 +198,7 @@ fn what_we_push_every_client_reads_and_pulls() {
             "push",
             &name,
             "artifact.txt:text/plain",
-            "docs/readme.md",
+            "settings.json",
             "docs:application/gzip",
         ];
         project.write("docs/deep/er.txt", "below").run(&arguments).ok();
@@ -286,6 +289,8 @@ fn what_other_clients_push_we_show_and_pull() {
             "text/plain",
             "-f",
             "docs/readme.md",
+            "-m",
+            "text/markdown",
         ];
         peers::regctl(
             &project,
@@ -382,6 +387,21 @@ fn referrers_of_many_writers_are_all_found_by_all() {
                 peers::digests(&serde_json::from_str(&tree).unwrap()),
                 all,
                 "oras {kind:?}"
+            );
+        }
+        if let Some(tree) = peers::oras(&project, &["discover", "--no-tty", &name]) {
+            let ours = project.run(&["artifact", "discover", &name]).ok().stdout;
+            // oras keeps the registry's order; ours is the same for every registry.
+            let lines = |text: &str| {
+                let bare = |line: &str| line.trim_start_matches([' ', '│', '├', '└', '─']).to_owned();
+                let mut lines: Vec<String> = text.lines().map(bare).collect();
+                lines.sort();
+                lines
+            };
+            assert_eq!(
+                lines(&ours),
+                lines(&tree),
+                "the tree is drawn as oras draws it, {kind:?}"
             );
         }
         let list = peers::regctl(

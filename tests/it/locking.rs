@@ -86,6 +86,7 @@ digest = "{second}"
 media-type = "application/vnd.docker.distribution.manifest.v2+json"
 size = {second_size}
 platforms = ["linux/amd64"]
+referrers = []
 
 [[image]]
 reference = "repository/release/one:1.0.0"
@@ -97,6 +98,7 @@ digest = "{first}"
 media-type = "application/vnd.oci.image.index.v1+json"
 size = {first_size}
 platforms = ["linux/amd64", "linux/arm64"]
+referrers = []
 "#,
         below = scene.below,
         first = first().digest(),

@@ -74,7 +74,8 @@ impl Acr {
 impl State {
     fn answer(&self, exchange: &mut Exchange<'_>, entry: &Entry) -> Option<Response> {
         match (entry.what, entry.method.as_str()) {
-            (What::Acr, _) => Some(self.api(exchange, entry)),
+            // As Azure services do; there is no more in it than that.
+            (What::Acr, _) => Some(self.api(exchange, entry).with("X-Ms-Correlation-Request-Id", "tests")),
             (What::Manifest, "PUT" | "DELETE") => Some(self.change(exchange, entry)),
             _ => None,
         }

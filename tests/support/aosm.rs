@@ -1,7 +1,7 @@
 //! Projects in scratch folders, and the built binary run in them with an environment of its own.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -123,6 +123,7 @@ impl Project {
         }
         Aosm {
             command,
+            input: None,
             limit: Duration::from_secs(300),
         }
     }
@@ -155,6 +156,7 @@ impl Default for Project {
 /// A run of the binary to be.
 pub struct Aosm {
     command: Command,
+    input: Option<String>,
     limit: Duration,
 }
 
@@ -166,6 +168,12 @@ impl Aosm {
 
     pub fn env_remove(mut self, name: &str) -> Self {
         self.command.env_remove(name);
+        self
+    }
+
+    /// What it reads from standard input; without, there is nothing to read.
+    pub fn input(mut self, text: &str) -> Self {
+        self.input = Some(text.to_owned());
         self
     }
 
@@ -195,11 +203,19 @@ impl Aosm {
     pub fn spawn(mut self) -> Running {
         let mut child = self
             .command
-            .stdin(Stdio::null())
+            .stdin(if self.input.is_some() {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|e| panic!("{BINARY}: {e}"));
+        if let (Some(text), Some(mut stdin)) = (&self.input, child.stdin.take()) {
+            // Who does not read it may be gone already.
+            let _ = stdin.write_all(text.as_bytes());
+        }
         let stdout = reader(child.stdout.take().expect("its output"));
         let stderr = reader(child.stderr.take().expect("its complaints"));
         Running {

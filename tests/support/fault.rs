@@ -62,6 +62,19 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Does the answer's body come through as it is, from whoever gives it?
+    pub(super) fn leaves_the_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::Delay(_)
+                | Self::DropHeaders(_)
+                | Self::SetHeader(..)
+                | Self::Relocate(_)
+                | Self::LoopPages
+                | Self::EndlessPages
+        )
+    }
+
     /// The answer that takes the registry's place, where it is known beforehand.
     pub(super) fn answer(&self, target: &str) -> Option<Response> {
         let moved =

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use super::fault::{Fault, Rule};
 use super::guise::Guise;
-use super::http::{Body, Framing, RequestHead, Response, ResponseHead};
+use super::http::{Body, Framing, Headers, RequestHead, Response, ResponseHead};
 use super::server::{After, Exchange, Server};
 use super::traffic::{Entry, Log, Mark, Traffic};
 
@@ -129,14 +129,18 @@ impl State {
                 .iter_mut()
                 .find_map(|rule| rule.takes(&entry).then(|| rule.fault.clone()))
         };
+        if let Some(Fault::Delay(pause)) = fault {
+            std::thread::sleep(pause);
+        }
         let refused = self.remember(&entry, fault.as_ref());
-        if fault.is_none() && !refused {
+        if fault.as_ref().is_none_or(Fault::leaves_the_answer) && !refused {
             let before = self.before.lock().expect("the answerer").clone();
             let guise = self.guise.lock().expect("the guise").clone();
             let answer = before
                 .and_then(|answerer| answerer(exchange, &entry))
                 .or_else(|| guise.and_then(|g| g.answer(&entry, &exchange.head, &self.upstream)));
-            if let Some(response) = answer {
+            if let Some(mut response) = answer {
+                self.dress(&mut response.headers, &exchange.head.target, fault.as_ref());
                 self.log.answered(number, response.status);
                 return exchange.answer(&response);
             }
@@ -168,7 +172,6 @@ impl State {
                 let _ = response.write(&exchange.head.method, exchange.out);
                 return After::Close;
             }
-            Some(Fault::Delay(pause)) => std::thread::sleep(pause),
             Some(Fault::IgnoreQuery(names)) => exchange.head.target = without(&exchange.head.target, names),
             _ => {}
         }
@@ -216,26 +219,7 @@ impl State {
         for name in ["Connection", "Transfer-Encoding", "Keep-Alive"] {
             head.headers.remove(name);
         }
-        match fault {
-            Some(Fault::DropHeaders(names)) => names.iter().for_each(|name| head.headers.remove(name)),
-            Some(Fault::SetHeader(name, value)) => head.headers.set(name, value),
-            Some(Fault::Relocate(host)) => {
-                if let Some(location) = head.headers.get("Location") {
-                    let moved = format!("http://{host}{}", super::client::without_host(location));
-                    head.headers.set("Location", &moved);
-                }
-            }
-            Some(Fault::LoopPages) => {
-                let link = format!("<{}>; rel=\"next\"", exchange.head.target);
-                head.headers.set("Link", &link);
-            }
-            Some(Fault::EndlessPages) => {
-                let path = exchange.head.target.split('?').next().unwrap_or_default();
-                let page = self.pages.fetch_add(1, Ordering::SeqCst);
-                head.headers.set("Link", &format!("<{path}?page={page}>; rel=\"next\""));
-            }
-            _ => {}
-        }
+        self.dress(&mut head.headers, &exchange.head.target, fault);
         // A body whose length is not known ends with the connection.
         let keep = matches!(framing, Framing::Length(_));
         if !keep {
@@ -250,6 +234,27 @@ impl State {
         self.log.downloaded(number, body.bytes);
         let after = after?;
         Ok(if keep { after } else { after.max_close() })
+    }
+
+    /// The headers of an answer as the fault wants them.
+    fn dress(&self, headers: &mut Headers, target: &str, fault: Option<&Fault>) {
+        match fault {
+            Some(Fault::DropHeaders(names)) => names.iter().for_each(|name| headers.remove(name)),
+            Some(Fault::SetHeader(name, value)) => headers.set(name, value),
+            Some(Fault::Relocate(host)) => {
+                if let Some(location) = headers.get("Location") {
+                    let moved = format!("http://{host}{}", super::client::without_host(location));
+                    headers.set("Location", &moved);
+                }
+            }
+            Some(Fault::LoopPages) => headers.set("Link", &format!("<{target}>; rel=\"next\"")),
+            Some(Fault::EndlessPages) => {
+                let path = target.split('?').next().unwrap_or_default();
+                let page = self.pages.fetch_add(1, Ordering::SeqCst);
+                headers.set("Link", &format!("<{path}?page={page}>; rel=\"next\""));
+            }
+            _ => {}
+        }
     }
 
     fn send(

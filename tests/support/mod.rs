@@ -20,6 +20,7 @@ pub mod http;
 pub mod image;
 pub mod layout;
 pub mod peers;
+pub mod referring;
 pub mod refusal;
 pub mod registry;
 pub mod server;

@@ -10,11 +10,20 @@ use rustix::termios::{Winsize, tcsetwinsize};
 
 /// Runs a command in a terminal of 120 columns; returns its exit code and everything it wrote.
 pub fn run(command: Command) -> (i32, String) {
-    converse(command, &[])
+    talk(command, "", &[])
+}
+
+/// The same, with this typed before anything is asked.
+pub fn answer(command: Command, typed: &str) -> (i32, String) {
+    talk(command, typed, &[])
 }
 
 /// The same, typing each answer when its question is on the screen.
-pub fn converse(mut command: Command, answers: &[(&str, &str)]) -> (i32, String) {
+pub fn converse(command: Command, answers: &[(&str, &str)]) -> (i32, String) {
+    talk(command, "", answers)
+}
+
+fn talk(mut command: Command, typed: &str, answers: &[(&str, &str)]) -> (i32, String) {
     let ours: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
     grantpt(&ours).expect("a pseudo-terminal");
     unlockpt(&ours).expect("a pseudo-terminal");
@@ -40,6 +49,7 @@ pub fn converse(mut command: Command, answers: &[(&str, &str)]) -> (i32, String)
     drop((command, theirs));
     let mut written = Vec::new();
     let mut ours = File::from(ours);
+    ours.write_all(typed.as_bytes()).expect("its keyboard");
     let mut buffer = [0; 4096];
     // The end of a terminal whose other side is closed is an error on Linux, and an end elsewhere.
     let mut answers = answers.iter();

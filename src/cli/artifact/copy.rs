@@ -16,6 +16,7 @@ use crate::report::artifact::copied;
 
 /// Flags of `artifact copy`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(after_help = "Examples:
   aosm-build artifact copy --recursive quay.io/team/app:1.0 myregistry.azurecr.io/team/app:1.0,latest
   aosm-build artifact copy --platform linux/amd64 docker.io/library/nginx:1.27 oci:images:nginx:1.27
@@ -193,14 +194,20 @@ async fn watched(request: &CopyRequest, copy: &PreparedCopy, job: &Job) -> Resul
 
 /// An error with the side that it happened on.
 fn side(error: OciError, source: &Opened, target: &Opened) -> Fault {
-    let at = |label: &str| error.subject.contains(label);
-    let side = match (at(source.place.label()), at(target.place.label())) {
-        (true, false) => Some("source"),
-        (false, true) => Some("target"),
-        // One label may be the beginning of the other; and within one repository there are no sides.
-        (true, true) if source.place.label().len() > target.place.label().len() => Some("source"),
-        (true, true) if source.place.label().len() < target.place.label().len() => Some("target"),
-        _ => None,
+    // The most that the error tells of a side: its repository, else (where a login fails) its registry. Within one
+    // repository, or registry, there are no sides.
+    let told = |opened: &Opened| {
+        let host = opened
+            .registry
+            .as_ref()
+            .map(|registry| registry.client().host.name.as_str());
+        let labels = [Some(opened.place.label()), host].into_iter().flatten();
+        labels.filter(|label| error.subject.contains(label)).map(str::len).max()
+    };
+    let side = match told(source).cmp(&told(target)) {
+        std::cmp::Ordering::Greater => Some("source"),
+        std::cmp::Ordering::Less => Some("target"),
+        std::cmp::Ordering::Equal => None,
     };
     match side {
         Some(side) => Fault::from(error).context(side),

@@ -41,7 +41,8 @@ pub struct DeleteArgs {
 }
 
 pub async fn run(context: &Context, args: &DeleteArgs) -> Ended {
-    if !args.yes && !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+    let somebody_is_here = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if !args.yes && !somebody_is_here {
         return Err(
             Fault::new(Kind::Usage, format!("{}: nobody is here to be asked", args.reference))
                 .hint("--yes deletes without asking; run it on a terminal to see what will go")

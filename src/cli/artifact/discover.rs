@@ -56,16 +56,16 @@ pub async fn run(context: &Context, args: &DiscoverArgs) -> Ended {
     let opened = open(context, &args.registry, &args.reference, Purpose::Read)?;
     let job = job(context, "discover");
     let mut root = opened.place.resolve(opened.named()?, &job).await.map_err(Fault::from)?;
-    let content = opened.place.content(&job);
+    let held = opened.place.content(&job);
     if let Some(platform) = &args.platform {
-        root = choose(&content, &root, platform, &job).await.map_err(Fault::from)?;
+        root = choose(&held, &root, platform, &job).await.map_err(Fault::from)?;
     }
     let json = context.screen.json() || args.output == Some(DiscoverOutput::Json);
     let depth = match args.output {
         Some(DiscoverOutput::Table) => Some(1),
         _ => args.depth.map(NonZeroUsize::get),
     };
-    let referrers = discover(&content, &root.digest, args.artifact_type.as_deref(), depth)
+    let referrers = discover(&held, &root.digest, args.artifact_type.as_deref(), depth)
         .await
         .map_err(Fault::from)?;
     let document = DiscoverDocument {

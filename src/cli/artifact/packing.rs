@@ -3,6 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
+use crate::artifact::pack::missing_files;
 use crate::artifact::{
     Annotations, ConfigContent, ConfigSpec, FileSpec, ImageSpec, PackSpec, Packed, annotation_file, pack,
 };
@@ -56,6 +57,9 @@ impl PackArgs {
             faults.extend(more);
             Annotations::default()
         });
+        if faults.has_errors() {
+            faults.extend(missing_files(&files, folder));
+        }
         let spec = PackSpec {
             artifact_type,
             config: config.and_then(Result::ok).map(|file| ConfigSpec {

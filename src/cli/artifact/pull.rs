@@ -23,6 +23,7 @@ use crate::report::bytes;
 
 Files are named by their titles and never leave the output folder. A file that is there with the same content counts as
 pulled; any other is kept unless --overwrite is given, and then nothing at all is written.")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct PullArgs {
     /// The artifact: host/repository:tag or @digest, STORE:repository:tag or oci:DIR:NAME
     #[arg(value_name = "REF")]

@@ -10,7 +10,8 @@ use crate::artifact::transfer_documents::{PushDocument, PushedAs, TagEntry};
 use crate::artifact::{ImageSpec, Packed};
 use crate::cli::Ended;
 use crate::cli::context::Context;
-use crate::fault::{Fault, Faults, Kind};
+use crate::digest::Digest;
+use crate::fault::{Fault, some_of};
 use crate::oci::{CopyOptions, Descriptor, ErrorKind, Job};
 use crate::report::bytes;
 
@@ -138,22 +139,32 @@ pub async fn resolve_subject(subject: &Opened, job: &Job) -> Result<Descriptor, 
     complete(found, &*subject.place, job).await
 }
 
-/// All tags that hold something else, with what to type.
-fn refuse_to_replace(target: &Opened, tags: &[(&str, TagHolds)], packed: &Packed) -> Result<(), Faults> {
-    let command = crate::cli::command_line(&["--replace"]);
-    let refusals = tags.iter().filter_map(|(tag, held)| {
-        let TagHolds::Other(digest) = held else { return None };
-        Some(
-            Fault::new(
-                Kind::Invalid,
-                format!("{}: tag {tag} holds something else", target.place.label()),
-            )
-            .because(format!("it holds {digest}"))
-            .because(format!("the files give {}", packed.manifest.digest))
-            .hint(format!("nothing was sent; to move it: {command}")),
-        )
+/// Refuses to move tags that hold something else, with what to type.
+fn refuse_to_replace(target: &Opened, tags: &[(&str, TagHolds)], packed: &Packed) -> Result<(), Fault> {
+    let others: Vec<(&str, &Digest)> = tags
+        .iter()
+        .filter_map(|(tag, held)| match held {
+            TagHolds::Other(digest) => Some((*tag, digest)),
+            TagHolds::Nothing | TagHolds::Same => None,
+        })
+        .collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = others.iter().map(|(tag, _)| *tag).collect();
+    let holds = if names.len() == 1 { "tag" } else { "tags" };
+    let fault = Fault::invalid(format!(
+        "{}: something else is there under {holds} {}",
+        target.place.label(),
+        some_of(&names)
+    ));
+    let fault = others.iter().fold(fault, |fault, (tag, digest)| {
+        fault.because(format!("{tag} is {digest}"))
     });
-    refusals.collect::<Faults>().into_result(()).map(|_| ())
+    let again = crate::cli::command_line(&["--replace"]);
+    Err(fault
+        .because(format!("the files give {}", packed.manifest.digest))
+        .hint(format!("nothing was sent; to replace it: {again}")))
 }
 
 fn words(document: &PushDocument) -> String {
@@ -165,9 +176,13 @@ fn words(document: &PushDocument) -> String {
         PushedAs::Planned => format!("would push {reference}"),
     };
     let mut lines = vec![first];
+    if document.tags.len() > 1 {
+        let tags: Vec<&str> = document.tags.iter().map(|tag| tag.tag.as_str()).collect();
+        lines.push(format!("  tags   {}", tags.join(", ")));
+    }
     for tag in &document.tags {
         if let Some(replaced) = &tag.replaced {
-            lines.push(format!("  {} held {replaced}", tag.tag));
+            lines.push(format!("  before {} was {replaced}", tag.tag));
         }
     }
     lines.push(format!("  type   {}", document.artifact_type));

@@ -32,13 +32,13 @@ pub async fn run(context: &Context, args: &ShowArgs) -> Ended {
     let opened = open(context, &args.registry, &args.reference, Purpose::Read)?;
     let job = job(context, "show");
     let root = opened.place.resolve(opened.named()?, &job).await.map_err(Fault::from)?;
-    let content = opened.place.content(&job);
+    let held = opened.place.content(&job);
     if args.manifest {
-        let bytes = content.manifest(&root).await.map_err(Fault::from)?;
+        let bytes = held.manifest(&root).await.map_err(Fault::from)?;
         context.screen.result_bytes(&bytes);
         return Ok(0);
     }
-    let mut document = show(&content, &root, &opened.shown, &job).await.map_err(Fault::from)?;
+    let mut document = show(&held, &root, &opened.shown, &job).await.map_err(Fault::from)?;
     if let Some(registry) = &opened.registry
         && let Some(acr) = registry.acr(&job).await.map_err(Fault::from)?
     {

@@ -2,13 +2,14 @@
 
 use clap::Args;
 
-use super::open::{Purpose, job, open};
+use super::open::{Opened, Purpose, job, open};
 use super::options::RegistryArgs;
 use crate::artifact::documents::{Attributes, TagEntry, TagsDocument};
 use crate::cli::Ended;
 use crate::cli::context::Context;
 use crate::fault::Fault;
-use crate::oci::registry::is_fallback_tag;
+use crate::oci::Job;
+use crate::oci::registry::{AcrTag, is_fallback_tag};
 use crate::report::artifact::tags_list;
 use crate::report::count;
 
@@ -32,39 +33,7 @@ pub struct TagsArgs {
 pub async fn run(context: &Context, args: &TagsArgs) -> Ended {
     let opened = open(context, &args.registry, &args.repository, Purpose::List)?;
     let job = job(context, "tags");
-    let acr = match &opened.registry {
-        Some(registry) => registry
-            .acr(&job)
-            .await
-            .map_err(Fault::from)?
-            .map(|acr| (acr, registry)),
-        None => None,
-    };
-    let mut tags: Vec<TagEntry> = match acr {
-        Some((acr, registry)) => {
-            let tags = acr.tags(registry.repository(), &job).await.map_err(Fault::from)?;
-            tags.into_iter()
-                .map(|tag| TagEntry {
-                    name: tag.name,
-                    digest: tag.digest.map(|digest| digest.to_string()),
-                    created_time: tag.created_time,
-                    last_update_time: tag.last_update_time,
-                    changeable_attributes: tag.changeable_attributes.map(Attributes::from),
-                })
-                .collect()
-        }
-        None => {
-            let tags = opened.place.tags(&job).await.map_err(Fault::from)?;
-            let plain = |name| TagEntry {
-                name,
-                digest: None,
-                created_time: None,
-                last_update_time: None,
-                changeable_attributes: None,
-            };
-            tags.into_iter().map(plain).collect()
-        }
-    };
+    let mut tags = tags_of(&opened, &job).await?;
     let before = tags.len();
     if !args.all {
         tags.retain(|tag| !is_fallback_tag(&tag.name));
@@ -95,4 +64,28 @@ pub async fn run(context: &Context, args: &TagsArgs) -> Ended {
         context.screen.result(&tags_list(&document, context.screen.wide()));
     }
     Ok(0)
+}
+
+async fn tags_of(opened: &Opened, job: &Job) -> Result<Vec<TagEntry>, Fault> {
+    if let Some(registry) = &opened.registry
+        && let Some(acr) = registry.acr(job).await?
+    {
+        let tags = acr.tags(registry.repository(), job).await?;
+        let told = |tag: AcrTag| TagEntry {
+            name: tag.name,
+            digest: tag.digest.map(|digest| digest.to_string()),
+            created_time: tag.created_time,
+            last_update_time: tag.last_update_time,
+            changeable_attributes: tag.changeable_attributes.map(Attributes::from),
+        };
+        return Ok(tags.into_iter().map(told).collect());
+    }
+    let plain = |name| TagEntry {
+        name,
+        digest: None,
+        created_time: None,
+        last_update_time: None,
+        changeable_attributes: None,
+    };
+    Ok(opened.place.tags(job).await?.into_iter().map(plain).collect())
 }

@@ -49,39 +49,41 @@ pub type Stores<'a> = Option<Vec<&'a str>>;
 /// Reads a reference to one artifact or one repository.
 pub fn reference(text: &str, stores: &Stores<'_>) -> Result<Typed, Fault> {
     let typed = match text.strip_prefix(LAYOUT) {
-        Some(rest) => layout(text, rest)?,
-        None => {
-            let (text, more_tags) = split_tags(text)?;
-            let (location, path) = location(text, stores)?;
-            if path.is_empty() {
-                return Err(usage(text, "names no repository").hint("write host/repository:tag"));
-            }
-            // The grammar is that of a registry's; whatever stands before it is known already.
-            let parsed = ImageReference::parse(&format!("localhost/{path}"))
-                .map_err(|e| usage(text, &e.to_string()).hint(e.hint()))?;
-            let selector = match (parsed.digest(), parsed.tag()) {
-                (Some(digest), _) => Some(Selector::Digest(digest.clone())),
-                (None, Some(tag)) => Some(Selector::Tag(tag.to_owned())),
-                (None, None) => None,
-            };
-            let repository = match &location {
-                Location::Registry(host) if is_docker_hub(host) && !parsed.path().contains('/') => {
-                    format!("library/{}", parsed.path())
-                }
-                _ => parsed.path().to_owned(),
-            };
-            Typed {
-                location,
-                repository,
-                selector,
-                more_tags,
-            }
-        }
-    };
+        Some(rest) => layout(text, rest),
+        None => registry_or_store(text, stores),
+    }?;
     if !typed.more_tags.is_empty() && !matches!(typed.selector, Some(Selector::Tag(_))) {
         return Err(usage(text, "has tags after a comma, but no tag before it").hint("write repository:tag,tag"));
     }
     Ok(typed)
+}
+
+fn registry_or_store(text: &str, stores: &Stores<'_>) -> Result<Typed, Fault> {
+    let (text, more_tags) = split_tags(text)?;
+    let (location, path) = location(text, stores)?;
+    if path.is_empty() {
+        return Err(usage(text, "names no repository").hint("write host/repository:tag"));
+    }
+    // The grammar is that of a registry's; whatever stands before it is known already.
+    let parsed =
+        ImageReference::parse(&format!("localhost/{path}")).map_err(|e| usage(text, &e.to_string()).hint(e.hint()))?;
+    let selector = match (parsed.digest(), parsed.tag()) {
+        (Some(digest), _) => Some(Selector::Digest(digest.clone())),
+        (None, Some(tag)) => Some(Selector::Tag(tag.to_owned())),
+        (None, None) => None,
+    };
+    let repository = match &location {
+        Location::Registry(host) if is_docker_hub(host) && !parsed.path().contains('/') => {
+            format!("library/{}", parsed.path())
+        }
+        _ => parsed.path().to_owned(),
+    };
+    Ok(Typed {
+        location,
+        repository,
+        selector,
+        more_tags,
+    })
 }
 
 /// Reads what names a whole registry, store or layout: `host[:port]`, `NAME`, `oci:DIR`.

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::answer::quote;
 use super::client::{Ask, Client};
+use super::delete::not_allowed;
 use super::host::{check_repository, check_tag, is_loopback};
 use super::pages::{PAGE_SIZE, json, read_pages};
 use super::scopes::Scopes;
@@ -25,6 +26,8 @@ use crate::oci::{ErrorKind, Job, OciError};
 
 /// One answer that is no list has at most this many bytes.
 const ANSWER_LIMIT: u64 = 1024 * 1024;
+/// Azure services put it into all their answers.
+const AZURE_HEADER: &str = "x-ms-correlation-request-id";
 /// What to do where the login may read content only.
 const RIGHT: &str = "the login lacks the right metadata/read on this repository: add it to the scope map of the token, or use --auth azure-cli";
 /// The same for the list of repositories.
@@ -148,8 +151,9 @@ pub struct Acr {
 
 impl Acr {
     /// The API of a registry that has it; `None` for any other. Asks only hosts of this machine: there, a list of
-    /// repositories in answer to `/acr/v1/_catalog` (or its refusal to this login) shows that it has, and anything else that
-    /// it has not.
+    /// repositories in answer to `/acr/v1/_catalog` with an Azure service's header (or its refusal to this login) shows that
+    /// it has, and anything else that it has not. The list alone is no sign: go-containerregistry's registry (`crane
+    /// registry serve`) answers with one to every path that ends so.
     pub async fn of(client: &Arc<Client>, job: &Job) -> Result<Option<Self>, OciError> {
         let acr = Self {
             client: Arc::clone(client),
@@ -162,8 +166,19 @@ impl Acr {
             return Ok(None);
         }
         let ask = acr.ask("list repositories", "", url, Scopes::catalog());
-        match acr.one::<Catalog>(ask, CATALOG_RIGHT, &Caller::from(job)).await {
-            Ok(list) => Ok(list.repositories.is_some().then_some(acr)),
+        match read_whole(
+            client,
+            ask,
+            ANSWER_LIMIT,
+            "which no answer of this API is",
+            &Caller::from(job),
+        )
+        .await
+        {
+            Ok(Whole { bytes, headers, .. }) => {
+                let list = serde_json::from_slice(&bytes).is_ok_and(|list: Catalog| list.repositories.is_some());
+                Ok((list && headers.contains_key(AZURE_HEADER)).then_some(acr))
+            }
             Err(error) => match error.kind {
                 ErrorKind::Denied => Ok(Some(acr)),
                 ErrorKind::Absent | ErrorKind::Protocol | ErrorKind::TooLarge => Ok(None),
@@ -240,6 +255,7 @@ impl Acr {
         ask.scopes = Scopes::delete(repository);
         match self.client.ask(ask, &Caller::from(job)).await {
             Ok(_) => Ok(()),
+            Err(error) if error.detail.contains("UNSUPPORTED") => Err(not_allowed(&error.subject, &error.detail)),
             Err(error) if error.kind == ErrorKind::Denied => {
                 Err(error.hint("the login lacks the right content/delete on this repository"))
             }

@@ -2,6 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 
+use super::answer::words_of;
 use super::client::Answer;
 use super::repository::Repository;
 use super::scopes::Scopes;
@@ -31,8 +32,14 @@ impl Repository {
         ask.also_good = Some(StatusCode::METHOD_NOT_ALLOWED);
         let subject = ask.subject.clone();
         match self.client.ask(ask, caller).await {
-            Ok(Answer { status, .. }) if status == StatusCode::METHOD_NOT_ALLOWED => {
-                Err(not_allowed(&subject, "405 Method Not Allowed"))
+            Ok(Answer { status, body, .. }) if status == StatusCode::METHOD_NOT_ALLOWED => {
+                let words = words_of(body).await;
+                let answer = if words.is_empty() {
+                    "405 Method Not Allowed".to_owned()
+                } else {
+                    format!("405 Method Not Allowed ({words})")
+                };
+                Err(not_allowed(&subject, &answer))
             }
             Ok(_) => Ok(()),
             Err(error) if error.kind == ErrorKind::Absent => Ok(()),
@@ -45,12 +52,19 @@ impl Repository {
     }
 }
 
-fn not_allowed(subject: &str, answer: &str) -> OciError {
+/// A refusal that no other login would change.
+pub(super) fn not_allowed(subject: &str, answer: &str) -> OciError {
+    // Azure's words for what is locked.
+    let hint = if answer.contains("disallowed on this registry, repository or image") {
+        "it is locked: az acr repository update --delete-enabled true opens it again"
+    } else {
+        "switch it on there: distribution needs REGISTRY_STORAGE_DELETE_ENABLED=true"
+    };
     OciError::new(
         ErrorKind::Denied,
         "delete",
         subject,
         format!("the registry does not allow deletion: {answer}"),
     )
-    .hint("switch it on there: distribution needs REGISTRY_STORAGE_DELETE_ENABLED=true")
+    .hint(hint)
 }

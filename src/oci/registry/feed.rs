@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 
-use crate::oci::{ByteStream, Content, Descriptor, ErrorKind, Job, OciError, Verified, verified};
+use crate::oci::{ByteStream, Content, Descriptor, ErrorKind, Job, OciError, Verified};
 
 /// The source of one upload.
 pub struct Feed {
@@ -50,8 +50,8 @@ impl Feed {
     }
 
     /// For one body from the beginning to the end.
-    pub fn once(from: &Arc<dyn Content>, blob: &Descriptor, job: &Job) -> Self {
-        Self::of(None, Some(verified(from, blob, job)), job)
+    pub fn once(source: ByteStream, job: &Job) -> Self {
+        Self::of(None, Some(source), job)
     }
 
     fn of(source: Option<Verified>, open: Option<ByteStream>, job: &Job) -> Self {

@@ -7,6 +7,7 @@ use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderNam
 use reqwest::{Method, StatusCode};
 
 use super::client::{Ask, Client};
+use super::gate::Permit;
 use super::host::{check_repository, check_tag};
 use super::scopes::Scopes;
 use super::upload::Session;
@@ -214,6 +215,17 @@ impl Repository {
         mount: Option<&str>,
         caller: &Caller,
     ) -> Result<Upload, OciError> {
+        self.start_upload_within(blob, mount, None, caller).await
+    }
+
+    /// The same, within a permit that the caller holds.
+    pub async fn start_upload_within(
+        &self,
+        blob: &Descriptor,
+        mount: Option<&str>,
+        held: Option<&Permit>,
+        caller: &Caller,
+    ) -> Result<Upload, OciError> {
         let operation = if mount.is_some() { "mount blob" } else { "upload blob" };
         let mut ask = self.ask(
             operation,
@@ -229,7 +241,7 @@ impl Repository {
             ask.scopes = ask.scopes.and_pull(from);
         }
         let subject = ask.subject.clone();
-        let answer = self.client.ask(ask, caller).await?;
+        let answer = self.client.ask_within(ask, held, caller).await?;
         if answer.status == StatusCode::CREATED && mount.is_some() {
             return match digest_header(&answer.headers, &subject)? {
                 Some(mounted) if mounted != blob.digest => {

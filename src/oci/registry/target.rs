@@ -1,16 +1,18 @@
 //! One repository of a registry as the target of a copy: mounts before uploads.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 
+use super::gate::Class;
 use super::repository::{Repository, Upload};
-use super::upload::{self, Session};
+use super::upload::{self, Ready, Session};
 use super::wire::Caller;
 use crate::digest::Digest;
 use crate::oci::placement::Claim;
-use crate::oci::{Content, Descriptor, ErrorKind, Guard, Job, Moved, OciError, Selector, Target};
+use crate::oci::{Content, Descriptor, ErrorKind, Guard, Job, Moved, OciError, Selector, Target, verified};
 
 /// A blob of at most this size is asked for by a mount of the repository from itself: granted, it is there; else the
 /// answer has opened the upload. That spares a request a blob. A registry that never grants such mounts gets the blob
@@ -20,12 +22,17 @@ const ASK_BY_MOUNT: u64 = 1024 * 1024;
 /// A repository that is written to.
 pub struct RegistryTarget {
     repository: Repository,
+    /// What was asked for last was not there: the next blobs are unlikely to be.
+    lacks: AtomicBool,
 }
 
 impl RegistryTarget {
     /// A target; the repository must be open for writing.
     pub fn new(repository: Repository) -> Self {
-        Self { repository }
+        Self {
+            repository,
+            lacks: AtomicBool::new(false),
+        }
     }
 
     /// The repository.
@@ -61,16 +68,14 @@ impl RegistryTarget {
     }
 
     /// Asks for a blob that nobody is known to hold: it is here, it was mounted, or it has to be sent.
-    async fn open(&self, blob: &Descriptor, from: &Arc<dyn Content>, caller: &Caller) -> Result<Opened, OciError> {
+    async fn open(&self, blob: &Descriptor, from: &Arc<dyn Content>, job: &Job) -> Result<Opened, OciError> {
+        let caller = &Caller::from(job);
         let origin = self.mount_origin(from);
         let refuses = &self.repository.client.refuses_self_mounts;
         if origin.is_none() && blob.size <= ASK_BY_MOUNT && !refuses.load(Ordering::Relaxed) {
-            let mount = Some(&*self.repository.name);
-            match self.repository.start_upload(blob, mount, caller).await {
-                Ok(Upload::Mounted) => return Ok(Opened::Here),
-                Ok(Upload::Session(session)) => return Ok(Opened::Session(session)),
+            match self.mount_itself(blob, from, job).await {
                 Err(error) if mount_is_refused(&error) => refuses.store(true, Ordering::Relaxed),
-                Err(error) => return Err(error),
+                other => return other,
             }
         }
         if self.repository.has_blob(blob, caller).await? {
@@ -78,7 +83,33 @@ impl RegistryTarget {
         }
         Ok(match self.start(blob, origin.as_deref(), caller).await? {
             Upload::Mounted => Opened::Mounted,
-            Upload::Session(session) => Opened::Session(session),
+            Upload::Session(session) => Opened::Session(session, None),
+        })
+    }
+
+    /// Asks for a small blob by a mount; see [`ASK_BY_MOUNT`]. Where it is not expected to be there, the source is asked
+    /// at the same time. The upload's place is taken first: whoever waits for a download may hold one, not the reverse.
+    async fn mount_itself(&self, blob: &Descriptor, from: &Arc<dyn Content>, job: &Job) -> Result<Opened, OciError> {
+        let caller = &Caller::from(job);
+        let mount = Some(&*self.repository.name);
+        let (upload, ready) = if self.lacks.load(Ordering::Relaxed) {
+            let permit = self.repository.client.gate.enter(Class::Upload).await;
+            let mut source = verified(from, blob, job);
+            let (upload, first) = tokio::join!(
+                self.repository.start_upload_within(blob, mount, Some(&permit), caller),
+                source.next()
+            );
+            // An error of the source comes out where the upload reads it.
+            let source = stream::iter(first).chain(source).boxed();
+            (upload?, Some(Ready { permit, source }))
+        } else {
+            (self.repository.start_upload(blob, mount, caller).await?, None)
+        };
+        let absent = matches!(upload, Upload::Session(_));
+        self.lacks.store(absent, Ordering::Relaxed);
+        Ok(match upload {
+            Upload::Mounted => Opened::Here,
+            Upload::Session(session) => Opened::Session(session, ready),
         })
     }
 
@@ -99,8 +130,8 @@ impl RegistryTarget {
 enum Opened {
     Here,
     Mounted,
-    /// Send it here.
-    Session(Session),
+    /// Send it here, with what is ready for that.
+    Session(Session, Option<Ready>),
 }
 
 /// The right to read elsewhere may be missing, or the registry knows no mounts: the blob is sent then.
@@ -156,19 +187,19 @@ impl Target for RegistryTarget {
                             Upload::Mounted => return Ok(Moved::Mounted),
                         },
                     };
-                    upload::send(&self.repository, blob, session, from, job).await?;
+                    upload::send(&self.repository, blob, session, None, from, job).await?;
                     placements.found(&blob.digest, name);
                     return Ok(Moved::Sent);
                 }
                 Claim::Owner(ticket) => {
-                    let moved = match self.open(blob, from, &caller).await? {
+                    let moved = match self.open(blob, from, job).await? {
                         Opened::Here => Moved::Present,
                         Opened::Mounted => {
                             job.mounted(blob.size);
                             Moved::Mounted
                         }
-                        Opened::Session(session) => {
-                            upload::send(&self.repository, blob, session, from, job).await?;
+                        Opened::Session(session, ready) => {
+                            upload::send(&self.repository, blob, session, ready, from, job).await?;
                             Moved::Sent
                         }
                     };

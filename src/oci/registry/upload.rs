@@ -14,7 +14,7 @@ use super::answer::{trouble_of, words_of};
 use super::chunked;
 use super::client::Ask;
 use super::feed::Feed;
-use super::gate::Class;
+use super::gate::{Class, Permit};
 use super::repository::{Repository, Upload, digest_header};
 use super::retry::{Again, Tries, Trouble};
 use super::transport::Response;
@@ -104,11 +104,20 @@ impl Session {
     }
 }
 
+/// A place at the host, and a source that was asked already: what the first try goes on with.
+pub struct Ready {
+    /// An upload's.
+    pub permit: Permit,
+    /// The whole blob, verified.
+    pub source: ByteStream,
+}
+
 /// Sends a blob into an upload that was opened for it.
 pub async fn send(
     repository: &Repository,
     blob: &Descriptor,
     session: Session,
+    mut ready: Option<Ready>,
     from: &Arc<dyn Content>,
     job: &Job,
 ) -> Result<(), OciError> {
@@ -118,6 +127,8 @@ pub async fn send(
         && client.chunking.may_be_tried()
         && let Some(opened) = session.take()
     {
+        // Chunks take a place of their own, and nobody waits for one while holding another.
+        drop(ready.take());
         let feed = Feed::in_parts(from, blob, job);
         match chunked::send(repository, blob, opened, &feed, job).await? {
             chunked::Sent::Done => return Ok(()),
@@ -125,7 +136,7 @@ pub async fn send(
             chunked::Sent::Refused => client.chunking.refuse(),
         }
     }
-    whole(repository, blob, session, from, job).await
+    whole(repository, blob, session, ready, from, job).await
 }
 
 /// One PUT with everything, as often as needed.
@@ -133,6 +144,7 @@ async fn whole(
     repository: &Repository,
     blob: &Descriptor,
     mut session: Option<Session>,
+    mut ready: Option<Ready>,
     from: &Arc<dyn Content>,
     job: &Job,
 ) -> Result<(), OciError> {
@@ -147,7 +159,7 @@ async fn whole(
                 Upload::Mounted => return Ok(()),
             },
         };
-        let (error, again) = match put(repository, blob, opened.url, from, job).await {
+        let (error, again) = match put(repository, blob, opened.url, ready.take(), from, job).await {
             Ok(()) => {
                 client.gate.answered();
                 return Ok(());
@@ -173,19 +185,26 @@ async fn put(
     repository: &Repository,
     blob: &Descriptor,
     url: Url,
+    ready: Option<Ready>,
     from: &Arc<dyn Content>,
     job: &Job,
 ) -> Result<(), Unsent> {
     let client = &repository.client;
     let ask = closing(repository, blob, url).map_err(Unsent::For)?;
-    let permit = client.gate.enter(Class::Upload).await;
+    let Ready { permit, mut source } = match ready {
+        Some(ready) => ready,
+        None => Ready {
+            permit: client.gate.enter(Class::Upload).await,
+            source: verified(from, blob, job),
+        },
+    };
     if blob.size == 0 {
         // Nothing to stream, but the digest must be that of nothing.
-        if let Some(Err(error)) = verified(from, blob, job).next().await {
+        if let Some(Err(error)) = source.next().await {
             return Err(Unsent::For(error));
         }
     }
-    let feed = Feed::once(from, blob, job);
+    let feed = Feed::once(source, job);
     let body = feed.body(0, blob.size);
     let sent = client.upload(&ask, blob.size, body, &Caller::from(job)).await;
     let outcome = feed.stop();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 
@@ -11,12 +12,15 @@ use crate::event::{Event, Phase};
 use crate::fault::{Fault, Faults};
 use crate::graph::{Step, StepId, StepKind};
 use crate::plan::Session;
+use crate::plan::packs::{PackInput, PackStep, packed};
 
 /// What the local steps of all packages gave.
 #[derive(Debug)]
 pub struct Prepared {
     /// One for each package of the project, in its order.
     pub packages: Vec<Package>,
+    /// One for each artifact of the project, in its order; none where only images are wanted.
+    pub artifacts: Vec<PackStep>,
     /// Helm's version, where something is rendered with it.
     pub helm: Option<String>,
     /// Warnings of all packages.
@@ -41,6 +45,12 @@ impl Prepared {
                 steps.push(local(StepKind::Package, Vec::new()));
             }
         }
+        steps.extend(self.artifacts.iter().map(|artifact| Step {
+            id: artifact.id.clone(),
+            kind: StepKind::Pack,
+            store: None,
+            needs: Vec::new(),
+        }));
         steps
     }
 }
@@ -102,7 +112,10 @@ pub async fn prepare(session: &Arc<Session>, steps: Steps) -> Result<Prepared, F
     let packages = &session.project.charts;
     session.events.emit(Event::PhaseStarted {
         phase: Phase::Local,
-        total: Some(packages.len() as u64 * if steps == Steps::All { 3 } else { 2 }),
+        total: Some(match steps {
+            Steps::All => packages.len() as u64 * 3 + session.project.artifacts.len() as u64,
+            Steps::Images => packages.len() as u64 * 2,
+        }),
     });
     let tools = Arc::new(Tools::new(session.cache.is_cold()));
     let mut tasks = JoinSet::new();
@@ -117,6 +130,10 @@ pub async fn prepare(session: &Arc<Session>, steps: Steps) -> Result<Prepared, F
             Err(_) => return Err(Fault::bug("preparing a chart ended unexpectedly").into()),
         }
     }
+    let artifacts = match steps {
+        Steps::All => pack_all(session).await,
+        Steps::Images => Vec::new(),
+    };
     session.events.emit(Event::PhaseFinished { phase: Phase::Local });
     session.remember();
     results.sort_by_key(|(index, _)| *index);
@@ -133,6 +150,13 @@ pub async fn prepare(session: &Arc<Session>, steps: Steps) -> Result<Prepared, F
             Err(found) => faults.extend(found),
         }
     }
+    let mut packs = Vec::new();
+    for artifact in artifacts {
+        match artifact {
+            Ok(artifact) => packs.push(artifact),
+            Err(found) => faults.extend(found),
+        }
+    }
     // A stopped run says so once, not once a chart.
     session.stopped()?;
     let helm = tools.version.get().cloned();
@@ -140,9 +164,22 @@ pub async fn prepare(session: &Arc<Session>, steps: Steps) -> Result<Prepared, F
     let ((), warnings) = dedup(faults).into_result(())?;
     Ok(Prepared {
         packages: prepared,
+        artifacts: packs,
         helm,
         warnings,
     })
+}
+
+/// Artifacts packed at a time: each packs several files at a time itself.
+const PACKS_AT_ONCE: usize = 4;
+
+/// Packs the project's artifacts; the results in their order.
+async fn pack_all(session: &Arc<Session>) -> Vec<Result<PackStep, Faults>> {
+    let inputs = session.project.artifacts.iter().map(PackInput::artifact);
+    futures_util::stream::iter(inputs.map(|input| packed(session, input)).collect::<Vec<_>>())
+        .buffered(PACKS_AT_ONCE)
+        .collect()
+        .await
 }
 
 fn dedup(faults: Faults) -> Faults {

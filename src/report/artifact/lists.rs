@@ -59,9 +59,6 @@ pub fn manifests_list(document: &ManifestsDocument, wide: bool) -> String {
 
 /// Repositories, one a line.
 pub fn repositories_list(document: &RepositoriesDocument) -> String {
-    document
-        .repositories
-        .iter()
-        .map(|name| format!("{}\n", word(name)))
-        .collect()
+    let rows: Vec<Vec<String>> = document.repositories.iter().map(|name| vec![word(name)]).collect();
+    columns(&rows)
 }

@@ -48,7 +48,7 @@ pub fn artifact(document: &ArtifactDocument) -> String {
         if !facts.tags.is_empty() {
             row("tags", word(&facts.tags.join(", ")));
         }
-        if let Some(attributes) = &facts.changeable_attributes {
+        if let Some(attributes) = facts.changeable_attributes {
             row("allowed", allowed(attributes));
         }
     }
@@ -66,7 +66,7 @@ pub fn artifact(document: &ArtifactDocument) -> String {
     text
 }
 
-fn allowed(attributes: &Attributes) -> String {
+fn allowed(attributes: Attributes) -> String {
     let each = [
         ("read", attributes.read_enabled),
         ("write", attributes.write_enabled),

@@ -47,6 +47,9 @@ pub(super) struct Blobs {
     unsynced: Mutex<BTreeSet<Digest>>,
     /// How many bytes of them this process wrote.
     unsynced_bytes: AtomicU64,
+    /// When this process last counted on a blob, by [`Self::clock`].
+    relied: Mutex<HashMap<Digest, u64>>,
+    clock: AtomicU64,
     /// Held, shared, between finding a blob and relying on it; alone while blobs are removed.
     relying: RwLock<()>,
     /// One writer a blob.
@@ -75,6 +78,8 @@ impl Blobs {
             distrusted: Mutex::default(),
             unsynced: Mutex::default(),
             unsynced_bytes: AtomicU64::new(0),
+            relied: Mutex::default(),
+            clock: AtomicU64::new(0),
             relying: RwLock::default(),
             writers: Mutex::default(),
         }
@@ -146,6 +151,10 @@ impl Blobs {
     /// A tag will need this blob: it must be synced before. Also for one found there, as the run that wrote it may
     /// have been killed before its sync.
     pub(super) fn rely_on(&self, digest: &Digest) {
+        self.relied
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(digest.clone(), self.tick());
         self.unsynced
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -162,12 +171,15 @@ impl Blobs {
         self.relying.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does somebody in this process count on a blob that no tag on disk names yet?
-    pub(super) fn is_relied_on(&self, digest: &Digest) -> bool {
-        self.unsynced
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(digest)
+    /// The next moment.
+    pub(super) fn tick(&self) -> u64 {
+        self.clock.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Did somebody in this process count on a blob after this moment? Perhaps for something that has no name yet.
+    pub(super) fn is_relied_on_since(&self, digest: &Digest, moment: u64) -> bool {
+        let relied = self.relied.lock().unwrap_or_else(PoisonError::into_inner);
+        relied.get(digest).is_some_and(|last| *last > moment)
     }
 
     /// Bytes written since the last sync.

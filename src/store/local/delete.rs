@@ -53,19 +53,20 @@ pub(super) fn manifest(inner: &Inner, digest: &Digest) -> Result<(), OciError> {
     };
     let below = Reached::below(&inner.files, std::slice::from_ref(&entry))?;
     inner.files.write_index(&found.index, None)?;
-    let collected = inner.files.while_alone(|| collect(inner, &below, &rest));
+    let named_at = inner.tags.named_at(digest);
+    let collected = inner.files.while_alone(|| collect(inner, &below, &rest, named_at));
     drop(lock);
     collected
 }
 
-/// Removes what only the deleted manifest reached.
-fn collect(inner: &Inner, below: &Reached, rest: &Reached) -> Result<(), OciError> {
+/// Removes what only the deleted manifest reached, save what this process has counted on since it named it.
+fn collect(inner: &Inner, below: &Reached, rest: &Reached, named_at: u64) -> Result<(), OciError> {
     // What hangs below a manifest that cannot be read may be anything.
     if rest.unreadable {
         return Ok(());
     }
     for digest in below.digests.difference(&rest.digests) {
-        if inner.blobs.is_relied_on(digest) {
+        if inner.blobs.is_relied_on_since(digest, named_at) {
             continue;
         }
         match durable::remove_file(&blob_path(inner.files.root(), digest)) {

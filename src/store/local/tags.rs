@@ -33,6 +33,8 @@ pub(super) struct Tags {
     /// Who refers to whom, while the index has this stat.
     referrers: Mutex<Option<(Stamp, Arc<ReferrersMap>)>>,
     waiting: Mutex<Waiting>,
+    /// When this process last named a manifest, by the clock of [`Blobs`].
+    named: Mutex<HashMap<Digest, u64>>,
     /// One flush at a time within this process; between processes the file lock sees to it.
     flushing: Mutex<()>,
 }
@@ -118,13 +120,26 @@ impl Tags {
     }
 
     /// Lets a manifest that refers to another wait to be listed. Others need no entry of their own.
-    pub(super) fn list_referrer(&self, manifest: &Descriptor, bytes: &[u8]) {
+    pub(super) fn list_referrer(&self, blobs: &Blobs, manifest: &Descriptor, bytes: &[u8]) {
         if let Some(subject) = subject_of(bytes) {
             let entry = described(manifest, bytes);
             self.waiting()
                 .referrers
                 .insert(manifest.digest.clone(), (subject, entry));
+            self.note_named(blobs, &manifest.digest);
         }
+    }
+
+    /// Everything below a manifest is counted on until it is named; from now on its name says so.
+    fn note_named(&self, blobs: &Blobs, digest: &Digest) {
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        named.insert(digest.clone(), blobs.tick());
+    }
+
+    /// When this process last named a manifest; 0: never.
+    pub(super) fn named_at(&self, digest: &Digest) -> u64 {
+        let named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        named.get(digest).copied().unwrap_or(0)
     }
 
     /// What refers to a subject, as far as it waits to be written.
@@ -213,13 +228,21 @@ impl Tags {
     }
 
     /// Lets a name wait to be written. Everything below `root` is in place.
-    pub(super) fn add(&self, files: &Files, name: &str, root: &Descriptor, guard: &Guard) -> Result<(), OciError> {
+    pub(super) fn add(
+        &self,
+        files: &Files,
+        blobs: &Blobs,
+        name: &str,
+        root: &Descriptor,
+        guard: &Guard,
+    ) -> Result<(), OciError> {
         self.check(files, name, root, guard)?;
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((other, _)) = waiting.tags.get(name) {
             return allow(name, &other.digest, root, &Guard::Create);
         }
         waiting.tags.insert(name.to_owned(), (plain(root), guard.clone()));
+        self.note_named(blobs, &root.digest);
         Ok(())
     }
 

@@ -154,14 +154,14 @@ impl Target for LocalTarget {
                 let known = Descriptor { size, ..manifest };
                 if matches!(inner.blobs.state(&known, false), Ok(State::Whole)) {
                     inner.blobs.rely_on(&known.digest);
-                    inner.tags.list_referrer(&known, &bytes);
+                    inner.tags.list_referrer(&inner.blobs, &known, &bytes);
                     return Ok(false);
                 }
                 let mut file = inner.files.temporary()?;
                 file.write_all(&bytes)
                     .map_err(|e| inner.files.failed("write store", &e))?;
                 inner.blobs.settle(&inner.files, file, &known.digest)?;
-                inner.tags.list_referrer(&known, &bytes);
+                inner.tags.list_referrer(&inner.blobs, &known, &bytes);
                 Ok(true)
             })
             .await?;
@@ -194,7 +194,7 @@ impl Target for LocalTarget {
         self.blocking(move |inner| {
             inner.files.prepare()?;
             root.media_type = recorded_type(&inner.blobs, &root);
-            inner.tags.add(&inner.files, &name, &root, &guard)
+            inner.tags.add(&inner.files, &inner.blobs, &name, &root, &guard)
         })
         .await
     }

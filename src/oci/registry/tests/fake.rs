@@ -56,6 +56,8 @@ pub enum Fault {
     Early(u16),
     /// The connection breaks when so many bytes of the request's body have arrived.
     CutUpload(usize),
+    /// It is acted on twice, as when something on the way sends it again; the second answer arrives.
+    Twice,
 }
 
 /// One request as it came in.
@@ -287,6 +289,9 @@ impl Transport for Fake {
                 all.freeze()
             }
         };
+        if matches!(fault, Some(Fault::Twice)) {
+            self.answer(&seen, &request.headers, body.clone());
+        }
         let answer = self.answer(&seen, &request.headers, body);
         if matches!(fault, Some(Fault::BrokenAfter)) {
             return Err(broken());
@@ -400,7 +405,8 @@ impl FakeHost {
                 let writes = !matches!(seen.method, Method::GET | Method::HEAD);
                 let needed = if writes { "pull,push" } else { "pull" };
                 let mut wanted = vec![(repository.clone(), needed)];
-                if let Some((_, from)) = seen.url.query_pairs().find(|(n, _)| n == "from") {
+                let mounts = seen.method == Method::POST;
+                if let Some((_, from)) = seen.url.query_pairs().find(|(n, _)| mounts && n == "from") {
                     wanted.push((from.into_owned(), "pull"));
                 }
                 let token = seen.authorization.as_deref().and_then(|a| a.strip_prefix("Bearer "));

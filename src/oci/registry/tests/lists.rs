@@ -50,7 +50,8 @@ pub fn entry(digest: &Digest, media_type: &str, bytes: &[u8]) -> Value {
     entry
 }
 
-fn subject(bytes: &[u8]) -> Option<String> {
+/// The digest of what a manifest refers to.
+pub fn subject(bytes: &[u8]) -> Option<String> {
     let manifest: Value = serde_json::from_slice(bytes).ok()?;
     Some(manifest.pointer("/subject/digest")?.as_str()?.to_owned())
 }

@@ -86,7 +86,12 @@ fn store(registries: &Registries, host: &str) -> RegistryStore {
 
 fn noise(seed: u64, length: usize) -> Bytes {
     let mut jitter = Jitter::new(seed);
-    (0..length).map(|_| jitter.next_u64().to_le_bytes()[0]).collect()
+    let mut bytes: Vec<u8> = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        bytes.extend_from_slice(&jitter.next_u64().to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes.into()
 }
 
 /// An index of images in a fake host: `images` of them with `layers` each, sizes by seed; some layers shared.

@@ -5,6 +5,7 @@
     reason = "a failed expectation is a failed test"
 )]
 
+mod places;
 mod unusable;
 
 use std::collections::{BTreeSet, HashMap};

@@ -1,0 +1,22 @@
+//! Referrers that are there and perhaps not listed: a run that was killed between writing one and listing it.
+
+use std::sync::Arc;
+
+use crate::oci::{Content, Descriptor, Job, OciError, Target};
+
+/// Puts those that the target has once more, which lists them: copying leaves out what is there.
+pub(super) async fn list_again(
+    content: &Arc<dyn Content>,
+    target: &dyn Target,
+    referrers: impl Iterator<Item = &Descriptor>,
+    job: &Job,
+) -> Result<(), OciError> {
+    let content = content.for_job(job).unwrap_or_else(|| Arc::clone(content));
+    for referrer in referrers {
+        if target.has_manifest(referrer, job).await? {
+            let bytes = content.manifest(referrer).await?;
+            target.put_manifest(referrer, bytes, job).await?;
+        }
+    }
+    Ok(())
+}
