@@ -12,6 +12,7 @@
 mod asking;
 mod chunks;
 mod copying;
+mod entra;
 mod fake;
 mod hostile;
 mod listing;
