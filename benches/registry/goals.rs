@@ -60,18 +60,18 @@ impl Judge<'_> {
         format!("{}, {}: {what}", self.case.name, self.results.setting.name())
     }
 
+    /// Both ways of ours against a peer; `artifact copy` only where it took part.
     fn ratio(&mut self, phase: Phase, peer: Tool, limit: f64, what: &str, of: fn(&Outcome) -> f64) {
-        let theirs = Row {
-            tool: peer,
-            ..ours(phase)
+        let row = |tool| Row { tool, ..ours(phase) };
+        let Some(theirs) = self.results.median(row(peer), of) else {
+            println!("        {}: {} did not take part", self.title(what), peer.name());
+            return;
         };
-        let title = self.title(what);
-        match (self.results.median(ours(phase), of), self.results.median(theirs, of)) {
-            (Some(ours), Some(theirs)) => {
-                self.limits
-                    .at_most(&format!("{title}, as a share of {}", peer.name()), ours / theirs, limit)
+        for tool in [Tool::Ours, Tool::OursCopy] {
+            if let Some(ours) = self.results.median(row(tool), of) {
+                let title = self.title(&format!("{what} of {}, as a share of {}", tool.name(), peer.name()));
+                self.limits.at_most(&title, ours / theirs, limit);
             }
-            _ => println!("        {title}: {} did not take part", peer.name()),
         }
     }
 

@@ -15,6 +15,8 @@ pub enum Tool {
     Ours,
     /// The same with `--offline`.
     OursOffline,
+    /// `aosm-build artifact copy`.
+    OursCopy,
     SkopeoSync,
     Skopeo,
     Crane,
@@ -27,9 +29,10 @@ pub enum Tool {
 }
 
 impl Tool {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Ours,
         Self::OursOffline,
+        Self::OursCopy,
         Self::SkopeoSync,
         Self::Skopeo,
         Self::Crane,
@@ -41,8 +44,9 @@ impl Tool {
 
     pub fn name(self) -> &'static str {
         match self {
-            Self::Ours => "aosm-build",
-            Self::OursOffline => "aosm-build --offline",
+            Self::Ours => "aosm-build apply",
+            Self::OursOffline => "aosm-build apply --offline",
+            Self::OursCopy => "artifact copy",
             Self::SkopeoSync => "skopeo sync",
             Self::Skopeo => "skopeo",
             Self::Crane => "crane",
@@ -60,7 +64,7 @@ impl Tool {
 
     fn program(self) -> &'static str {
         match self {
-            Self::Ours | Self::OursOffline => "aosm-build",
+            Self::Ours | Self::OursOffline | Self::OursCopy => "aosm-build",
             Self::SkopeoSync | Self::Skopeo => "skopeo",
             Self::Crane => "crane",
             Self::Regctl => "regctl",
@@ -71,7 +75,7 @@ impl Tool {
     }
 
     pub fn is_there(self) -> bool {
-        matches!(self, Self::Ours | Self::OursOffline) || tools::find(self.program()).is_some()
+        self.program() == "aosm-build" || tools::find(self.program()).is_some()
     }
 
     /// Who is measured when nobody says otherwise: those that a goal names, and for small cases the others as well.
@@ -80,10 +84,17 @@ impl Tool {
             (_, Setting::Token) => vec![Self::Ours],
             ("estate", Setting::Far) => vec![Self::Ours, Self::OursOffline, Self::Regsync],
             ("estate", _) => vec![Self::Ours, Self::OursOffline, Self::SkopeoSync, Self::Regsync],
-            (_, Setting::Far) => vec![Self::Ours, Self::Regctl, Self::OrasGo],
+            (_, Setting::Far) => vec![Self::Ours, Self::OursCopy, Self::Regctl, Self::OrasGo],
             // The oras-go program speaks plain http to this machine.
-            (_, Setting::Tls) => vec![Self::Ours, Self::Crane, Self::Regctl, Self::Oras],
-            _ => vec![Self::Ours, Self::Crane, Self::Regctl, Self::Oras, Self::OrasGo],
+            (_, Setting::Tls) => vec![Self::Ours, Self::OursCopy, Self::Crane, Self::Regctl, Self::Oras],
+            _ => vec![
+                Self::Ours,
+                Self::OursCopy,
+                Self::Crane,
+                Self::Regctl,
+                Self::Oras,
+                Self::OrasGo,
+            ],
         }
     }
 
@@ -95,12 +106,12 @@ impl Tool {
             Self::SkopeoSync => skopeo_sync(scene).into(),
             Self::Regsync => regsync(scene).into(),
             Self::OrasGo => oras_go(scene).into(),
-            Self::Skopeo | Self::Crane | Self::Regctl | Self::Oras => Work {
+            Self::OursCopy | Self::Skopeo | Self::Crane | Self::Regctl | Self::Oras => Work {
                 commands: images.iter().map(|image| self.single(scene, image)).collect(),
                 at_once: if images.len() > 1 { 4 } else { 1 },
             },
         };
-        for command in &mut work.commands {
+        for command in work.commands.iter_mut().filter(|_| self != Self::OursCopy) {
             let home = scene.project.home();
             command.env("HOME", &home).env("XDG_RUNTIME_DIR", &home);
             if let Some(file) = &scene.authorities {
@@ -117,6 +128,13 @@ impl Tool {
         );
         let plain = scene.authorities.is_none();
         match self {
+            Self::OursCopy => {
+                let mut arguments = vec!["--quiet", "artifact", "copy", &from, &to];
+                if !plain {
+                    arguments.extend(["--ca-file", "ca.pem"]);
+                }
+                scene.project.aosm(&arguments).into_command()
+            }
             Self::Skopeo => {
                 let mut command = tools::skopeo();
                 command.args(["copy", "--all"]);
@@ -174,7 +192,7 @@ fn reference(host: &str, image: &Expected) -> String {
 /// A project that lists the images. Like the peers it takes no referrers along.
 fn ours(tool: Tool, scene: &Scene) -> Command {
     let mut config = format!(
-        "[project]\nname = \"bench\"\nimage-sources = [\"{}\"]\n\n[stores.target]\nkind = \"registry\"\nregistry = \"{}\"\n",
+        "[project]\nname = \"bench\"\nimage-sources = [\"{}\"]\n\n[stores.target]\nkind = \"registry\"\nregistry = \"{}\"\n\n[copy]\nreferrers = \"none\"\n",
         scene.source_host, scene.target_host
     );
     if scene.authorities.is_some() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use camino::Utf8Path;
 
 use super::members::{DOCUMENT, blob_of, lay_out};
-use super::{BundleDocument, FORMAT};
+use super::{BundleDocument, BundleEntry, EntryKind, FORMAT};
 use crate::digest::{Digest, FileDigests};
 use crate::fault::{Fault, Place};
 use crate::oci::graph::read_graph;
@@ -170,7 +170,42 @@ fn parse(path: &Utf8Path, bytes: &[u8]) -> Result<BundleDocument, Fault> {
         .at(Place::file_only(path))
         .hint("use the aosm-build that wrote it, or a newer one"));
     }
-    serde_json::from_slice(bytes).map_err(broken)
+    let document: BundleDocument = serde_json::from_slice(bytes).map_err(broken)?;
+    match document.entries.iter().find(|entry| !is_well_formed(entry)) {
+        None => Ok(document),
+        Some(entry) => {
+            let title: String = entry.title.chars().filter(|c| !c.is_control()).take(60).collect();
+            Err(damaged(
+                path,
+                &format!("the name {title:?} in it is none that a store can have"),
+            ))
+        }
+    }
+}
+
+/// Names come from outside: they reach stores, plans and screens only when they are what names can be (distribution-spec,
+/// "Pulling manifests").
+fn is_well_formed(entry: &BundleEntry) -> bool {
+    let part = |part: &str| {
+        let letter = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let bytes = part.as_bytes();
+        let inside = |b: &u8| letter(Some(b)) || matches!(b, b'.' | b'_' | b'-');
+        letter(bytes.first()) && letter(bytes.last()) && bytes.iter().all(inside)
+    };
+    let tag = |tag: &str| {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        tag.len() <= 128 && tag.starts_with(word) && tag.chars().all(|c| word(c) || matches!(c, '.' | '-'))
+    };
+    let name = format!("{}:{}", entry.repository, entry.tag);
+    let below = entry.title.strip_prefix(&name);
+    let titled = match entry.kind {
+        EntryKind::Attach => below.is_some_and(|kind| kind.starts_with('/') && !kind.contains(char::is_control)),
+        EntryKind::Copy | EntryKind::Push => below == Some(""),
+    };
+    titled
+        && entry.repository.split('/').all(part)
+        && tag(&entry.tag)
+        && entry.referrers.iter().all(|one| one.tag.as_deref().is_none_or(tag))
 }
 
 fn damaged(path: &Utf8Path, why: &str) -> Fault {
@@ -178,4 +213,46 @@ fn damaged(path: &Utf8Path, why: &str) -> Fault {
         .at(Place::file_only(path))
         .because(why)
         .hint(HINT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_only_where_a_store_could_have_them() {
+        let entry = |repository: &str, tag: &str, title: &str, kind| BundleEntry {
+            store: "main".into(),
+            repository: repository.into(),
+            tag: tag.into(),
+            title: title.into(),
+            kind,
+            digest: Digest::of(b"x"),
+            media_type: "m".into(),
+            size: 1,
+            subject: None,
+            referrers: Vec::new(),
+        };
+        let good = [
+            entry("release/a", "1.0.0", "release/a:1.0.0", EntryKind::Copy),
+            entry("a", "_1", "a:_1", EntryKind::Push),
+            entry("a", "1", "a:1/sbom/example", EntryKind::Attach),
+        ];
+        assert!(good.iter().all(is_well_formed));
+        let bad = [
+            entry("../a", "1", "../a:1", EntryKind::Copy),
+            entry("A", "1", "A:1", EntryKind::Copy),
+            entry("", "1", ":1", EntryKind::Copy),
+            entry("a//b", "1", "a//b:1", EntryKind::Copy),
+            entry("a", "", "a:", EntryKind::Copy),
+            entry("a", "-1", "a:-1", EntryKind::Copy),
+            entry("a", "1\u{1b}[2J", "a:1\u{1b}[2J", EntryKind::Copy),
+            entry("a", "1", "b:1", EntryKind::Copy),
+            entry("a", "1", "a:1", EntryKind::Attach),
+            entry("a", "1", "a:1/\u{1b}[2J", EntryKind::Attach),
+        ];
+        for one in bad {
+            assert!(!is_well_formed(&one), "{:?}", one.title);
+        }
+    }
 }

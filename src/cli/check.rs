@@ -35,16 +35,26 @@ pub async fn run(context: &Context) -> Ended {
             packages: prepared.packages.len(),
             charts: wanted.charts.len(),
             images: wanted.images.len(),
+            artifacts: wanted.artifacts.len(),
+            attachments: session.project.attachments.len(),
             candidates: wanted.candidates.len(),
             warnings: prepared.warnings.len(),
         });
     } else {
-        context.screen.result(&format!(
-            "ok: {}, {}, {}",
+        let mut found = vec![
             count(prepared.packages.len() as u64, "Helm package"),
             count(wanted.charts.len() as u64, "chart"),
             count(wanted.images.len() as u64, "image"),
-        ));
+        ];
+        for (number, word) in [
+            (wanted.artifacts.len(), "artifact"),
+            (session.project.attachments.len(), "attachment"),
+        ] {
+            if number > 0 {
+                found.push(count(number as u64, word));
+            }
+        }
+        context.screen.result(&format!("ok: {}", found.join(", ")));
     }
     Ok(0)
 }

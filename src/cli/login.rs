@@ -48,8 +48,8 @@ pub struct LoginCommand {
     #[arg(long)]
     pub password_stdin: bool,
     /// Refused: other users of this machine would see it
-    #[arg(short, long, value_name = "PASSWORD", num_args = 0..=1, hide = true)]
-    pub password: Option<Option<Hidden>>,
+    #[arg(short, long, value_name = "PASSWORD", num_args = 0..=1, default_missing_value = "", hide = true)]
+    pub password: Option<Hidden>,
     /// Keep this login instead of a password
     #[arg(long, value_name = "WAY", value_enum, conflicts_with_all = ["username", "password_stdin"])]
     pub auth: Option<LoginWay>,

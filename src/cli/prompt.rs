@@ -23,10 +23,11 @@ pub async fn line(question: &str, cancel: &CancellationToken) -> Result<String, 
 
 /// Asks for a password, which is not shown. However this ends, what is typed later is shown again.
 pub async fn password(question: &str, cancel: &CancellationToken) -> Result<Secret, Fault> {
-    say(question);
     #[cfg(unix)]
     {
+        // Before the question is seen: nobody types earlier.
         let quiet = quiet::Quiet::begin().map_err(failed)?;
+        say(question);
         let read = until_cancelled(read_line, cancel).await;
         drop(quiet);
         // The line break was not shown either.
@@ -35,6 +36,7 @@ pub async fn password(question: &str, cancel: &CancellationToken) -> Result<Secr
     }
     #[cfg(not(unix))]
     {
+        say(question);
         until_cancelled(rpassword::read_password, cancel).await.map(Secret::new)
     }
 }

@@ -126,7 +126,8 @@ platforms = ["linux/amd64", "linux/arm64"]
 fn unknown_fields_are_passed_over() {
     let text = full()
         .to_text()
-        .replace("size = ", "later = [1, 2]\nsize = ")
+        .replace("\nsize = ", "\nlater = [1, 2]\nsize = ")
+        .replace(", size = ", ", later = 1, size = ")
         .replace("version = 1\n", "version = 1\nnews = \"x\"\n");
     assert_eq!(parse(&text).unwrap(), full());
 }

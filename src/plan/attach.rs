@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+
 use super::locating::Locations;
 use super::observe::Answers;
 use super::packs::{PackInput, packed};
@@ -17,6 +20,9 @@ use crate::oci::{Descriptor, ErrorKind, Selector};
 use crate::project::{AttachmentConfig, Project};
 use crate::state::Receipts;
 use crate::store::{ArtifactName, Observed};
+
+/// Attachments looked at a time; each registry host has a smaller limit of its own.
+const AT_A_TIME: usize = 16;
 
 /// An attachment to one thing in one store, before anything is known of its digest.
 pub(super) struct Named {
@@ -207,13 +213,19 @@ pub(super) async fn looked_at(
 ) -> Result<Vec<(Target, Seen)>, Faults> {
     let mut faults = Faults::new();
     let mut all = Vec::new();
-    for one in named {
-        session.stopped()?;
-        match look_at(session, world, locations, answers, subjects, one).await {
+    let looks: Vec<BoxFuture<'_, _>> = named
+        .into_iter()
+        .map(|one| -> BoxFuture<'_, _> { Box::pin(look_at(session, world, locations, answers, subjects, one)) })
+        .collect();
+    let mut looks = futures_util::stream::iter(looks).buffered(AT_A_TIME);
+    while let Some(look) = looks.next().await {
+        match look {
             Ok(done) => all.push(done),
             Err(found) => faults.extend(found),
         }
     }
+    drop(looks);
+    session.stopped()?;
     faults.into_result(all).map(|(all, _)| all)
 }
 

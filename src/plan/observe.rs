@@ -186,6 +186,9 @@ async fn is_whole(look: &Look, digest: &Digest, job: &Job) -> Result<bool, OciEr
 #[derive(Default)]
 pub struct Answers {
     asked: Mutex<HashMap<Question, Arc<OnceCell<Listed>>>>,
+    /// By store: has it answered once? Whether a registry has an API for referrers is learnt from the first answer, and asked
+    /// by nobody else meanwhile.
+    learnt: Mutex<HashMap<String, Arc<tokio::sync::Mutex<bool>>>>,
 }
 
 /// Store, repository, subject.
@@ -201,19 +204,31 @@ impl Answers {
         subject: &Digest,
         job: &Job,
     ) -> Result<Arc<BTreeSet<Digest>>, OciError> {
-        let question = (store.identity().to_string(), repository.to_owned(), subject.clone());
+        let identity = store.identity().to_string();
+        let learnt = {
+            let mut learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(learnt.entry(identity.clone()).or_default())
+        };
+        let question = (identity, repository.to_owned(), subject.clone());
         let cell = {
             // A panic elsewhere cannot leave the map half-written.
             let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(asked.entry(question).or_default())
         };
         let ask = || async {
+            let mut first = Some(learnt.lock().await);
+            if first.as_deref() == Some(&true) {
+                first = None;
+            }
             let content = store.content(repository, job).await?;
             let listed = match content.referrers(subject).await {
                 Ok(listed) => listed,
                 Err(e) if e.kind == ErrorKind::Absent => Vec::new(),
                 Err(e) => return Err(e),
             };
+            if let Some(mut first) = first {
+                *first = true;
+            }
             Ok(Arc::new(listed.into_iter().map(|one| one.digest).collect()))
         };
         cell.get_or_init(ask).await.clone()

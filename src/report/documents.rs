@@ -15,6 +15,10 @@ pub struct CheckDocument {
     pub charts: usize,
     /// Images.
     pub images: usize,
+    /// Artifacts that would be pushed.
+    pub artifacts: usize,
+    /// What would be attached to others.
+    pub attachments: usize,
     /// Texts that look like images where images are not certain.
     pub candidates: usize,
     /// Warnings.

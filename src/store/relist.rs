@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::oci::referrer::subject_of;
 use crate::oci::{Content, Descriptor, Job, OciError, Target};
 
 /// Puts those that the target has once more, which lists them: copying leaves out what is there.
@@ -13,8 +14,12 @@ pub(super) async fn list_again(
 ) -> Result<(), OciError> {
     let content = content.for_job(job).unwrap_or_else(|| Arc::clone(content));
     for referrer in referrers {
-        if target.has_manifest(referrer, job).await? {
-            let bytes = content.manifest(referrer).await?;
+        if !target.has_manifest(referrer, job).await? {
+            continue;
+        }
+        let bytes = content.manifest(referrer).await?;
+        let Some(subject) = subject_of(&bytes) else { continue };
+        if !target.lists_referrer(&subject, &referrer.digest, job).await? {
             target.put_manifest(referrer, bytes, job).await?;
         }
     }

@@ -74,7 +74,7 @@ impl Scene {
     fn far(&self) -> Project {
         let far = Project::new();
         far.write("aosm.toml", LOCAL);
-        far.copy_in(&self.bundle(), "all.tar");
+        std::fs::copy(self.bundle(), far.path("all.tar")).unwrap();
         far
     }
 }
@@ -168,7 +168,8 @@ fn other_tools_read_a_bundle_as_the_archive_of_a_layout() {
         return;
     }
     let output = Command::new("skopeo")
-        .args(["--tmpdir", "."])
+        .arg("--tmpdir")
+        .arg(scene.project.folder())
         .args(["inspect", "--raw"])
         .arg(format!("oci-archive:{}:release/a:1.0.0", scene.bundle().display()))
         .current_dir(scene.project.folder())
@@ -178,7 +179,7 @@ fn other_tools_read_a_bundle_as_the_archive_of_a_layout() {
     assert_eq!(sha256(&output.stdout), scene.image.digest());
     // And this tool reads it as a source.
     let reader = Project::new();
-    reader.copy_in(&scene.bundle(), "all.tar");
+    std::fs::copy(scene.bundle(), reader.path("all.tar")).unwrap();
     reader.write(
         "aosm.toml",
         "[project]\nimage-sources = [\"saved\"]\n[sources.saved]\nkind = \"oci-archive\"\npath = \"all.tar\"\n\
@@ -289,7 +290,7 @@ fn a_flipped_byte_in_a_blob_fails_what_it_belongs_to_and_tags_none_of_it() {
     assert_eq!(applied.code(), 1, "{applied}");
     assert_eq!(layout::names(&far.path(".aosm/store")), ["contoso:1.0.0", "vm:1.0.0"]);
     // With a good one the rest is filled.
-    far.copy_in(&scene.bundle(), "all.tar");
+    std::fs::copy(scene.bundle(), far.path("all.tar")).unwrap();
     far.run(&["apply", "--from-bundle", "all.tar"])
         .ok()
         .says("1 done, 3 fresh");

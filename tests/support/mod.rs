@@ -10,6 +10,7 @@ pub mod charts;
 pub mod client;
 pub mod contoso;
 pub mod disk;
+pub mod entra;
 pub mod fault;
 pub mod faulty;
 pub mod giant;

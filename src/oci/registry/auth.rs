@@ -12,11 +12,12 @@ use tokio::time::Instant;
 
 use super::challenge::{Challenge, challenge_of};
 use super::host::Host;
-use super::retry::{Again, Trouble};
+use super::logins::Logins;
+use super::retry::Trouble;
 use super::scopes::Scopes;
 use super::token::{Asked, Token};
 use super::wire::{Caller, Wire};
-use crate::credentials::{Credential, CredentialError, CredentialSource, Missed, Obtained, Wanted};
+use crate::credentials::{Credential, CredentialSource, Obtained};
 use crate::oci::{ErrorKind, OciError};
 
 /// How long a failed token request stands for all who want the same token: they came together, and fail together.
@@ -51,10 +52,6 @@ struct Slot {
 struct State {
     scheme: Scheme,
     slots: HashMap<Scopes, Arc<tokio::sync::Mutex<Slot>>>,
-    /// Logins that were refused, by generation: nothing more is sent with them.
-    refused: HashMap<u64, OciError>,
-    /// There is no login to be had: not asked for again.
-    none: Option<OciError>,
 }
 
 /// What a request was sent with.
@@ -82,7 +79,7 @@ enum With {
 /// The login state of one registry and principal.
 pub struct Authenticator {
     host: Host,
-    credentials: Arc<dyn CredentialSource>,
+    logins: Logins,
     wire: Arc<Wire>,
     state: Mutex<State>,
     probe: tokio::sync::Mutex<()>,
@@ -94,12 +91,10 @@ impl Authenticator {
         let state = State {
             scheme: Scheme::Unknown,
             slots: HashMap::new(),
-            refused: HashMap::new(),
-            none: None,
         };
         Self {
+            logins: Logins::new(host.clone(), credentials),
             host,
-            credentials,
             wire,
             state: Mutex::new(state),
             probe: tokio::sync::Mutex::new(()),
@@ -112,7 +107,7 @@ impl Authenticator {
 
     /// Who logs in; never a secret.
     pub fn principal(&self) -> String {
-        self.credentials.principal()
+        self.logins.principal()
     }
 
     /// While nothing is known about the registry, the first request goes ahead of the others, which learn from its
@@ -156,24 +151,24 @@ impl Authenticator {
             Scheme::Basic => "",
             Scheme::Bearer { service, .. } => service,
         };
-        self.credential(service, &Scopes::default(), caller).await.map(Some)
+        self.logins.get(service, &Scopes::default(), caller).await.map(Some)
     }
 
     async fn password(&self, scopes: &Scopes, caller: &Caller) -> Result<Login, OciError> {
-        let obtained = self.credential("", scopes, caller).await?;
+        let obtained = self.logins.get("", scopes, caller).await?;
         let Credential::Basic { username, password } = obtained.credential else {
             let from = obtained.from;
             let detail = match obtained.credential {
-                Credential::Anonymous => match self.credentials.missed() {
+                Credential::Anonymous => match self.logins.missed() {
                     Some(missed) => format!("a login is needed: {}", missed.detail),
                     None => format!("a login is needed, and there is none in the {from}"),
                 },
                 _ => format!("user and password are needed, but the {from} is an identity token"),
             };
-            return Err(self.bad_credentials(detail));
+            return Err(self.logins.bad(detail));
         };
         let header = basic(&username, password.expose()).ok_or_else(|| {
-            self.bad_credentials(format!(
+            self.logins.bad(format!(
                 "the user name from the {} has a colon or a control character",
                 obtained.from
             ))
@@ -186,56 +181,6 @@ impl Authenticator {
         })
     }
 
-    /// The login for these scopes; one that was refused already is told again instead of shown again.
-    async fn credential(&self, service: &str, scopes: &Scopes, caller: &Caller) -> Result<Obtained, OciError> {
-        if let Some(error) = &self.lock().none {
-            return Err(error.clone());
-        }
-        let origin = self.host.origin();
-        let wanted = Wanted {
-            repository: scopes.main_repository(),
-            origin: &origin,
-            service,
-            tell: &|text| caller.detail(text),
-        };
-        let obtained = self
-            .credentials
-            .get(&wanted)
-            .await
-            .map_err(|CredentialError { detail, hint }| {
-                let mut error = OciError::new(ErrorKind::BadCredentials, "log in to", &self.host.name, detail);
-                error.hint = hint;
-                self.lock().none = Some(error.clone());
-                error
-            })?;
-        match self.lock().refused.get(&obtained.generation) {
-            Some(error) => Err(error.clone()),
-            None => Ok(obtained),
-        }
-    }
-
-    /// The credential of this generation was refused. `Ok` when the source has another one by now.
-    async fn another(
-        &self,
-        refused: &Obtained,
-        error: OciError,
-        service: &str,
-        scopes: &Scopes,
-        caller: &Caller,
-    ) -> Result<Obtained, OciError> {
-        self.credentials.rejected(refused.generation);
-        self.lock().refused.insert(refused.generation, error);
-        self.credential(service, scopes, caller).await
-    }
-
-    fn bad_credentials(&self, detail: String) -> OciError {
-        let hint = match self.credentials.missed() {
-            Some(Missed { hint: Some(hint), .. }) => format!("{}, or {hint}", self.credentials.remedy()),
-            _ => self.credentials.remedy(),
-        };
-        OciError::new(ErrorKind::BadCredentials, "log in to", &self.host.name, detail).hint(hint)
-    }
-
     /// A denial, told with what is known about the login that was denied.
     pub fn denied(&self, trouble: Trouble, login: Option<&Login>) -> Trouble {
         let anonymous = match login.map(|login| &login.with) {
@@ -243,38 +188,7 @@ impl Authenticator {
             Some(With::Password { .. }) => false,
             None => true,
         };
-        if !anonymous {
-            let hint = "the login is good, so the repository does not exist or the login has no right to it";
-            return Trouble {
-                kind: ErrorKind::Denied,
-                hint: Some(hint.to_owned()),
-                ..trouble
-            };
-        }
-        match self.credentials.missed() {
-            // Somebody was to log in and could not: whether the repository is there remains unknown.
-            Some(Missed {
-                detail,
-                hint,
-                broken: true,
-            }) => Trouble {
-                kind: ErrorKind::BadCredentials,
-                detail: format!("{}, and {detail}", trouble.detail),
-                hint,
-                again: trouble.again,
-            },
-            missed => Trouble {
-                kind: ErrorKind::Denied,
-                hint: Some(self.hint_without_login(missed)),
-                ..trouble
-            },
-        }
-    }
-
-    fn hint_without_login(&self, missed: Option<Missed>) -> String {
-        let remedy = self.credentials.remedy();
-        let missed = missed.map(|missed| format!("; {}", missed.detail)).unwrap_or_default();
-        format!("no login was found: the repository does not exist, or needs one; {remedy}{missed}")
+        self.logins.denied(trouble, anonymous)
     }
 
     async fn token(&self, realm: &Url, service: &str, scopes: &Scopes, caller: &Caller) -> Result<Login, OciError> {
@@ -328,7 +242,7 @@ impl Authenticator {
         scopes: &Scopes,
         caller: &Caller,
     ) -> Result<(Token, bool), OciError> {
-        let mut obtained = self.credential(service, scopes, caller).await?;
+        let mut obtained = self.logins.get(service, scopes, caller).await?;
         for _ in 0..GENERATIONS {
             let asked = Asked {
                 wire: &self.wire,
@@ -338,35 +252,21 @@ impl Authenticator {
                 scopes,
                 caller,
             };
-            match asked.fetch(&obtained, &self.credentials.remedy()).await {
+            match asked.fetch(&obtained, &self.logins.remedy()).await {
                 Ok(token) => return Ok((token, obtained.credential == Credential::Anonymous)),
                 Err(error) if error.kind == ErrorKind::BadCredentials => {
-                    obtained = self.another(&obtained, error, service, scopes, caller).await?;
+                    obtained = self.logins.another(&obtained, error, service, scopes, caller).await?;
                 }
                 Err(error) if error.kind == ErrorKind::Denied && obtained.credential == Credential::Anonymous => {
-                    return Err(self.denied_token(error));
+                    return Err(self.logins.denied_token(error));
                 }
                 Err(error) => return Err(error),
             }
         }
-        Err(self.bad_credentials(format!(
+        Err(self.logins.bad(format!(
             "token server {}: {GENERATIONS} logins were refused one after the other",
             realm.host_str().unwrap_or_default()
         )))
-    }
-
-    /// Somebody without a login was denied a token.
-    fn denied_token(&self, error: OciError) -> OciError {
-        let trouble = Trouble {
-            kind: error.kind,
-            detail: error.detail,
-            hint: error.hint,
-            again: Again::No,
-        };
-        let told = self.denied(trouble, None);
-        let mut error = OciError::new(told.kind, error.operation, error.subject, told.detail);
-        error.hint = told.hint;
-        error
     }
 
     /// A request was refused with 401. `Ok` when it should be sent again, perhaps with more scopes; `None` in the
@@ -389,16 +289,19 @@ impl Authenticator {
                 Ok(())
             }
             (Challenge::Basic, Some(With::Password { generation })) => {
-                let shown = self.credential("", scopes, caller).await.map_err(Some)?;
+                let shown = self.logins.get("", scopes, caller).await.map_err(Some)?;
                 // Another request may have been refused with it meanwhile, and the source has a newer one.
                 if shown.generation != *generation {
                     return Ok(());
                 }
-                let error = self.bad_credentials(format!(
+                let error = self.logins.bad(format!(
                     "401 Unauthorized: the user name or password from the {} is wrong",
                     shown.from
                 ));
-                self.another(&shown, error, "", scopes, caller).await.map_err(Some)?;
+                self.logins
+                    .another(&shown, error, "", scopes, caller)
+                    .await
+                    .map_err(Some)?;
                 Ok(())
             }
             (Challenge::Basic, Some(With::Token { .. })) => Err(None),

@@ -16,9 +16,15 @@ impl Repository {
     /// fallback list of referrers afterwards, where the registry keeps none of its own. Not there:
     /// [`ErrorKind::Absent`].
     pub async fn delete_manifest(&self, digest: &Digest, caller: &Caller) -> Result<(), OciError> {
-        let (_, bytes) = self.manifest(&Selector::Digest(digest.clone()), None, caller).await?;
+        let read = self.manifest(&Selector::Digest(digest.clone()), None, caller).await;
+        let subject = match read {
+            Ok((_, bytes)) => subject_of(&bytes),
+            // What is damaged there can be deleted all the same.
+            Err(error) if matches!(error.kind, ErrorKind::Corrupt | ErrorKind::TooLarge) => None,
+            Err(error) => return Err(error),
+        };
         self.delete_only(digest, caller).await?;
-        match subject_of(&bytes) {
+        match subject {
             Some(subject) => self.unlist_referrer(&subject, digest, caller).await,
             None => Ok(()),
         }

@@ -125,11 +125,22 @@ impl Gate {
         loop {
             match self.turn() {
                 Turn::Now => return,
-                Turn::At(turn) => return tokio::time::sleep_until(turn).await,
+                Turn::At(turn) => {
+                    tokio::time::sleep_until(turn).await;
+                    // The host may have said "too many" meanwhile: this turn is over then.
+                    if !self.is_paused() {
+                        return;
+                    }
+                }
                 // The back-off may have been prolonged meanwhile.
                 Turn::AskAgain(until) => tokio::time::sleep_until(until).await,
             }
         }
+    }
+
+    fn is_paused(&self) -> bool {
+        let now = Instant::now();
+        self.lock().not_before.is_some_and(|until| until > now)
     }
 
     fn turn(&self) -> Turn {
@@ -263,6 +274,28 @@ mod tests {
             gate.throttled(Duration::from_secs(1));
         }
         assert_eq!(gate.limit(), FLOOR);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_its_turn_when_the_host_says_too_many_waits_for_that_as_well() {
+        let gate = Arc::new(Gate::new(16, Some(1)));
+        let waiting: Vec<_> = (0..4)
+            .map(|_| {
+                let gate = Arc::clone(&gate);
+                tokio::spawn(async move { gate.pause().await })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        gate.throttled(Duration::from_secs(60));
+        let start = Instant::now();
+        let mut ended = Vec::new();
+        for waiter in waiting.into_iter().skip(1) {
+            let _ = waiter.await;
+            ended.push(start.elapsed().as_secs());
+        }
+        assert!(ended.iter().all(|second| *second >= 60), "{ended:?}");
+        ended.dedup();
+        assert_eq!(ended.len(), 3, "and then they go one a second again");
     }
 
     #[tokio::test(start_paused = true)]

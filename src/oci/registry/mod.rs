@@ -21,6 +21,7 @@ mod host;
 mod http;
 mod identity;
 mod listing;
+mod logins;
 mod pages;
 mod place;
 mod pool;

@@ -56,6 +56,9 @@ impl Default for RegistryOptions {
     }
 }
 
+/// A client, and how it logs in.
+type Known = (Access, Arc<Client>);
+
 /// All registries of a run.
 pub struct Registries {
     wire: Arc<Wire>,
@@ -64,7 +67,7 @@ pub struct Registries {
     per_second: Option<u32>,
     gates: Mutex<HashMap<String, Arc<Gate>>>,
     /// By host; few ways to log in to each.
-    clients: Mutex<HashMap<String, Vec<(Access, Arc<Client>)>>>,
+    clients: Mutex<HashMap<String, Vec<Known>>>,
 }
 
 impl Registries {

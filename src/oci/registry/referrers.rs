@@ -26,7 +26,7 @@ use crate::oci::referrer::{described, sorted, subject_of};
 use crate::oci::{Descriptor, ErrorKind, OciError, Selector};
 
 /// More referrers of one manifest are not read.
-const REFERRERS_LIMIT: usize = 100_000;
+const REFERRERS_LIMIT: usize = 20_000;
 /// Manifests read at a time, for entries that do not say what they are.
 const READS_AT_ONCE: usize = 8;
 

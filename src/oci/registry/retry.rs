@@ -67,7 +67,7 @@ pub enum Again {
     Connect,
     /// A passing trouble of connection or server.
     Passing,
-    /// The server asks for patience (429, or 503 with `Retry-After`), for so long if it says so.
+    /// The server asks for patience (429, or `Retry-After` with another passing trouble), for so long if it says so.
     Throttled(Option<Duration>),
 }
 
@@ -114,10 +114,10 @@ pub fn again(status: StatusCode, headers: &HeaderMap) -> Again {
     let wait = retry_after(headers, SystemTime::now());
     match status {
         StatusCode::TOO_MANY_REQUESTS => Again::Throttled(wait),
-        StatusCode::SERVICE_UNAVAILABLE if wait.is_some() => Again::Throttled(wait),
-        StatusCode::REQUEST_TIMEOUT => Again::Passing,
         StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED => Again::No,
-        status if status.is_server_error() => Again::Passing,
+        status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
+            wait.map_or(Again::Passing, |wait| Again::Throttled(Some(wait)))
+        }
         _ => Again::No,
     }
 }
@@ -139,31 +139,34 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// The tries of one request.
+/// The tries of one request, counted for each kind of trouble: who was told to be patient several times has not used up the
+/// tries for a connection that breaks.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tries {
-    failed: u32,
+    connecting: u32,
+    passing: u32,
+    throttled: u32,
 }
 
 impl Tries {
     /// How many have failed.
     pub fn failed(&self) -> u32 {
-        self.failed
+        self.connecting + self.passing + self.throttled
     }
 
     /// Counts a failed try. How long to wait before the next, or `None` to give up.
     pub fn next(&mut self, again: Again, policy: &RetryPolicy, jitter: &mut Jitter) -> Option<Duration> {
-        self.failed += 1;
-        let (most, asked) = match again {
+        let (failed, most, asked) = match again {
             Again::No => return None,
-            Again::Connect => (policy.connect_tries, None),
-            Again::Passing => (policy.tries, None),
-            Again::Throttled(asked) => (policy.throttle_tries, asked),
+            Again::Connect => (&mut self.connecting, policy.connect_tries, None),
+            Again::Passing => (&mut self.passing, policy.tries, None),
+            Again::Throttled(asked) => (&mut self.throttled, policy.throttle_tries, asked),
         };
-        if self.failed >= most || asked.is_some_and(|asked| asked > policy.longest_wait) {
+        *failed += 1;
+        if *failed >= most || asked.is_some_and(|asked| asked > policy.longest_wait) {
             return None;
         }
-        let own = policy.backoff.delay(self.failed, jitter);
+        let own = policy.backoff.delay(*failed, jitter);
         // In full, and a little more, so that not everybody comes back at the same instant.
         Some(asked.map_or(own, |asked| asked + own / 4))
     }
@@ -222,7 +225,10 @@ mod tests {
             (429, &none, Again::Throttled(None)),
             (429, &after, Again::Throttled(Some(Duration::from_secs(1)))),
             (500, &none, Again::Passing),
-            (502, &after, Again::Passing),
+            (408, &after, Again::Throttled(Some(Duration::from_secs(1)))),
+            (502, &after, Again::Throttled(Some(Duration::from_secs(1)))),
+            (502, &none, Again::Passing),
+            (501, &after, Again::No),
             (503, &after, Again::Throttled(Some(Duration::from_secs(1)))),
             (503, &none, Again::Passing),
             (504, &none, Again::Passing),
@@ -259,7 +265,7 @@ mod tests {
     fn tries_end() {
         let policy = RetryPolicy::default();
         for (again, most) in [
-            (Again::No, 1),
+            (Again::No, 0),
             (Again::Connect, policy.connect_tries),
             (Again::Passing, policy.tries),
             (Again::Throttled(None), policy.throttle_tries),
@@ -269,5 +275,18 @@ mod tests {
             while tries.next(again, &policy, &mut jitter).is_some() {}
             assert_eq!(tries.failed(), most, "{again:?}");
         }
+    }
+
+    #[test]
+    fn patience_that_was_asked_for_does_not_use_up_the_tries_for_broken_connections() {
+        let policy = RetryPolicy::default();
+        let (mut tries, mut jitter) = (Tries::default(), Jitter::new(1));
+        for _ in 1..policy.throttle_tries {
+            assert!(tries.next(Again::Throttled(None), &policy, &mut jitter).is_some());
+        }
+        for again in [Again::Connect, Again::Passing] {
+            assert!(tries.next(again, &policy, &mut jitter).is_some(), "{again:?}");
+        }
+        assert_eq!(tries.next(Again::Throttled(None), &policy, &mut jitter), None);
     }
 }

@@ -32,7 +32,16 @@ impl LocalPlace {
     /// The one thing that a layout holds: for those who name no tag. Referrers do not count beside what they refer to.
     /// None: [`ErrorKind::Absent`]; several: [`ErrorKind::Conflict`] with their names.
     pub async fn only(&self) -> Result<Descriptor, OciError> {
-        let index = self.blocking(|inner| inner.files.read_index()).await?.index;
+        let found = self
+            .blocking(|inner| {
+                check_folder(inner)?;
+                inner.files.read_index()
+            })
+            .await?;
+        if let Some(why) = found.damaged {
+            return Err(OciError::new(ErrorKind::Corrupt, "look into", self.label(), why));
+        }
+        let index = found.index;
         let catalog = Catalog::of_index(&index);
         let mut roots: Vec<Descriptor> = Vec::new();
         for named in [true, false] {
@@ -115,6 +124,9 @@ impl Place for LocalPlace {
         let prefix = full_name(&self.repository, "");
         self.blocking(move |inner| {
             let names = inner.tags.all_names(&inner.files)?;
+            if names.is_empty() {
+                check_folder(inner)?;
+            }
             let tags = names.iter().filter_map(|name| name.strip_prefix(&prefix));
             // `a:1` is a name of the layout, and none of a repository whose path is a beginning of another's.
             let own = |tag: &&str| !tag.is_empty() && (prefix.is_empty() || !tag.contains([':', '/']));
@@ -134,6 +146,16 @@ impl Place for LocalPlace {
     }
 }
 
+/// A layout that was never written is told apart from one that does not hold what is wanted.
+fn check_folder(inner: &Inner) -> Result<(), OciError> {
+    let root = inner.files.root();
+    if root.is_dir() {
+        return Ok(());
+    }
+    let detail = "there is no such folder";
+    Err(OciError::new(ErrorKind::Absent, "read layout", root.as_str(), detail))
+}
+
 /// What waits to be written goes before what is on disk: a place shows what was put there.
 fn by_name(inner: &Inner, name: &str, place: &str) -> Result<Descriptor, OciError> {
     if let Some(root) = inner.tags.waiting_root(name) {
@@ -144,6 +166,7 @@ fn by_name(inner: &Inner, name: &str, place: &str) -> Result<Descriptor, OciErro
         Holds::Unclear(_, why) => Err(OciError::new(ErrorKind::Conflict, "look up", name, why)
             .hint("look at index.json there; an image can be named by digest, too")),
         Holds::Nothing => {
+            check_folder(inner)?;
             let index = inner.files.read_index()?.index;
             Catalog::of_index(&index).by_name(place, name)
         }

@@ -192,7 +192,13 @@ impl Tags {
 
     /// All names, on disk or waiting, sorted.
     pub(super) fn all_names(&self, files: &Files) -> Result<BTreeSet<String>, OciError> {
-        let mut names: BTreeSet<String> = self.read(files)?.roots.keys().cloned().collect();
+        let read = self.read(files)?;
+        if let Some(why) = &read.damaged {
+            let place = files.root().as_str();
+            return Err(OciError::new(ErrorKind::Corrupt, "list tags", place, why)
+                .hint("look at index.json there: nobody can tell what it held"));
+        }
+        let mut names: BTreeSet<String> = read.roots.keys().cloned().collect();
         names.extend(self.waiting().tags.keys().cloned());
         Ok(names)
     }

@@ -13,13 +13,13 @@ const SOURCE: &str = "source.test";
 const TARGET: &str = "target.test";
 const MIB: usize = 1024 * 1024;
 
-fn two() -> Fake {
+pub fn two() -> Fake {
     Fake::default()
         .host(SOURCE, FakeHost::default())
         .host(TARGET, FakeHost::default())
 }
 
-fn chunked(fake: &Fake, whole_up_to: usize, chunk: usize) -> Arc<Registries> {
+pub fn chunked(fake: &Fake, whole_up_to: usize, chunk: usize) -> Arc<Registries> {
     let options = RegistryOptions {
         uploads: UploadPolicy {
             whole_up_to: whole_up_to as u64,
@@ -30,7 +30,7 @@ fn chunked(fake: &Fake, whole_up_to: usize, chunk: usize) -> Arc<Registries> {
     Registries::with_transport(Arc::new(fake.clone()), &Network::default(), options)
 }
 
-fn plant_blob(fake: &Fake, seed: u64, length: usize) -> Descriptor {
+pub fn plant_blob(fake: &Fake, seed: u64, length: usize) -> Descriptor {
     let bytes = noise(seed, length);
     let blob = Descriptor::of("application/octet-stream", &bytes);
     fake.with(SOURCE, |host| {
@@ -40,7 +40,7 @@ fn plant_blob(fake: &Fake, seed: u64, length: usize) -> Descriptor {
     blob
 }
 
-async fn send(registries: &Arc<Registries>, blob: &Descriptor) -> Result<Moved, OciError> {
+pub async fn send(registries: &Arc<Registries>, blob: &Descriptor) -> Result<Moved, OciError> {
     let job = job();
     let from: Arc<dyn Content> = registries.source(SOURCE, Auth::Auto, &job)?.content("disks");
     let client = registries.client(TARGET, Auth::Auto)?;
@@ -50,7 +50,7 @@ async fn send(registries: &Arc<Registries>, blob: &Descriptor) -> Result<Moved, 
 }
 
 /// The target has exactly the blob, and no upload is left open.
-fn arrived(fake: &Fake, blob: &Descriptor) {
+pub fn arrived(fake: &Fake, blob: &Descriptor) {
     there(fake, blob);
     fake.with(TARGET, |host| {
         assert_eq!(host.uploads.open(), 0, "uploads are left open");

@@ -87,60 +87,51 @@ async fn a_repository_that_is_not_there_is_absent_and_one_without_tags_has_none(
 async fn answers_that_are_no_list_and_pages_that_lead_nowhere_are_errors() {
     let link = |to: &str| vec![("link", format!("<{to}>; rel=\"next\""))];
     let good = r#"{"tags":["a"]}"#;
-    let table: [(&str, u16, Vec<(&'static str, String)>, &'static str, ErrorKind, &str); 9] = [
+    type Answer = (u16, Vec<(&'static str, String)>, &'static str);
+    let page = vec![("content-type", "text/html".to_owned())];
+    let elsewhere = link("https://other.test/v2/team/app/tags/list");
+    let table: [(&str, Answer, ErrorKind, &str); 9] = [
         (
             "a page for people",
-            200,
-            vec![("content-type", "text/html".into())],
-            "<html>",
+            (200, page, "<html>"),
             ErrorKind::Protocol,
             "web page",
         ),
         (
             "no JSON",
-            200,
-            vec![],
-            "tags",
+            (200, vec![], "tags"),
             ErrorKind::Protocol,
             "not what it should be",
         ),
         (
             "no tag",
-            200,
-            vec![],
-            r#"{"tags":["a b"]}"#,
+            (200, vec![], r#"{"tags":["a b"]}"#),
             ErrorKind::Protocol,
             "no tag",
         ),
         (
             "a circle",
-            200,
-            link("/v2/team/app/tags/list?n=1000"),
-            good,
+            (200, link("/v2/team/app/tags/list?n=1000"), good),
             ErrorKind::Protocol,
             "circle",
         ),
         (
             "elsewhere",
-            200,
-            link("https://other.test/v2/team/app/tags/list"),
-            good,
+            (200, elsewhere, good),
             ErrorKind::Protocol,
             "not at this registry",
         ),
         (
             "no address",
-            200,
-            link("http://["),
-            good,
+            (200, link("http://["), good),
             ErrorKind::Protocol,
             "not at this registry",
         ),
-        ("denied", 403, vec![], "", ErrorKind::Denied, "403"),
-        ("throttled", 429, vec![], "", ErrorKind::Throttled, "429"),
-        ("broken", 500, vec![], "", ErrorKind::Server, "500"),
+        ("denied", (403, vec![], ""), ErrorKind::Denied, "403"),
+        ("throttled", (429, vec![], ""), ErrorKind::Throttled, "429"),
+        ("broken", (500, vec![], ""), ErrorKind::Server, "500"),
     ];
-    for (what, status, headers, body, kind, words) in table {
+    for (what, (status, headers, body), kind, words) in table {
         let (fake, _) = with(Lists::default());
         fake.order(move |_, _| Some(Fault::Status(status, headers.clone(), body)));
         let error = place(&fake, "team/app").tags(&job()).await.unwrap_err();
@@ -270,6 +261,16 @@ mod delete {
             assert!(error.hint.unwrap().contains("REGISTRY_STORAGE_DELETE_ENABLED=true"));
             assert_eq!(place.tags(&job()).await.unwrap(), tags, "nothing is lost");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_damaged_there_can_be_deleted() {
+        let (fake, tags) = with(Lists::default());
+        let place = place(&fake, "team/app");
+        let root = place.resolve(&Selector::Tag(tags[0].clone()), &job()).await.unwrap();
+        fake.order(|seen, _| (seen.method == "GET").then_some(Fault::Flip(3)));
+        place.delete_manifest(&root.digest, &job()).await.unwrap();
+        assert!(fake.with(HOST, |host| !host.held.manifests["team/app"].contains_key(&root.digest)));
     }
 
     #[tokio::test(start_paused = true)]

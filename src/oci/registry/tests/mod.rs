@@ -9,8 +9,10 @@
     reason = "tests may fail loudly"
 )]
 
+mod asking;
 mod chunks;
 mod copying;
+mod entra;
 mod fake;
 mod hostile;
 mod listing;

@@ -210,7 +210,7 @@ async fn none_is_never_said_when_nobody_could_tell() {
                     .map(|text| ("content-type", text.to_owned()))
                     .into_iter()
                     .collect();
-                (seen.url.path().contains(part)).then(|| Fault::Status(status, headers, body))
+                (seen.url.path().contains(part)).then_some(Fault::Status(status, headers, body))
             });
             let error = list(&place(&fake), &image).await.unwrap_err();
             assert_eq!(error.kind, kind, "{what} at {part}: {error}");

@@ -131,7 +131,12 @@ impl FakeHost {
             Method::GET => match self.uploads.chunks {
                 Chunks::None => reply(405),
                 Chunks::Lies => reply(204).header("range", format!("0-{}", open.told.saturating_sub(1))),
-                _ => self.at(reply(204), name, repository, &id),
+                _ => {
+                    let range = format!("0-{}", open.bytes.len().saturating_sub(1));
+                    let mut told = self.at(reply(204), name, repository, &id);
+                    told.headers.retain(|(name, _)| name != "range");
+                    told.header("range", range)
+                }
             },
             Method::PATCH => {
                 if self.uploads.chunks == Chunks::None {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::oci::layout::FolderContent;
 use crate::oci::manifest::{OCI_INDEX, OCI_MANIFEST};
-use crate::oci::{ErrorKind, Selector};
+use crate::oci::{ErrorKind, Place as _, Selector};
 
 fn tag(text: &str) -> Selector {
     Selector::Tag(text.to_owned())
@@ -136,6 +136,16 @@ async fn the_only_thing_in_a_layout_needs_no_name() {
     let (_keep, path) = folder();
     let first = store(&path);
     assert_eq!(first.repository("").only().await.unwrap_err().kind, ErrorKind::Absent);
+    let nowhere = store(&path.join("nowhere")).repository("");
+    let errors = [
+        nowhere.only().await.unwrap_err(),
+        nowhere.tags(&job()).await.unwrap_err(),
+        nowhere.resolve(&tag("v1"), &job()).await.unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.kind, ErrorKind::Absent);
+        assert!(error.detail.contains("no such folder"), "{error}");
+    }
     let root = put(&first, "a:1", "a").await;
     attach(&first, &root, "sbom/example").await;
     first.flush().await.unwrap();
@@ -351,6 +361,8 @@ async fn deleting_what_is_not_there_and_what_an_index_needs_is_an_error_and_chan
     std::fs::write(path.join("index.json"), "{").unwrap();
     let error = place.delete_manifest(&root.digest, &job()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Corrupt, "{error}");
+    let error = self::store(&path).repository("").tags(&job()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Corrupt, "no tags is not what it says: {error}");
     assert_eq!(
         blobs(&path).len(),
         before.len() - before.keys().filter(|k| !k.starts_with("blobs/")).count()

@@ -5,6 +5,7 @@
 
 mod faults;
 mod referring;
+mod resets;
 mod world;
 
 use std::sync::{Arc, Mutex};
