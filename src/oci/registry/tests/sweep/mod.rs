@@ -72,7 +72,10 @@ async fn run(seed: u64, shown: &Arc<Mutex<Vec<String>>>, tally: &mut Tally) -> R
     let world = World::new(&mut dice);
     // From rare to frequent.
     let rate = 2 + dice.next_u64() % 25;
-    let cancel_after = dice.next_u64().is_multiple_of(32).then(|| Duration::from_millis(dice.next_u64() % 2000));
+    let cancel_after = dice
+        .next_u64()
+        .is_multiple_of(32)
+        .then(|| Duration::from_millis(dice.next_u64() % 2000));
     faults::order(&world.fake, dice, rate, shown);
     let job = Job::new("sweep", Arc::new(Silent), CancellationToken::new());
     let registries = world.registries(seed);
