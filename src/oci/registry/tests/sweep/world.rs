@@ -193,8 +193,8 @@ fn host(dice: &mut Jitter) -> FakeHost {
     };
     host.lists.native = coin();
     host.lists.page = if coin() { 1 } else { 1000 };
-    host.uploads.ranges = dice.next_u64() % 4 != 0;
-    host.uploads.min = (dice.next_u64() % 4 == 0).then(|| dice.next_u64() % 3000);
+    host.uploads.ranges = !dice.next_u64().is_multiple_of(4);
+    host.uploads.min = dice.next_u64().is_multiple_of(4).then(|| dice.next_u64() % 3000);
     host.uploads.chunks = match dice.next_u64() % 8 {
         0..=2 => Chunks::Bytes,
         3 | 4 => Chunks::Whole,
