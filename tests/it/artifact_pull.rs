@@ -77,8 +77,6 @@ fn what_oras_and_regctl_pushed_is_pulled() {
         "--file",
         "file.txt",
         "--file-title",
-        "--file",
-        "tree/b.txt",
         &reference("regctl"),
     ]);
     tools::run(&mut regctl);
