@@ -226,6 +226,8 @@ mod tests {
         names
     }
 
+    type Case<'a> = (Referrers, Option<&'a BTreeSet<Digest>>, &'a [&'a str]);
+
     #[test]
     fn types_are_taken_with_what_they_refer_to_and_never_without() {
         let all = ["sbom", "signature of sbom", "signature", "of child"];
@@ -237,7 +239,6 @@ mod tests {
         ];
         let types = |types: &[&str]| Referrers::Types(types.iter().map(|t| (*t).to_owned()).collect());
         let child = BTreeSet::from([Digest::of(b"child")]);
-        type Case<'a> = (Referrers, Option<&'a BTreeSet<Digest>>, &'a [&'a str]);
         let table: [Case<'_>; 6] = [
             (
                 Referrers::All,

@@ -204,6 +204,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "one table, a row a combination")]
     fn every_combination_of_desired_and_observed_has_its_decision() {
         let new = Desired::Known(root("new"));
         let damaged = |content| Observed::Damaged {

@@ -111,7 +111,7 @@ fn what_an_index_names_is_refused_and_a_child_that_others_need_stays() {
         ImageSpec::new(465).platform("linux", "s390x").build(),
     );
     let one = Image::index(&[a.clone(), b.clone(), c.clone()]);
-    let two = Image::index(&[b.clone()]);
+    let two = Image::index(std::slice::from_ref(&b));
     registry.push(&one, &repository, "one");
     registry.push(&two, &repository, "two");
     registry.push(&c, &repository, "single");

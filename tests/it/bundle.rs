@@ -188,11 +188,13 @@ fn other_tools_read_a_bundle_as_the_archive_of_a_layout() {
     reader.run(&["apply"]).ok().says("1 done");
 }
 
+type Reorder = dyn Fn(&mut Vec<(String, Vec<u8>)>);
+
 #[test]
 fn a_bundle_that_was_changed_in_any_way_is_one_clear_error_and_nothing_is_tagged() {
     let scene = Scene::exported("bundle-changed");
     let good = std::fs::read(scene.bundle()).unwrap();
-    let repacked = |order: &dyn Fn(&mut Vec<(String, Vec<u8>)>)| {
+    let repacked = |order: &Reorder| {
         let mut files = Vec::new();
         let mut archive = tar::Archive::new(good.as_slice());
         for entry in archive.entries().unwrap() {
