@@ -225,6 +225,12 @@ The file is an OCI image layout in a plain tar, which other tools read as well. 
         #[command(subcommand)]
         command: Box<super::artifact::ArtifactCommand>,
     },
+    /// Check, upload, copy, download or show one disk image (VHD)
+    Vhd {
+        /// What to do
+        #[command(subcommand)]
+        command: Box<super::vhd::VhdCommand>,
+    },
     /// Log in to a registry: check the login there, and keep it where docker keeps logins
     Login(super::login::LoginCommand),
     /// Forget the login of a registry

@@ -20,6 +20,7 @@ mod prompt;
 mod schema;
 mod signals;
 mod units;
+mod vhd;
 mod why;
 
 use std::process::ExitCode;
@@ -98,6 +99,7 @@ async fn run(cli: Cli, screen: &Screen) -> u8 {
         Command::Why { step } => why::run(&context, &step).await,
         Command::Graph { format } => graph::run(&context, format).await,
         Command::Check => check::run(&context).await,
+        Command::Vhd { command } => vhd::run(&context, &command).await,
         Command::Artifact { command } => artifact::run(&context, &command).await,
         Command::Login(args) => login::run(&context, &args).await,
         Command::Logout(args) => logout::run(&context, &args).await,
