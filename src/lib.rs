@@ -30,4 +30,5 @@ pub mod report;
 pub mod schemas;
 pub mod state;
 pub mod store;
+pub mod values;
 pub mod vhd;

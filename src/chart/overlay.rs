@@ -20,6 +20,44 @@ pub(super) struct Overlay {
     pub files: Vec<(String, String)>,
 }
 
+impl Overlay {
+    /// The same with more values over it: a JSON map, merged as Helm merges values files. A list of which `set`
+    /// changes one item is taken whole from the effective values, since `--set-file` would go over the new values.
+    pub fn under(mut self, effective: &serde_json::Value, over: &serde_json::Value) -> Result<Self, Fault> {
+        let mut values: serde_json::Value = match &self.json {
+            Some(text) => serde_json::from_str(text).map_err(|e| Fault::bug("`set` values are no JSON").because(e))?,
+            None => serde_json::Value::Object(serde_json::Map::new()),
+        };
+        for (path, _) in std::mem::take(&mut self.files) {
+            // `parse` wrote the path, so it reads it.
+            let assigns = parse(&format!("{path}=")).unwrap_or_default();
+            for assign in &assigns {
+                if let (Some(map), Some(whole)) = (values.as_object_mut(), effective.get(assign.top())) {
+                    map.insert(assign.top().to_owned(), whole.clone());
+                }
+            }
+        }
+        merge(&mut values, over);
+        self.json = Some(values.to_string());
+        Ok(self)
+    }
+}
+
+/// Merges as Helm merges values files: maps into maps, everything else replaces.
+pub(super) fn merge(under: &mut serde_json::Value, over: &serde_json::Value) {
+    match (under, over) {
+        (serde_json::Value::Object(under), serde_json::Value::Object(over)) => {
+            for (key, value) in over {
+                match under.get_mut(key) {
+                    Some(there) => merge(there, value),
+                    None => drop(under.insert(key.clone(), value.clone())),
+                }
+            }
+        }
+        (under, over) => *under = over.clone(),
+    }
+}
+
 /// Splits a package's `set` values. Errors never quote a value.
 pub(super) fn overlay(package: &ChartPackage) -> Result<Overlay, Faults> {
     let mut faults = Faults::new();

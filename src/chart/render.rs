@@ -30,11 +30,83 @@ pub async fn render(
     if tree.form == Form::Manifests {
         return super::manifests::concatenate(tree, limits);
     }
-    if tree.metadata.is_library() {
-        return Ok(String::new());
-    }
     // One fault is all that a step can carry; `check` shows all of them.
     let overlay = overlay(package).map_err(first)?;
+    let call = Call {
+        helm,
+        package,
+        tree,
+        limits,
+        scratch,
+        cancel,
+    };
+    match helm_template(call, &overlay, true).await? {
+        Rendering::Text(text) => Ok(text),
+        Rendering::Refused(fault) => Err(fault),
+    }
+}
+
+/// How a render ended, where Helm itself answered.
+#[derive(Debug)]
+pub enum Rendering {
+    /// The rendered text.
+    Text(String),
+    /// Helm ended with an error: the chart does not take these values. The same values give the same answer.
+    Refused(Fault),
+}
+
+/// As [`render`], with more values over all that the package gives: a JSON map that is merged as a last values file.
+/// `effective` are the package's own values, which say what a list is of which `set` changes one item.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "the arguments of `render` and the two kinds of values"
+)]
+pub async fn render_over(
+    helm: &Helm,
+    package: &ChartPackage,
+    tree: &ChartTree,
+    limits: &RenderLimits,
+    effective: &serde_json::Value,
+    over: &serde_json::Value,
+    scratch: &Utf8Path,
+    cancel: &CancellationToken,
+) -> Result<Rendering, Fault> {
+    let overlay = overlay(package).map_err(first)?.under(effective, over)?;
+    let call = Call {
+        helm,
+        package,
+        tree,
+        limits,
+        scratch,
+        cancel,
+    };
+    helm_template(call, &overlay, false).await
+}
+
+/// What one call of Helm is about.
+#[derive(Clone, Copy)]
+struct Call<'r> {
+    helm: &'r Helm,
+    package: &'r ChartPackage,
+    tree: &'r ChartTree,
+    limits: &'r RenderLimits,
+    scratch: &'r Utf8Path,
+    cancel: &'r CancellationToken,
+}
+
+/// Runs Helm. With `explain`, it is asked again where it keeps the broken text to itself.
+async fn helm_template(of: Call<'_>, overlay: &Overlay, explain: bool) -> Result<Rendering, Fault> {
+    let Call {
+        helm,
+        package,
+        tree,
+        limits,
+        scratch,
+        cancel,
+    } = of;
+    if tree.metadata.is_library() {
+        return Ok(Rendering::Text(String::new()));
+    }
     let (guard, folder) = scratch_in(scratch)?;
     let chart = chart_path(tree, &folder).await?;
     let mut flags: Vec<String> = Vec::new();
@@ -46,7 +118,7 @@ pub async fn render(
     if overlay.json.is_some() {
         flags.extend(["--values".to_owned(), "-".to_owned()]);
     }
-    let helm_template = |more: &[&str]| -> Result<Command, Fault> {
+    let command_with = |more: &[&str]| -> Result<Command, Fault> {
         let mut command = command(helm, package, &chart, &folder)?;
         command.args(&flags).args(more);
         command.arg("--").arg(&package.release_name.value).arg(chart.as_str());
@@ -57,11 +129,11 @@ pub async fn render(
         timeout: limits.timeout,
         output: limits.output,
     };
-    let outcome = run(helm_template(&[])?, input(), child, cancel).await;
+    let outcome = run(command_with(&[])?, input(), child, cancel).await;
     // Helm tells a line of a text that it keeps to itself, unless it is asked again.
     let broken_text = match &outcome {
-        Ok(done) if !done.status.success() && blame::is_broken_yaml(&done.stderr) => {
-            let again = run(helm_template(&["--debug"])?, input(), child, cancel).await;
+        Ok(done) if explain && !done.status.success() && blame::is_broken_yaml(&done.stderr) => {
+            let again = run(command_with(&["--debug"])?, input(), child, cancel).await;
             again
                 .ok()
                 .map(|done| String::from_utf8_lossy(&done.stdout).into_owned())
@@ -76,12 +148,15 @@ pub async fn render(
     }
     let name = &package.name.value;
     match outcome {
-        Ok(done) if done.status.success() => Ok(match String::from_utf8(done.stdout) {
+        Ok(done) if done.status.success() => Ok(Rendering::Text(match String::from_utf8(done.stdout) {
             Ok(text) => text,
             // Bytes that are no text cannot be YAML; whoever parses the output names the line.
             Err(bad) => String::from_utf8_lossy(bad.as_bytes()).into_owned(),
-        }),
-        Ok(done) => Err(failure(package, tree, &done, broken_text.as_deref(), &chart, &overlay)),
+        })),
+        Ok(done) => {
+            let fault = failure(package, tree, &done, broken_text.as_deref(), &chart, overlay);
+            Ok(Rendering::Refused(fault))
+        }
         Err(Stopped::Cancelled) => Err(Fault::new(Kind::Interrupted, format!("render {name}: stopped"))),
         Err(Stopped::TimedOut) => Err(Fault::invalid(format!(
             "render {name}: helm took longer than {} s and was stopped",

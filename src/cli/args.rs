@@ -177,7 +177,9 @@ The file is an OCI image layout in a plain tar, which other tools read as well. 
     },
     /// List the container images the charts use, each with every place it was found; needs no network
     #[command(
-        after_help = "Examples:\n  aosm-build images\n  aosm-build images --why release/contoso-a\n  aosm-build images --locate --json"
+        after_help = "Examples:\n  aosm-build images\n  aosm-build images --why release/contoso-a\n  aosm-build images --locate --json\n  \
+                      aosm-build images --values-paths              # which values make each image\n  \
+                      aosm-build images --values-paths --format bicep > values-paths.bicep"
     )]
     Images {
         /// Ask the sources where each image is
@@ -186,6 +188,18 @@ The file is an OCI image layout in a plain tar, which other tools read as well. 
         /// Show the whole chain for one image: package, template, object, field, line
         #[arg(long, value_name = "REF")]
         why: Option<String>,
+        /// Show which values make each image, and which AOSM can set to redirect it; renders the charts again
+        #[arg(long, conflicts_with_all = ["locate", "why"])]
+        values_paths: bool,
+        /// Print the values paths as they stand in a network function definition, instead of the tables
+        #[arg(
+            long,
+            value_enum,
+            value_name = "FORM",
+            requires = "values_paths",
+            conflicts_with = "json"
+        )]
+        format: Option<ValuesFormat>,
     },
     /// Locate every image and write aosm.lock
     #[command(
@@ -259,6 +273,15 @@ The file is an OCI image layout in a plain tar, which other tools read as well. 
         /// Which; all names without it
         name: Option<String>,
     },
+}
+
+/// Forms of a network function definition's values paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ValuesFormat {
+    /// A `helmArtifactProfile` for each chart, as JSON
+    Json,
+    /// The same as an exported Bicep variable
+    Bicep,
 }
 
 /// Forms of the graph.

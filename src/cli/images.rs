@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 
 use super::Ended;
+use super::args::ValuesFormat;
 use super::context::Context;
 use crate::fault::{Fault, Kind};
 use crate::plan::{Asking, ImagesDocument, Locations, Steps, World, images_from_lock, locate_images, prepare, wanted};
-use crate::plan::{FoundAt, ImageEntry};
-use crate::report::images_list;
+use crate::plan::{FoundAt, ImageEntry, values_paths};
+use crate::report::{images_list, values_paths_list};
+use crate::values::{bicep, profiles};
 
 pub async fn run(context: &Context, locate: bool, why: Option<&str>) -> Ended {
     let session = context.session()?;
@@ -40,6 +42,22 @@ pub async fn run(context: &Context, locate: bool, why: Option<&str>) -> Ended {
         context.screen.result(&images_list(&document));
     }
     Ok(code)
+}
+
+/// `--values-paths`.
+pub async fn values(context: &Context, format: Option<ValuesFormat>) -> Ended {
+    let session = context.session()?;
+    let prepared = prepare(&session, Steps::Images).await?;
+    context.screen.faults(&prepared.warnings);
+    let document = values_paths(&session, &prepared).await?;
+    context.screen.finish();
+    match format {
+        Some(ValuesFormat::Json) => context.screen.json_result(&profiles(&document)),
+        Some(ValuesFormat::Bicep) => context.screen.result(&bicep(&document)),
+        None if context.screen.json() => context.screen.json_result(&document),
+        None => context.screen.result(&values_paths_list(&document)),
+    }
+    Ok(0)
 }
 
 /// The one image that a text names: the whole reference, else a part that only one has.

@@ -94,7 +94,12 @@ async fn run(cli: Cli, screen: &Screen) -> u8 {
         } => plan::run(&context, &looking, detailed_exitcode).await,
         Command::Apply { looking, jobs } => apply::run(&context, &looking, jobs).await,
         Command::Export { bundle, only } => export::run(&context, &bundle, &only).await,
-        Command::Images { locate, why } => images::run(&context, locate, why.as_deref()).await,
+        Command::Images {
+            values_paths: true,
+            format,
+            ..
+        } => images::values(&context, format).await,
+        Command::Images { locate, why, .. } => images::run(&context, locate, why.as_deref()).await,
         Command::Lock { update, check } => lock::run(&context, update.as_deref(), check).await,
         Command::Why { step } => why::run(&context, &step).await,
         Command::Graph { format } => graph::run(&context, format).await,

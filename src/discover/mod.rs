@@ -16,6 +16,7 @@ mod env_args;
 mod found;
 mod object;
 mod pointer;
+mod pull_secrets;
 mod rules;
 mod secrecy;
 mod settings;
@@ -26,6 +27,7 @@ mod walk;
 mod yaml;
 
 pub use found::{Discovered, Found, Problem, Tier};
+pub use pull_secrets::{PullSecrets, pull_secrets};
 
 use crate::project::Discovery;
 use collector::{Collector, Scene};

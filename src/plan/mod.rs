@@ -18,6 +18,7 @@ mod reason;
 mod session;
 mod subject;
 mod target;
+mod values_paths;
 mod wanted;
 mod world;
 
@@ -34,5 +35,6 @@ pub use prepare::{CacheContent, ChartOutput, Package, Prepared, Steps, pack_now,
 pub use reason::Reason;
 pub use session::{Mode, Session, cache_folder};
 pub use target::{Target, check_names};
+pub use values_paths::values_paths;
 pub use wanted::{Wanted, WantedArtifact, WantedChart, WantedImage, wanted};
 pub use world::World;

@@ -8,6 +8,7 @@ mod images;
 mod live;
 mod screen;
 mod tree;
+mod values_paths;
 
 pub use documents::{CachePruneDocument, CheckDocument, LoginDocument, LogoutDocument};
 pub use human::{bytes, count, plural};
@@ -15,3 +16,4 @@ pub use images::images_list;
 pub use live::Live;
 pub use screen::{Screen, Verbosity};
 pub use tree::{TreeStyle, plan_tree};
+pub use values_paths::values_paths_list;

@@ -3,9 +3,12 @@
 mod chart_output;
 mod dependencies;
 mod package;
+mod probe;
 mod problems;
 mod run;
 
 pub use chart_output::{CacheContent, ChartOutput};
 pub use package::{Package, pack_now};
+pub(in crate::plan) use probe::{PackageProber, probing_tools};
+pub(in crate::plan) use run::Tools;
 pub use run::{Prepared, Steps, prepare};

@@ -56,7 +56,7 @@ impl Prepared {
 }
 
 /// What the packages share: Helm, found at most once, and how many may run at a time.
-pub(super) struct Tools {
+pub(in crate::plan) struct Tools {
     helm: OnceCell<Arc<Helm>>,
     version: OnceCell<String>,
     children: Semaphore,
@@ -65,7 +65,7 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    fn new(cold: bool) -> Self {
+    pub(super) fn new(cold: bool) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Self {
             helm: OnceCell::new(),
