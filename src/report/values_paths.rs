@@ -92,11 +92,12 @@ fn draw_image(text: &mut String, image: &ImageValues) {
     let _ = writeln!(text, "  {}{told}", image.reference);
     row(text, "registry", &image.registry);
     row(text, "repository", &image.repository);
-    if image.tag_is_app_version && image.tag.is_empty() {
-        let _ = writeln!(text, "    {:<12}  appVersion of the chart", "tag");
-    } else {
-        row(text, "tag", &image.tag);
-    }
+    row_with(
+        text,
+        "tag",
+        &image.tag,
+        image.tag_is_app_version.then_some("appVersion of the chart"),
+    );
     row(text, "digest", &image.digest);
     if !image.pull_secrets.is_empty() {
         let _ = writeln!(text, "    {:<12}  {}", "pull secrets", image.pull_secrets.join(", "));
@@ -104,13 +105,29 @@ fn draw_image(text: &mut String, image: &ImageValues) {
 }
 
 fn row(text: &mut String, name: &str, made: &[MadeBy]) {
-    if made.is_empty() {
-        return;
+    row_with(text, name, made, None);
+}
+
+/// What makes a part now, and what would take its place; `instead` is what it falls back to where nothing does.
+fn row_with(text: &mut String, name: &str, made: &[MadeBy], instead: Option<&str>) {
+    let paths = |current: bool| {
+        let found: Vec<&str> = made
+            .iter()
+            .filter(|m| m.current == current)
+            .map(|m| m.path.as_str())
+            .collect();
+        found.join(", ")
+    };
+    let (now, others) = (paths(true), paths(false));
+    let mut parts: Vec<String> = instead.map(str::to_owned).into_iter().collect();
+    if !now.is_empty() {
+        parts.push(now);
     }
-    let mut parts: Vec<String> = made.iter().filter(|m| m.current).map(|m| m.path.clone()).collect();
-    let others: Vec<&str> = made.iter().filter(|m| !m.current).map(|m| m.path.as_str()).collect();
     if !others.is_empty() {
-        parts.push(format!("replaced by {}", others.join(", ")));
+        parts.push(format!("replaced by {others}"));
+    }
+    if parts.is_empty() {
+        return;
     }
     let _ = writeln!(text, "    {name:<12}  {}", parts.join("; "));
 }

@@ -68,7 +68,11 @@ impl Evidence {
 
 /// Does what a leaf holds now stand in this part now?
 pub(super) fn is_current(leaf: &Leaf, part: Part, reference: &ImageReference) -> bool {
-    let text = part.of(reference);
+    let mut text = part.of(reference);
+    if part == Part::Registry && text.is_empty() {
+        // A first segment may stand for a registry.
+        text = reference.path().split_once('/').map_or("", |(first, _)| first);
+    }
     if text.is_empty() || leaf.is_empty() {
         return false;
     }

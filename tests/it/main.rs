@@ -63,4 +63,5 @@ mod socket_faults;
 mod sources;
 mod terminal;
 mod traversal;
+mod values_paths;
 mod worked_example;
