@@ -1,4 +1,5 @@
-//! Discovery over 20 charts: against the same `helm template` commands two at a time, and with everything cached.
+//! Discovery over 20 charts: against the same `helm template` commands two at a time, with everything cached, and with the
+//! values that make each image.
 #![allow(
     clippy::pedantic,
     clippy::unwrap_used,
@@ -68,14 +69,36 @@ fn main() -> ExitCode {
         cached.runs.push(run(images()));
         assert_eq!(started(), before, "Helm was started although everything was cached");
     }
+    let paths = || {
+        let mut command = project
+            .aosm(&["--json", "images", "--values-paths"])
+            .env("AOSM_HELM", &helm)
+            .into_command();
+        command.stdout(Stdio::null());
+        command
+    };
+    let mut values = Series::new("values paths, nothing cached");
+    for _ in 0..rounds() {
+        project.remove(".aosm");
+        let before = started();
+        values.runs.push(run(paths()));
+        // The plain render and one more; one start tells Helm's version.
+        let renders = started() - before;
+        assert!(
+            renders <= 2 * CHARTS + 1,
+            "{renders} starts of Helm for {CHARTS} charts"
+        );
+    }
     println!("{CHARTS} charts, {} rounds\n", rounds());
-    let (base, cold, warm) = (all[0].wall(), all[1].wall(), cached.wall());
+    let (base, cold, warm, paths) = (all[0].wall(), all[1].wall(), cached.wall(), values.wall());
     all.push(cached);
+    all.push(values);
     table(&all, "helm, two at a time");
     println!();
     let mut limits = Limits::default();
     limits.at_most("wall, as a share of helm two at a time", cold / base, 1.1);
     limits.at_most("wall with everything cached, s", warm, 0.020);
+    limits.at_most("values paths, as a share of helm two at a time", paths / base, 3.0);
     limits.exit()
 }
 

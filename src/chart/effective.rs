@@ -26,7 +26,7 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 const MAX_NODES: usize = 250_000;
 
 /// The values of a package.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct EffectiveValues {
     /// All of them: a map. A subchart's own `global` is found under the `global` of the whole chart, which is where
     /// it can be set for all.
@@ -35,6 +35,16 @@ pub struct EffectiveValues {
     pub set: BTreeSet<String>,
     /// `appVersion` of the chart and of every subchart.
     pub app_versions: BTreeSet<String>,
+}
+
+impl std::fmt::Debug for EffectiveValues {
+    /// Everything but the values: some come from `set`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EffectiveValues")
+            .field("set (paths only)", &self.set)
+            .field("app_versions", &self.app_versions)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Gathers a package's values. Ready-made manifests have none. Files are read, so it is work for a CPU thread.

@@ -15,7 +15,6 @@ use crate::fault::Fault;
 use crate::reference::ImageReference;
 
 /// What is asked about.
-#[derive(Debug)]
 pub struct Subject<'s> {
     /// The package's name.
     pub package: &'s str,
@@ -105,12 +104,25 @@ impl Table<'_> {
         self.leaves.get(id).map(|leaf| leaf.path.to_string())
     }
 
+    /// Can the service set it alone? `--set` with an index makes a new list of that one item, which takes the place of
+    /// the chart's own (Helm: values that are given replace lists).
+    fn is_settable(&self, id: LeafId) -> bool {
+        self.leaves.get(id).is_some_and(|leaf| !leaf.path.is_in_list())
+    }
+
+    /// Leaves that may be set to another registry.
+    fn whole_registries(&self) -> BTreeSet<LeafId> {
+        let mut whole = self.evidence.whole_registries();
+        whole.retain(|id| self.is_settable(*id));
+        whole
+    }
+
     fn images(&self) -> Vec<ImageValues> {
         let mut by_reference: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, spot) in self.spots.iter().enumerate() {
             by_reference.entry(spot.reference.as_str()).or_default().push(at);
         }
-        let whole = self.evidence.whole_registries();
+        let whole = self.whole_registries();
         by_reference
             .into_iter()
             .map(|(reference, spots)| self.image(reference, &spots, &whole))
@@ -151,7 +163,10 @@ impl Table<'_> {
                 .unwrap_or(Status::HardCoded),
             registry: made_by(Part::Registry),
             repository: made_by(Part::Repository),
-            tag_is_app_version: !tag.iter().any(|made| made.current) && spots.iter().any(is_app_version),
+            // Said only where a value was seen to take its place: a tag may be equal by chance.
+            tag_is_app_version: !tag.is_empty()
+                && !tag.iter().any(|made| made.current)
+                && spots.iter().any(is_app_version),
             tag,
             digest: made_by(Part::Digest),
             pull_secrets: secrets.into_iter().collect(),
@@ -206,7 +221,7 @@ impl Table<'_> {
     }
 
     fn registry_paths(&self) -> Vec<String> {
-        let whole = self.evidence.whole_registries();
+        let whole = self.whole_registries();
         let mut reach: BTreeMap<LeafId, BTreeSet<usize>> = BTreeMap::new();
         for at in 0..self.spots.len() {
             for id in self.evidence.makers(at, Part::Registry).filter(|id| whole.contains(id)) {
@@ -221,7 +236,7 @@ impl Table<'_> {
         for (at, secrets) in self.evidence.secrets.iter().enumerate() {
             for id in secrets
                 .iter()
-                .filter(|(_, form)| **form == SecretForm::Maps)
+                .filter(|(id, form)| **form == SecretForm::Maps && self.is_settable(**id))
                 .map(|(id, _)| *id)
             {
                 reach.entry(id).or_default().insert(at);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::SecretForm;
-use super::leaf::{Leaf, LeafId};
+use super::leaf::{Leaf, LeafId, stands_in};
 use super::read_back::{Hit, Part};
 use crate::discover::Found;
 use crate::reference::ImageReference;
@@ -77,5 +77,5 @@ pub(super) fn is_current(leaf: &Leaf, part: Part, reference: &ImageReference) ->
         return false;
     }
     // One value may hold several parts: then it is this part of it that counts.
-    leaf.occurs_in(text) || ImageReference::parse(&leaf.text()).is_ok_and(|own| part.of(&own) == text)
+    leaf.occurs_in(text) || ImageReference::parse(&leaf.text()).is_ok_and(|own| stands_in(part.of(&own), text))
 }

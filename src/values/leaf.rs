@@ -8,8 +8,8 @@ use super::path::ValuesPath;
 /// Stands for a leaf in sentinels and tables.
 pub(super) type LeafId = usize;
 
-/// A candidate.
-#[derive(Debug, Clone, PartialEq)]
+/// A candidate. Its value may come from `set`, so it cannot be printed.
+#[derive(Clone, PartialEq)]
 pub(super) struct Leaf {
     pub path: ValuesPath,
     /// What the package gives.
@@ -63,7 +63,8 @@ fn literals(text: &str) -> impl Iterator<Item = &str> {
         .filter(|piece| piece.len() > 1)
 }
 
-fn stands_in(own: &str, text: &str) -> bool {
+/// Does a text stand in another one as a whole word?
+pub(super) fn stands_in(own: &str, text: &str) -> bool {
     if own.is_empty() {
         return false;
     }

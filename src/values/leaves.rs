@@ -15,7 +15,7 @@ const MAX_DEPTH: usize = 40;
 const MAX_TEXT: usize = 512;
 
 /// What was picked.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Leaves {
     /// Candidates in the order of their paths.
     pub all: Vec<Leaf>,
@@ -23,16 +23,35 @@ pub(super) struct Leaves {
     pub left_out: usize,
 }
 
+/// What values are compared with.
+#[derive(Clone, Copy)]
+struct About<'a> {
+    references: &'a [ImageReference],
+    placeholders: &'a [String],
+    /// All references, one a line.
+    all: &'a str,
+}
+
 /// Picks the values that may make images: by their names, or because their text stands in a reference.
 pub(super) fn leaves(values: &Value, references: &[ImageReference], placeholders: &[String]) -> Leaves {
     let mut found = Leaves::default();
+    // Looked at before single references, as most values stand in none.
+    let all: String = references
+        .iter()
+        .map(|reference| format!("{}\n", reference.as_str()))
+        .collect();
+    let about = About {
+        references,
+        placeholders,
+        all: &all,
+    };
     let mut open: Vec<(ValuesPath, &Value)> = vec![(ValuesPath::default(), values)];
     while let Some((path, value)) = open.pop() {
         if path.0.len() > MAX_DEPTH {
             found.left_out += 1;
             continue;
         }
-        if let Some(leaf) = candidate(&path, value, references, placeholders) {
+        if let Some(leaf) = candidate(&path, value, about) {
             if found.all.len() < MAX_LEAVES {
                 found.all.push(leaf);
             } else {
@@ -58,7 +77,7 @@ pub(super) fn leaves(values: &Value, references: &[ImageReference], placeholders
     found
 }
 
-fn candidate(path: &ValuesPath, value: &Value, references: &[ImageReference], placeholders: &[String]) -> Option<Leaf> {
+fn candidate(path: &ValuesPath, value: &Value, about: About<'_>) -> Option<Leaf> {
     let named = hint(path);
     let leaf = |hint: Hint, is_named: bool| Leaf {
         path: path.clone(),
@@ -82,12 +101,12 @@ fn candidate(path: &ValuesPath, value: &Value, references: &[ImageReference], pl
                 // Only what is called so can be a secret's name; `pullSecrets.enabled` and the like are something else.
                 Some(Hint::PullSecret) => is_secret_name(path).then(|| leaf(Hint::PullSecret, true)),
                 // What stands where the registry is, or is declared to stand for one, is a registry whatever its name.
-                Some(_) if is_registry(value, references, placeholders) => Some(leaf(Hint::Registry, true)),
+                Some(_) if is_registry(value, about) => Some(leaf(Hint::Registry, true)),
                 Some(hint) => Some(leaf(hint, true)),
-                None if is_registry(value, references, placeholders) => Some(leaf(Hint::Registry, false)),
+                None if is_registry(value, about) => Some(leaf(Hint::Registry, false)),
                 None => {
                     let leaf = leaf(Hint::Repository, false);
-                    let hint = where_it_occurs(&leaf, references)?;
+                    let hint = where_it_occurs(&leaf, about)?;
                     Some(Leaf { hint, ..leaf })
                 }
             }
@@ -96,10 +115,15 @@ fn candidate(path: &ValuesPath, value: &Value, references: &[ImageReference], pl
     }
 }
 
-fn is_registry(value: &Value, references: &[ImageReference], placeholders: &[String]) -> bool {
+fn is_registry(value: &Value, about: About<'_>) -> bool {
     let text = value.as_str().unwrap_or_default().trim_end_matches('/');
-    let stands_for_one = placeholders.iter().any(|placeholder| placeholder == text);
-    !text.is_empty() && (stands_for_one || references.iter().any(|reference| reference.registry() == Some(text)))
+    let stands_for_one = about.placeholders.iter().any(|placeholder| placeholder == text);
+    !text.is_empty()
+        && (stands_for_one
+            || about
+                .references
+                .iter()
+                .any(|reference| reference.registry() == Some(text)))
 }
 
 fn is_secret_list(path: &ValuesPath, items: &[Value]) -> bool {
@@ -133,11 +157,11 @@ fn may_be_part(text: &str) -> bool {
 }
 
 /// The part of a reference in which a text stands; one letter or digit says nothing.
-fn where_it_occurs(leaf: &Leaf, references: &[ImageReference]) -> Option<Hint> {
-    if leaf.text().len() < 2 {
+fn where_it_occurs(leaf: &Leaf, about: About<'_>) -> Option<Hint> {
+    if leaf.text().len() < 2 || !leaf.occurs_in(about.all) {
         return None;
     }
-    references.iter().find_map(|reference| {
+    about.references.iter().find_map(|reference| {
         let parts = [
             (Hint::Repository, reference.path()),
             (Hint::Registry, reference.registry().unwrap_or_default()),

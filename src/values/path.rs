@@ -58,6 +58,11 @@ impl ValuesPath {
         })
     }
 
+    /// Is it, or something above it, an item of a list?
+    pub fn is_in_list(&self) -> bool {
+        self.0.iter().any(|step| matches!(step, Step::Index(_)))
+    }
+
     /// The path of the map or list that it stands in.
     pub fn parent(&self) -> Self {
         let mut steps = self.0.clone();

@@ -44,7 +44,10 @@ pub(super) fn hits(reference: &ImageReference, leaves: &BTreeSet<LeafId>) -> Vec
     for part in Part::ALL {
         let text = part.of(reference);
         for leaf in sentinel::marks(text).intersection(leaves).copied() {
-            let is_whole_registry = part == Part::Registry && text == sentinel::host(leaf);
+            // `{{ .registry }}/{{ .repository }}` with a host in the repository as well: set to another one, the
+            // registry would be put before the old one.
+            let is_whole_registry =
+                part == Part::Registry && text == sentinel::host(leaf) && !sentinel::has_host(reference.path());
             hits.push(Hit {
                 part,
                 leaf,
@@ -74,6 +77,16 @@ mod tests {
                 (Part::Repository, 2, false),
                 (Part::Tag, 3, false)
             ]
+        );
+    }
+
+    #[test]
+    fn a_registry_before_a_repository_that_has_its_own_is_not_whole() {
+        let reference = ImageReference::parse("zq0001x.azurecr.io/zq0002x.azurecr.io/zq0002x:1").unwrap();
+        assert!(
+            hits(&reference, &BTreeSet::from([1]))
+                .iter()
+                .all(|hit| !hit.is_whole_registry)
         );
     }
 

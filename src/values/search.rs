@@ -28,7 +28,7 @@ pub const MAX_RENDERS: usize = 64;
 /// Most rounds: values that hide values that hide values are as deep as charts go.
 const MAX_ROUNDS: usize = 4;
 /// Longest refusal that is kept, in characters.
-const MAX_WHY: usize = 300;
+const MAX_WHY: usize = 800;
 
 /// What a render gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -202,7 +202,11 @@ impl Search<'_> {
             };
             if let (Ok(reference), Some(known)) = (ImageReference::parse(&seen.reference), evidence.hits.get_mut(spot))
             {
-                let found = hits(&reference, &ids);
+                let mut found = hits(&reference, &ids);
+                // What stood there before is no mark, whatever it looks like.
+                if let Some(base) = self.spots.get(spot) {
+                    found.retain(|hit| !sentinel::marks(hit.part.of(&base.reference)).contains(&hit.leaf));
+                }
                 evidence.reached.extend(found.iter().map(|hit| hit.leaf));
                 known.extend(found);
             }

@@ -28,6 +28,11 @@ pub(super) fn host(id: LeafId) -> String {
     format!("{}.azurecr.io", word(id))
 }
 
+/// Does the host of any leaf stand in a text?
+pub(super) fn has_host(text: &str) -> bool {
+    marks(text).into_iter().any(|id| text.contains(&host(id)))
+}
+
 /// A number of six digits: as a float it is still printed with all of them.
 fn number(id: LeafId) -> String {
     format!("9{id:04}7")
