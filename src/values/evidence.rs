@@ -28,6 +28,10 @@ pub(super) struct Evidence {
     pub guarded: BTreeMap<LeafId, String>,
     /// Leaves that were not asked for, because the renders were used up.
     pub undecided: BTreeSet<LeafId>,
+    /// Leaves that are a registry in a reference whose name may be another one when they are set.
+    pub doubted: BTreeSet<LeafId>,
+    /// Leaves that were set alone, as the service does, and did more than to change the registry.
+    pub refuted: BTreeSet<LeafId>,
     /// Renders that it took, cached or not.
     pub renders: usize,
 }
@@ -62,6 +66,7 @@ impl Evidence {
         for hit in hits().filter(|hit| !hit.is_whole_registry) {
             whole.remove(&hit.leaf);
         }
+        whole.retain(|id| !self.refuted.contains(id));
         whole
     }
 }

@@ -36,10 +36,8 @@ struct About<'a> {
 pub(super) fn leaves(values: &Value, references: &[ImageReference], placeholders: &[String]) -> Leaves {
     let mut found = Leaves::default();
     // Looked at before single references, as most values stand in none.
-    let all: String = references
-        .iter()
-        .map(|reference| format!("{}\n", reference.as_str()))
-        .collect();
+    let all: Vec<&str> = references.iter().map(ImageReference::as_str).collect();
+    let all = all.join("\n");
     let about = About {
         references,
         placeholders,

@@ -10,6 +10,7 @@
 
 mod analysis;
 mod bicep;
+mod check;
 mod document;
 mod evidence;
 mod hint;
@@ -21,6 +22,7 @@ mod profile;
 mod read_back;
 mod search;
 mod sentinel;
+mod table;
 mod unused;
 
 pub use analysis::{Subject, analyse};

@@ -104,7 +104,7 @@ impl Search<'_> {
         0..self.leaves.len().min(sentinel::MAX_ID)
     }
 
-    fn leaf(&self, id: LeafId) -> Option<&Leaf> {
+    pub(super) fn leaf(&self, id: LeafId) -> Option<&Leaf> {
         self.leaves.get(id)
     }
 
@@ -208,6 +208,12 @@ impl Search<'_> {
                     found.retain(|hit| !sentinel::marks(hit.part.of(&base.reference)).contains(&hit.leaf));
                 }
                 evidence.reached.extend(found.iter().map(|hit| hit.leaf));
+                if let Some(base) = self.spots.get(spot) {
+                    let registries = found.iter().filter(|hit| hit.is_whole_registry).map(|hit| hit.leaf);
+                    evidence
+                        .doubted
+                        .extend(registries.filter(|id| self.is_doubtful(*id, &base.reference, &reference)));
+                }
                 known.extend(found);
             }
             let names = rendered

@@ -391,3 +391,25 @@ async fn images_of_parts_that_are_off_are_listed() {
         .collect();
     assert_eq!(unused, [("metrics.image", Some("docker.io/team/exporter:0.9"))]);
 }
+
+#[tokio::test]
+async fn a_registry_that_changes_the_name_as_well_is_found_out_by_setting_it_alone() {
+    let values = json!({"registry": "", "other": {"registry": "docker.io"}, "image": {"repository": "team/app"}});
+    let (found, asked) = asked(values, |v| {
+        let registry = t(v, "/registry");
+        let name = t(v, "/image/repository");
+        let mirrored = if registry.is_empty() {
+            format!("docker.io/{name}:1")
+        } else {
+            format!("{registry}/mirror/{name}:1")
+        };
+        Ok(vec![
+            (mirrored, vec![]),
+            (format!("{}/b:1", t(v, "/other/registry")), vec![]),
+        ])
+    })
+    .await;
+    assert_eq!(asked, 2, "one that sets what the service would");
+    assert_eq!(found.registry_values_paths, ["other.registry"]);
+    assert_eq!(found.images[1].status, Status::FixedRegistry, "{found:#?}");
+}
