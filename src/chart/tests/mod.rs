@@ -7,6 +7,7 @@
 )]
 
 mod artifacts;
+mod effective;
 mod fetching;
 mod loading;
 mod oracle;
