@@ -87,7 +87,7 @@ fn draw_image(text: &mut String, image: &ImageValues) {
         Status::Redirected | Status::NoValues => "",
         Status::FixedRegistry => "  no value is its registry alone",
         Status::HardCoded => "  hard-coded: no value reaches it",
-        Status::Unknown => "  unknown: the values that make it could not be told apart",
+        Status::Unknown => "  unknown: the chart takes no other values for it, or was not asked for all",
     };
     let _ = writeln!(text, "  {}{told}", image.reference);
     row(text, "registry", &image.registry);

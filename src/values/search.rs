@@ -298,8 +298,14 @@ fn names(message: &str, path: &str) -> bool {
 fn cut(why: &str) -> String {
     let words: Vec<&str> = why.split_whitespace().collect();
     let line = words.join(" ");
+    // What Helm wraps around a chart's own words says nothing here.
+    let line = line.strip_prefix("Error: ").unwrap_or(&line);
+    let line = line
+        .strip_suffix("Use --debug flag to render out invalid YAML")
+        .unwrap_or(line)
+        .trim_end();
     match line.char_indices().nth(MAX_WHY) {
         Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
-        None => line,
+        None => line.to_owned(),
     }
 }
