@@ -115,7 +115,11 @@ fn ten_thousand_brackets_are_one_error() {
 
 #[test]
 fn what_is_no_text_file_is_one_error() {
-    assert!(toml("").error().contains("names no chart, no image and no artifact"));
+    assert!(
+        toml("")
+            .error()
+            .contains("names no chart, no image, no artifact and no disk image")
+    );
     let folder = Folder::new().with("aosm.toml", [b'a', b'\n', 0xff, 0xfe]);
     assert!(folder.error().contains("aosm.toml: line 2 is not UTF-8"));
     let folder = Folder::new().with("aosm.toml", vec![b'#'; 2 * 1024 * 1024]);
