@@ -41,6 +41,16 @@ impl PieceHashes {
         content.finish()
     }
 
+    /// The first piece that is not the same in both, of images of this length.
+    pub fn first_difference(&self, other: &Self, length: u64) -> Option<u64> {
+        let of = |hashes: &Self, index: u64| {
+            let range = piece_range(index, length);
+            let zeros = || PieceDigest::zeros(range.end - range.start);
+            hashes.0.get(&index).copied().unwrap_or_else(zeros)
+        };
+        (0..piece_count(length)).find(|index| of(self, *index) != of(other, *index))
+    }
+
     /// For a file: `number hex` a line.
     pub fn to_lines(&self) -> String {
         use std::fmt::Write as _;

@@ -68,6 +68,13 @@ pub fn slice<'a>(body: &'a [u8], start: u64, range: &Range<u64>) -> Option<&'a [
     body.get(from..to)
 }
 
+/// The same without copying the bytes.
+pub fn shared(body: &Bytes, start: u64, range: &Range<u64>) -> Option<Bytes> {
+    let from = usize::try_from(range.start.checked_sub(start)?).ok()?;
+    let to = usize::try_from(range.end.checked_sub(start)?).ok()?;
+    (from <= to && to <= body.len()).then(|| body.slice(from..to))
+}
+
 /// Writes what is not zero. `fresh`: nothing else was ever written to the file; else zeros are written where it says
 /// something else.
 pub fn write(file: &File, bodies: &Bodies, fresh: bool) -> io::Result<u64> {

@@ -54,6 +54,11 @@ impl IntentFile {
         }
     }
 
+    /// The lock under which one run at a time on this machine copies into the blob.
+    pub fn lock(&self) -> Utf8PathBuf {
+        self.path.with_extension("lock")
+    }
+
     /// Reads it; absent, damaged, about another blob or of another version: none.
     pub fn load(&self) -> Option<Intent> {
         let text = durable::read_sealed(&self.path)?;
