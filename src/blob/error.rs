@@ -1,5 +1,6 @@
 //! What can go wrong with a blob.
 
+use super::scrub::scrub;
 use crate::fault::{Fault, Kind};
 
 /// The sort of failure, as far as somebody decides by it.
@@ -27,6 +28,8 @@ pub enum BlobErrorKind {
     Interrupted,
     /// This machine: a file, a disk.
     Local,
+    /// The service cannot read the source of a copy: another cloud, a firewall, a signature.
+    Source,
 }
 
 /// A failure: what was done, to what, and what the service said. Holds no signature.
@@ -42,6 +45,31 @@ pub struct BlobError {
     pub detail: String,
     /// What to do about it.
     pub hint: Option<String>,
+}
+
+impl BlobError {
+    /// A failure. The detail is scrubbed of signatures.
+    pub fn new(
+        kind: BlobErrorKind,
+        operation: impl Into<String>,
+        target: impl Into<String>,
+        detail: impl AsRef<str>,
+    ) -> Self {
+        Self {
+            kind,
+            operation: operation.into(),
+            target: target.into(),
+            detail: scrub(detail.as_ref()),
+            hint: None,
+        }
+    }
+
+    /// With what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
 }
 
 impl std::fmt::Display for BlobError {

@@ -1,12 +1,28 @@
 //! Moving disk images between files, URLs and storage accounts: each move is checked before it begins, can be gone on with after
 //! a kill, and is proven at its end.
 
+mod begin;
+mod checkpoint;
 mod copy;
 mod download;
+mod failure;
+mod ids;
+mod keeper;
+mod lease;
+mod local_lock;
 mod look;
+pub mod marks;
+mod md5;
+mod pieces;
+mod ranges;
+mod read_back;
+mod send;
+mod source;
+mod standing;
 mod upload;
+mod verify;
 
 pub use copy::{CopyOptions, copy};
 pub use download::{DownloadOptions, download};
-pub use look::{Held, Receipt, Verify, look};
+pub use look::{Held, Receipt, Verify, Wanted, look, look_for};
 pub use upload::{UploadOptions, Uploaded, upload};
