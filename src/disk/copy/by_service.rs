@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::intent::Intent;
 use super::key::COPY;
-use super::{Copied, Copying, CopyHeld, Way, look_copy};
+use super::{Copied, Copying, Way};
 use crate::blob::{BlobError, BlobErrorKind, BlobProperties, Condition, CopyState, CopyStatus};
 use crate::event::Event;
 use crate::fault::{Fault, Kind};

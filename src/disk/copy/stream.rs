@@ -41,24 +41,26 @@ impl Copying<'_> {
             None => self.anew(&notes, condition).await?,
         };
         let Begun { head, lease, mut pieces } = begun;
-        let moved = tokio::select! {
-            moved = self.move_pieces(&notes, &head, &lease.condition(), &mut pieces) => moved,
+        let condition = lease.condition();
+        let ended = tokio::select! {
+            ended = self.move_pieces(&notes, &head, &condition, &mut pieces) => ended,
             lost = lease.lost() => Err(self.lost(&lost)),
         };
-        // So that the next run, or this one's end, can go on at once.
-        let outcome = match moved {
-            Ok((sent, resumed)) => self.finish_stream(&lease.condition(), &pieces).await.map(|receipt| Copied {
-                receipt,
-                way: Way::Streamed,
-                sent,
-                resumed,
-            }),
+        let (sent, resumed) = match ended {
+            Ok(counts) => counts,
             Err(fault) => {
-                // The lease runs out by itself; while it can be renewed it proves that nobody wrote in between.
+                // The lease ends by itself; as long as it can be renewed it proves that nobody wrote in between.
                 let _ = notes.save(&head, &pieces).await;
                 return Err(fault);
             }
-        }?;
+        };
+        let receipt = self.finish_stream(&condition, &pieces).await?;
+        let outcome = Copied {
+            receipt,
+            way: Way::Streamed,
+            sent,
+            resumed,
+        };
         lease.release(self.job).await;
         notes.remove();
         self.intents.remove();
@@ -135,8 +137,8 @@ impl Copying<'_> {
             .map(|piece| self.move_piece(&from, piece, condition))
             .buffer_unordered(self.options.parallel.max(1));
         let (mut sent, mut unnoted) = (0, 0);
-        while let Some(moved) = work.next().await {
-            let (index, hash, count) = moved?;
+        while let Some(piece) = work.next().await {
+            let (index, hash, count) = piece?;
             pieces.insert(index, hash);
             sent += count;
             unnoted += PIECE;
@@ -173,7 +175,6 @@ impl Copying<'_> {
         for (start, crc, part) in runs {
             let count = part.len() as u64;
             self.blob.put_pages(start, part, crc, condition, self.job).await?;
-            self.job.moved(count);
             sent += count;
         }
         Ok((index, hash, sent))
