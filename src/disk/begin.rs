@@ -10,7 +10,7 @@ use super::marks::{self, Marks, UploadId, UploadMark};
 use super::pieces::still_there;
 use super::ranges::{common, normal};
 use super::standing::{Standing, standing};
-use crate::blob::{BlobErrorKind, BlobProperties, Condition, Etag, PageBlob};
+use crate::blob::{BlobProperties, Condition, Etag, PageBlob};
 use crate::fault::{Fault, Kind};
 use crate::oci::Job;
 use crate::vhd::Scanned;
@@ -54,11 +54,7 @@ impl Start<'_> {
     pub async fn begin(&self) -> Result<Begun, Failure> {
         let earlier = self.checkpoints.load();
         let Some(found) = self.blob.properties(self.job).await? else {
-            let nothing_there = Condition {
-                if_absent: true,
-                ..Condition::default()
-            };
-            return self.create(nothing_there, None).await;
+            return self.create(Condition::absent(), None).await;
         };
         if self.replace == Some(&found.etag) {
             return self.create_over(&found, earlier).await;
@@ -108,24 +104,12 @@ impl Start<'_> {
         self.checkpoints.save(&checkpoint).await?;
         let metadata = marks::begun(&checkpoint.mark());
         let length = self.scanned.length;
-        let created = match self.blob.create(length, &metadata, &condition, self.job).await {
-            Ok(etag) => Some(etag),
-            // A try whose answer was lost may have created it: then the blob carries our mark.
-            Err(error) if error.kind == BlobErrorKind::Changed => {
-                let now = self.blob.properties(self.job).await?;
-                let mark = now.and_then(|now| Marks::of(&now.metadata).upload);
-                if mark.as_ref() != Some(&checkpoint.mark()) {
-                    return Err(error.into());
-                }
-                None
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let created = self.blob.create(self.scanned.length, &metadata, &condition, self.job).await?;
         let lease = match held {
             Some(lease) => lease,
             None => self.acquire(&checkpoint).await?,
         };
-        let taken = self.take_over(checkpoint, false, created.as_ref(), &lease).await;
+        let taken = self.take_over(checkpoint, false, Some(&created), &lease).await;
         self.ours(taken, lease).await
     }
 
@@ -202,7 +186,7 @@ impl Start<'_> {
         // What was created a moment ago and is still the same holds nothing.
         let present = match created {
             Some(_) => Vec::new(),
-            None => self.blob.page_ranges(None, &Condition::default(), self.job).await?,
+            None => self.blob.page_ranges(None, &Condition::none(), self.job).await?,
         };
         let proven = proven || checkpoint.etag.as_ref() == Some(&now.etag);
         let trusted = if !proven || !still_there(&checkpoint.done, &self.scanned.data, &present) {

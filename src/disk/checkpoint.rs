@@ -14,8 +14,7 @@ use crate::blob::Etag;
 use crate::digest::Digest;
 use crate::durable::{self, Sync};
 use crate::fault::{Fault, Place};
-use crate::vhd::scan::FileIdentity;
-use crate::vhd::{ContentDigest, Scanned};
+use crate::vhd::{ContentDigest, FileIdentity, Scanned};
 
 /// Form and version of the file.
 const FORMAT: &str = "aosm-upload-checkpoint/1";

@@ -75,10 +75,7 @@ impl HeldLease {
 
     /// What every write carries.
     pub fn condition(&self) -> Condition {
-        Condition {
-            lease: Some(self.lease.id.clone()),
-            ..Condition::default()
-        }
+        Condition::leased(&self.lease)
     }
 
     /// Its id.
@@ -122,12 +119,9 @@ impl Drop for HeldLease {
     }
 }
 
-/// Does an error say that a lease is somebody else's or gone? Every refusal of a lease operation does, by one of several codes.
+/// Does an error say that a lease is somebody else's or gone?
 pub fn is_about_the_lease(error: &BlobError) -> bool {
-    matches!(
-        error.kind,
-        BlobErrorKind::Leased | BlobErrorKind::Changed | BlobErrorKind::Refused
-    )
+    matches!(error.kind, BlobErrorKind::Leased | BlobErrorKind::Changed)
 }
 
 /// An id for a new lease.

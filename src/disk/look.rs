@@ -169,7 +169,7 @@ pub async fn look_for(
             let Some(data) = wanted.data else {
                 return Ok(unknown("somebody wrote since it was last seen here".to_owned()));
             };
-            let present = blob.page_ranges(None, &matching(&etag), job).await?;
+            let present = blob.page_ranges(None, &Condition::matches(&etag), job).await?;
             let expected = normal(data.iter().map(DataRun::range).collect());
             let beyond = without(&present, &expected);
             let lacking = without(&expected, &present);
@@ -197,7 +197,7 @@ async fn prove(
     job: &Job,
 ) -> Result<Held, BlobError> {
     let etag = properties.etag.clone();
-    let present = blob.page_ranges(None, &matching(&etag), job).await?;
+    let present = blob.page_ranges(None, &Condition::matches(&etag), job).await?;
     let subject = Subject {
         blob,
         length: properties.length,
@@ -223,18 +223,11 @@ async fn prove(
         etag
     } else {
         let metadata = marks::finished(&properties.metadata, &digest);
-        blob.set_metadata(&metadata, &matching(&etag), job).await?
+        blob.set_metadata(&metadata, &Condition::matches(&etag), job).await?
     };
     Ok(Held::Same(Receipt {
         etag,
         digest,
         length: properties.length,
     }))
-}
-
-fn matching(etag: &Etag) -> Condition {
-    Condition {
-        if_match: Some(etag.clone()),
-        ..Condition::default()
-    }
 }

@@ -81,10 +81,7 @@ async fn one_piece(
         return Ok((index, digest, runs.and_then(|runs| runs.first().map(|run| run.start))));
     };
     let span = first.start..last.end;
-    let condition = Condition {
-        if_match: Some(subject.etag.clone()),
-        ..Condition::default()
-    };
+    let condition = Condition::matches(subject.etag);
     let bytes = subject.blob.read(span.clone(), &condition, job).await?;
     if bytes.len() as u64 != span.end - span.start {
         return Err(BlobError {

@@ -30,10 +30,7 @@ pub async fn prove(
         let what = format!("it has {} bytes instead of {}", properties.length, scanned.length);
         return Err(wrong(blob, &what).into());
     }
-    let condition = Condition {
-        if_match: Some(properties.etag.clone()),
-        ..Condition::default()
-    };
+    let condition = Condition::matches(&properties.etag);
     let present = blob.page_ranges(None, &condition, job).await?;
     pages(blob, &present, source, &scanned.data).await?;
     if verify == Verify::Full {
