@@ -9,10 +9,10 @@ use bytes::Bytes;
 use crate::vhd::content::{PieceDigest, PieceHasher};
 
 /// Zeros are looked for in steps of this many bytes.
-pub const STEP: u64 = 64 << 10;
+pub const STEP: u64 = crate::vhd::BLOCK;
 
 /// As many zeros as a step has.
-static ZEROS: [u8; STEP as usize] = [0; STEP as usize];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// What was read of a piece: each range with its bytes, sorted and disjoint; the rest of the piece is zero.
 pub type Bodies = Vec<(Range<u64>, Bytes)>;

@@ -55,7 +55,7 @@ impl Copying<'_> {
             }
         };
         let receipt = self.finish_stream(&condition, &pieces).await?;
-        let outcome = Copied {
+        let copied = Copied {
             receipt,
             way: Way::Streamed,
             sent,
@@ -64,11 +64,11 @@ impl Copying<'_> {
         lease.release(self.job).await;
         notes.remove();
         self.intents.remove();
-        let Verify::Full = self.options.verify else { return Ok(outcome) };
-        let readable = Readable::blob(self.blob, &outcome.receipt.etag);
+        let Verify::Full = self.options.verify else { return Ok(copied) };
+        let readable = Readable::blob(self.blob, &copied.receipt.etag);
         let held = readable.hashes(self.origin.length, self.options.parallel, self.job).await?;
-        if held.digest(self.origin.length) == outcome.receipt.digest {
-            return Ok(outcome);
+        if held.digest(self.origin.length) == copied.receipt.digest {
+            return Ok(copied);
         }
         Err(self
             .fault(Kind::StepsFailed, "what was read back is not what was sent")

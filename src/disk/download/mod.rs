@@ -112,7 +112,7 @@ fn whole(
         );
     }
     let marks = Marks::of(&properties.metadata);
-    let copying = properties.copy.as_ref().map(|copy| copy.status.clone());
+    let copying = properties.copy.as_ref().map(|copy| copy.status);
     let unfinished = match copying {
         Some(CopyStatus::Pending) => Some("a copy into it is under way"),
         Some(CopyStatus::Failed | CopyStatus::Aborted) if properties.length == 0 => Some("a copy into it did not succeed"),

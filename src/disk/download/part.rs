@@ -48,7 +48,6 @@ impl Part {
                     return Ok(part);
                 }
             }
-            Ok(None) => {}
             // It holds part of something that is there no more. Another run may just be at it.
             Err(other) if beside(target, &other) => {
                 if let Some(file) = open_locked(target, &other)? {
@@ -56,7 +55,7 @@ impl Part {
                     let _ = durable::remove_file(&other);
                 }
             }
-            Err(_) => {}
+            Ok(None) | Err(_) => {}
         }
         Self::anew(target, wanted, checkpoint).map_err(|error| failed(target, &error, None))
     }
