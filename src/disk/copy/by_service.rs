@@ -90,6 +90,10 @@ impl Copying<'_> {
 
     /// Waits for a copy that was asked for.
     pub(super) async fn wait(&self, id: &str, way: Way) -> Result<Copied, Fault> {
+        self.job.events.emit(Event::StepTotal {
+            step: self.job.step.clone(),
+            bytes: self.origin.length,
+        });
         let mut told = 0;
         let mut pause = FIRST_WAIT;
         loop {

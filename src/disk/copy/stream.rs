@@ -16,6 +16,7 @@ use crate::disk::readable::{Readable, blocking};
 use crate::disk::source::crc64;
 use crate::disk::spans::{self, PieceReads};
 use crate::disk::{Verify, sparse};
+use crate::event::Event;
 use crate::fault::{Fault, Kind};
 use crate::vhd::ContentDigest;
 use crate::vhd::content::{PIECE, PieceDigest};
@@ -133,6 +134,10 @@ impl Copying<'_> {
         let bytes = |all: &[PieceReads]| all.iter().map(PieceReads::bytes).sum::<u64>();
         let every = (bytes(&todo) / NOTES).clamp(PIECE, MOST_UNNOTED);
         let resumed = bytes(&had);
+        self.job.events.emit(Event::StepTotal {
+            step: self.job.step.clone(),
+            bytes: bytes(&todo),
+        });
         let mut work = stream::iter(todo)
             .map(|piece| self.move_piece(&from, piece, condition))
             .buffer_unordered(self.options.parallel.max(1));
