@@ -51,15 +51,13 @@ impl HeldLease {
             async move {
                 loop {
                     tokio::time::sleep(RENEW).await;
-                    match blob.renew_lease(&lease, &job).await {
-                        // A service that cannot be reached now may be so in time; writes will tell otherwise.
-                        Ok(()) => {}
-                        Err(error) if is_about_the_lease(&error) || error.kind == BlobErrorKind::Absent => {
-                            let _ = lost.set(error);
-                            is_lost.cancel();
-                            return;
-                        }
-                        Err(_) => {}
+                    // A service that cannot be reached now may be so in time: other failures are told by the writes.
+                    if let Err(error) = blob.renew_lease(&lease, &job).await
+                        && (is_about_the_lease(&error) || error.kind == BlobErrorKind::Absent)
+                    {
+                        let _ = lost.set(error);
+                        is_lost.cancel();
+                        return;
                     }
                 }
             }

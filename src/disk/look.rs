@@ -124,13 +124,20 @@ pub async fn look(
 
 /// Looks: one request where nothing differs. With [`Verify::Full`] a blob of unknown origin whose content turns out to be the
 /// wanted one is adopted: its metadata then says so, which is the only thing that is ever written here.
-pub async fn look_for(
+pub async fn look_for(blob: &PageBlob, wanted: &Wanted<'_>, verify: Verify, job: &Job) -> Result<Held, BlobError> {
+    let found = blob.properties(job).await?;
+    look_at(blob, found, wanted, verify, job).await
+}
+
+/// The same, of a blob whose properties were just asked.
+pub async fn look_at(
     blob: &PageBlob,
+    found: Option<BlobProperties>,
     wanted: &Wanted<'_>,
     verify: Verify,
     job: &Job,
 ) -> Result<Held, BlobError> {
-    let Some(properties) = blob.properties(job).await? else {
+    let Some(properties) = found else {
         return Ok(Held::Absent);
     };
     let begun = wanted
@@ -164,7 +171,9 @@ pub async fn look_for(
     match (receipt, claimed) {
         (Some(receipt), _) if receipt.etag == etag => Ok(same()),
         (None, true) => Ok(same()),
-        (_, false) => Ok(unknown("it says nothing of its content: another tool put it there".to_owned())),
+        (_, false) => Ok(unknown(
+            "it says nothing of its content: another tool put it there".to_owned(),
+        )),
         (Some(_), true) => {
             let Some(data) = wanted.data else {
                 return Ok(unknown("somebody wrote since it was last seen here".to_owned()));
@@ -208,7 +217,11 @@ async fn prove(
     let ReadBack { digest, differs } = read_back(&subject, PARALLEL, job).await?;
     if digest != *wanted.digest {
         let place = differs.map_or_else(String::new, |at| format!(", from byte {at} on"));
-        let lies = if claimed { ", although its metadata claims so" } else { "" };
+        let lies = if claimed {
+            ", although its metadata claims so"
+        } else {
+            ""
+        };
         return Ok(Held::Other {
             why: format!(
                 "content {} instead of {}{place}{lies}",

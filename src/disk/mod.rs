@@ -4,6 +4,7 @@
 mod begin;
 mod checkpoint;
 mod copy;
+mod document;
 mod download;
 mod failure;
 mod hashes;
@@ -15,9 +16,10 @@ mod look;
 pub mod marks;
 mod md5;
 mod pieces;
-mod ranges;
+pub mod ranges;
 mod read_back;
 mod readable;
+pub mod remember;
 mod send;
 mod source;
 mod spans;
@@ -26,7 +28,10 @@ mod standing;
 mod upload;
 mod verify;
 
-pub use copy::{Copied, CopyHeld, CopyKey, CopyOptions, CopyReceipt, Origin, Way, copy, look_copy};
+pub use copy::{
+    Copied, CopyHeld, CopyKey, CopyOptions, CopyReceipt, Origin, Way, copy, copy_receipt, look_copy,
+};
+pub use document::{CopyEntry, UploadEntry, VhdDocument, VhdOutcome};
 pub use download::{DownloadOptions, Downloaded, download};
-pub use look::{Held, Receipt, Verify, Wanted, look, look_for};
+pub use look::{Held, Receipt, Verify, Wanted, look, look_at, look_for};
 pub use upload::{UploadOptions, Uploaded, upload};

@@ -78,7 +78,11 @@ pub fn slices(range: &Range<u64>, most: u64) -> impl Iterator<Item = Range<u64>>
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::single_range_in_vec_init, reason = "tests may fail loudly")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::single_range_in_vec_init,
+        reason = "tests may fail loudly"
+    )]
     use super::*;
     use crate::oci::backoff::Jitter;
 

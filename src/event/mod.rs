@@ -18,6 +18,10 @@ pub enum Phase {
     Apply,
     /// A bundle is written.
     Bundle,
+    /// A disk image is read; its total is bytes.
+    ReadDisk,
+    /// A disk image is moved; its total is bytes.
+    MoveDisk,
 }
 
 /// How a step ended.
