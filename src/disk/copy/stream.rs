@@ -142,8 +142,8 @@ impl Copying<'_> {
             .map(|piece| self.move_piece(&from, piece, condition))
             .buffer_unordered(self.options.parallel.max(1));
         let (mut sent, mut unnoted) = (0, 0);
-        while let Some(piece) = work.next().await {
-            let (index, hash, count) = piece?;
+        while let Some(done) = work.next().await {
+            let (index, hash, count) = done?;
             pieces.insert(index, hash);
             sent += count;
             unnoted += PIECE;
