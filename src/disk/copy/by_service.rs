@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::intent::Intent;
 use super::key::COPY;
-use super::{Copied, CopyHeld, Copying, Way, look_copy};
+use super::{Copied, Copying, Way};
 use crate::blob::{BlobError, BlobErrorKind, BlobProperties, Condition, CopyState, CopyStatus};
 use crate::event::Event;
 use crate::fault::{Fault, Kind};
@@ -47,13 +47,9 @@ impl Copying<'_> {
         }
         let what = match self.origin.kind.as_str() {
             "no blob" => "the source is no blob of a storage account, and the service copies only those".to_owned(),
-            kind => format!(
-                "the source is a {kind}: a copy by the service would be one, too, and disk images are page blobs"
-            ),
+            kind => format!("the source is a {kind}: a copy by the service would be one, too, and disk images are page blobs"),
         };
-        Err(self
-            .fault(Kind::Invalid, &what)
-            .hint("--stream moves it through this machine and writes pages"))
+        Err(self.fault(Kind::Invalid, &what).hint("--stream moves it through this machine and writes pages"))
     }
 
     async fn begun_after_all(&self, error: BlobError) -> Result<CopyState, Fault> {
@@ -86,9 +82,7 @@ impl Copying<'_> {
                     Kind::Infrastructure,
                     &format!("the service cannot read the source {source}: {}", error.detail),
                 )
-                .because(
-                    "this machine can: so a firewall of the source's account, or another cloud, is between the two",
-                )
+                .because("this machine can: so a firewall of the source's account, or another cloud, is between the two")
                 .hint("--stream moves it through this machine"),
             _ => error.into(),
         }
@@ -96,6 +90,10 @@ impl Copying<'_> {
 
     /// Waits for a copy that was asked for.
     pub(super) async fn wait(&self, id: &str, way: Way) -> Result<Copied, Fault> {
+        self.job.events.emit(Event::StepTotal {
+            step: self.job.step.clone(),
+            bytes: self.origin.length,
+        });
         let mut told = 0;
         let mut pause = FIRST_WAIT;
         loop {
