@@ -21,7 +21,7 @@ use crate::oci::registry::transport::{Body, Request};
 use crate::oci::registry::{Caller, is_loopback};
 
 const ACCOUNT: &str = "devstoreaccount1";
-const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoMGMw==";
+const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 /// The version whose way of signing is used here.
 const VERSION: &str = "2020-12-06";
 /// A signature of ours is good for so long, and made anew for each request.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aosm_build::blob::{
-    BlobErrorKind, BlobKind, Condition, Containers, ContainerAccess, CopyStatus, Etag, FixedSas, PageBlob, SasUrl,
+    BlobErrorKind, BlobKind, Condition, ContainerAccess, Containers, CopyStatus, Etag, FixedSas, PageBlob, SasUrl,
 };
 use aosm_build::event::Silent;
 use aosm_build::oci::Job;
@@ -25,7 +25,11 @@ struct Run {
 impl Run {
     fn new(name: &str) -> Self {
         let azurite = Azurite::shared();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
         Self {
             azurite,
             container: azurite.container(name),
@@ -57,7 +61,10 @@ fn crc(bytes: &[u8]) -> u64 {
 }
 
 fn metadata(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).into(), (*value).into()))
+        .collect()
 }
 
 /// Bytes that are not zero and not alike.
@@ -74,23 +81,49 @@ fn a_page_blob_is_created_written_read_and_deleted() {
         let meta = metadata(&[("aosm_upload", "sha256:00")]);
         let created = blob.create(8 << 20, &meta, &Condition::absent(), job).await.unwrap();
         let held = blob.properties(job).await.unwrap().unwrap();
-        assert_eq!((held.kind, held.length, &held.metadata), (BlobKind::Page, 8 << 20, &meta));
-        assert_eq!((&held.etag, held.md5, held.copy, held.leased), (&created, None, None, false));
+        assert_eq!(
+            (held.kind, held.length, &held.metadata),
+            (BlobKind::Page, 8 << 20, &meta)
+        );
+        assert_eq!(
+            (&held.etag, held.md5, held.copy, held.leased),
+            (&created, None, None, false)
+        );
 
         let (first, second) = (noise(4 << 20), noise(512));
-        blob.put_pages(4 << 20, first.clone(), crc(&first), &Condition::none(), job).await.unwrap();
-        blob.put_pages(0, second.clone(), crc(&second), &Condition::none(), job).await.unwrap();
+        blob.put_pages(4 << 20, first.clone(), crc(&first), &Condition::none(), job)
+            .await
+            .unwrap();
+        blob.put_pages(0, second.clone(), crc(&second), &Condition::none(), job)
+            .await
+            .unwrap();
         assert_eq!(job.filled().bytes_moved, (4 << 20) + 512);
         let ranges = blob.page_ranges(None, &Condition::none(), job).await.unwrap();
         assert_eq!(ranges, [0..512, 4 << 20..8 << 20]);
-        assert_eq!(blob.page_ranges(Some(256 << 10..(4 << 20) + 1024), &Condition::none(), job).await.unwrap(), [4 << 20..(4 << 20) + 1024]);
-        assert_eq!(blob.read(0..1024, &Condition::none(), job).await.unwrap()[..512], second[..]);
-        assert_eq!(blob.read(4 << 20..8 << 20, &Condition::none(), job).await.unwrap(), first);
+        assert_eq!(
+            blob.page_ranges(Some(256 << 10..(4 << 20) + 1024), &Condition::none(), job)
+                .await
+                .unwrap(),
+            [4 << 20..(4 << 20) + 1024]
+        );
+        assert_eq!(
+            blob.read(0..1024, &Condition::none(), job).await.unwrap()[..512],
+            second[..]
+        );
+        assert_eq!(
+            blob.read(4 << 20..8 << 20, &Condition::none(), job).await.unwrap(),
+            first
+        );
 
-        blob.clear_pages(4 << 20..8 << 20, &Condition::none(), job).await.unwrap();
+        blob.clear_pages(4 << 20..8 << 20, &Condition::none(), job)
+            .await
+            .unwrap();
         assert_eq!(blob.page_ranges(None, &Condition::none(), job).await.unwrap(), [0..512]);
         blob.delete(&Condition::none(), job).await.unwrap();
         assert_eq!(blob.properties(job).await.unwrap(), None);
-        assert_eq!(blob.delete(&Condition::none(), job).await.unwrap_err().kind, BlobErrorKind::Absent);
+        assert_eq!(
+            blob.delete(&Condition::none(), job).await.unwrap_err().kind,
+            BlobErrorKind::Absent
+        );
     });
 }

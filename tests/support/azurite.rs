@@ -11,14 +11,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 
+use super::Client;
 use super::http::Response;
 use super::tools;
-use super::Client;
 
 /// The account that every emulator has.
 pub const ACCOUNT: &str = "devstoreaccount1";
 /// Its key, which is public.
-const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoMGMw==";
+const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 const VERSION: &str = "2020-12-06";
 
 /// A running emulator.
@@ -99,7 +99,10 @@ impl Sas {
         ];
         let text = format!("{}{}", fields.join("\n"), "\n".repeat(7));
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("sv", VERSION).append_pair("sr", &kind.to_string()).append_pair("sp", &self.rights);
+        query
+            .append_pair("sv", VERSION)
+            .append_pair("sr", &kind.to_string())
+            .append_pair("sp", &self.rights);
         if self.from.is_some() {
             query.append_pair("st", &start);
         }
@@ -133,7 +136,10 @@ impl Azurite {
 
     fn try_start() -> Result<Self, String> {
         let folder = super::temp_dir().keep();
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free loopback port").port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|l| l.local_addr())
+            .expect("a free loopback port")
+            .port();
         // A shell that ends it and removes its folder when our end of its input is closed, so that a killed test process leaves
         // none behind.
         let script = r#"exec 3<&0
@@ -231,13 +237,20 @@ impl Azurite {
     /// A request of one's own with all rights on the account, for what the product does not do: `resource` may hold a query.
     pub fn request(&self, method: &str, resource: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         let mark = if resource.contains('?') { '&' } else { '?' };
-        self.send(method, &format!("/{ACCOUNT}/{resource}{mark}{}", account_query()), headers, body)
+        self.send(
+            method,
+            &format!("/{ACCOUNT}/{resource}{mark}{}", account_query()),
+            headers,
+            body,
+        )
     }
 
     fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         let mut all = vec![("x-ms-version", VERSION)];
         all.extend_from_slice(headers);
-        self.client().try_request(method, target, &all, body).expect("an answer of the emulator")
+        self.client()
+            .try_request(method, target, &all, body)
+            .expect("an answer of the emulator")
     }
 
     /// Puts a block blob: what a page blob is not.
@@ -274,7 +287,13 @@ fn account_query() -> String {
     let end = time(3600);
     let text = format!("{ACCOUNT}\nrwdlac\nb\nsco\n\n{end}\n\n\n{VERSION}\n\n");
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    for (name, value) in [("sv", VERSION), ("ss", "b"), ("srt", "sco"), ("sp", "rwdlac"), ("se", &end)] {
+    for (name, value) in [
+        ("sv", VERSION),
+        ("ss", "b"),
+        ("srt", "sco"),
+        ("sp", "rwdlac"),
+        ("se", &end),
+    ] {
         query.append_pair(name, value);
     }
     query.append_pair("sig", &sign(&text)).finish()
@@ -288,12 +307,17 @@ fn sign(text: &str) -> String {
 
 /// So many seconds from now, as signatures write it.
 pub fn time(from_now: i64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs();
     let then = UNIX_EPOCH + Duration::from_secs(now.saturating_add_signed(from_now));
     // `Sun, 06 Nov 1994 08:49:37 GMT`, put in another order.
     let text = httpdate::fmt_http_date(then);
     let words: Vec<&str> = text.split([' ', ',']).filter(|word| !word.is_empty()).collect();
-    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
     let month = months.iter().position(|month| *month == words[2]).expect("a month") + 1;
     format!("{}-{month:02}-{}T{}Z", words[3], words[1], words[4])
 }

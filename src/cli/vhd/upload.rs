@@ -237,7 +237,7 @@ impl Run<'_> {
         let label = self.place.blob.label();
         let (why, etag) = match held {
             Held::OtherType { kind, etag } => (format!("a {kind} is there, not a page blob"), etag),
-            Held::Unknown { why, etag } if !self.args.replace => {
+            Held::Unknown { why, .. } if !self.args.replace => {
                 let full = crate::cli::command_line(&["--verify", "full"]);
                 return Err(Fault::invalid(format!("{label}: a blob of this size is there: {why}"))
                     .because("nothing was sent")
