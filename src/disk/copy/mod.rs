@@ -12,6 +12,7 @@ mod held;
 mod intent;
 mod key;
 mod origin;
+mod remember;
 mod stop;
 mod stream;
 mod stream_notes;
@@ -27,6 +28,8 @@ pub use held::{CopyHeld, CopyReceipt, look_copy};
 use intent::{Intent, IntentFile};
 pub use key::CopyKey;
 pub use origin::Origin;
+pub use remember::copy_receipt;
+use remember::keep_receipt;
 
 /// How to copy.
 #[derive(Debug, Clone)]
@@ -96,7 +99,9 @@ pub async fn copy(source: &Remote, blob: &PageBlob, options: &CopyOptions, job: 
         intents,
         job,
     };
-    Ok(copying.run(earlier).await?)
+    let copied = copying.run(earlier).await?;
+    keep_receipt(&options.state, &blob.label(), &copied.receipt);
+    Ok(copied)
 }
 
 /// A source that cannot be looked at any more (its signature expired, say) does not matter to a copy that began before.
@@ -115,7 +120,9 @@ async fn under_way(
         Ok(CopyHeld::Same(_) | CopyHeld::Copying { wanted: true, .. }) => {
             for fault in &faults {
                 let note = Fault::warning(format!("the source is not to be had any more: {}", fault.message()));
-                job.events.emit(crate::event::Event::Fault(note.hint("the copy of it had begun before and goes on")));
+                job.events.emit(crate::event::Event::Fault(
+                    note.hint("the copy of it had begun before and goes on"),
+                ));
             }
             Ok(intent.origin.clone())
         }
@@ -125,7 +132,8 @@ async fn under_way(
 
 impl Copying<'_> {
     async fn run(&self, earlier: Option<Intent>) -> Result<Copied, Fault> {
-        match look_copy(&self.origin, self.blob, None, self.job).await? {
+        let receipt = copy_receipt(&self.options.state, &self.blob.label());
+        match look_copy(&self.origin, self.blob, receipt.as_ref(), self.job).await? {
             CopyHeld::Same(receipt) => self.there(receipt).await,
             CopyHeld::Copying { id, wanted, source } => {
                 let known = earlier.as_ref().and_then(|intent| intent.copy_id.as_deref());
@@ -141,10 +149,12 @@ impl Copying<'_> {
                     return self.begin(&condition).await;
                 }
                 let from = source.map_or_else(String::new, |source| format!(" from {source}"));
-                Err(
-                    self.fault(Kind::StepsFailed, &format!("another copy into it is under way{from} (copy {id})"))
-                        .hint("wait for its end, or stop it with az storage blob copy cancel, then run this again"),
-                )
+                Err(self
+                    .fault(
+                        Kind::StepsFailed,
+                        &format!("another copy into it is under way{from} (copy {id})"),
+                    )
+                    .hint("wait for its end, or stop it with az storage blob copy cancel, then run this again"))
             }
             CopyHeld::Absent => self.begin(&absent()).await,
             CopyHeld::Partial { etag } => self.begin(&matching(&etag)).await,
@@ -156,7 +166,8 @@ impl Copying<'_> {
             CopyHeld::Other { etag, why } => self.replace(&etag, &why, "--replace overwrites it").await,
             CopyHeld::OtherType { kind, etag } => {
                 let why = format!("it is a {kind}, and disk images are page blobs");
-                self.replace(&etag, &why, "--replace puts a page blob in its place").await
+                self.replace(&etag, &why, "--replace puts a page blob in its place")
+                    .await
             }
         }
     }
@@ -167,7 +178,9 @@ impl Copying<'_> {
             Some(_) => Err(self
                 .fault(Kind::StepsFailed, "somebody wrote to it since it was looked at")
                 .hint("look at it again, then run this again")),
-            None => Err(self.fault(Kind::Invalid, &format!("something else is there: {why}")).hint(hint)),
+            None => Err(self
+                .fault(Kind::Invalid, &format!("something else is there: {why}"))
+                .hint(hint)),
         }
     }
 
