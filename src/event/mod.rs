@@ -10,6 +10,8 @@ use crate::fault::Fault;
 pub enum Phase {
     /// Charts are rendered, searched for images and packed.
     Local,
+    /// Disk images are read.
+    Inspect,
     /// Sources are asked where each image is.
     Locate,
     /// Stores are asked what they hold.

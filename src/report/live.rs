@@ -127,6 +127,7 @@ impl Live {
         }
         let (word, counts_bytes) = match phase {
             Phase::Local => ("charts", false),
+            Phase::Inspect => ("reading disk images", true),
             Phase::Locate => ("locating", false),
             Phase::Observe => ("looking at stores", false),
             Phase::Apply => ("applying", true),
