@@ -38,10 +38,14 @@ impl Refusal {
         // The service appends its request id and the time to what it says.
         let words = element(&text, "Message").unwrap_or_default();
         let words = words.split("RequestId:").next().unwrap_or_default();
-        let detail = ["AuthenticationErrorDetail", "CopySourceErrorMessage", "CopySourceErrorCode"]
-            .iter()
-            .find_map(|name| element(&text, name))
-            .unwrap_or_default();
+        let detail = [
+            "AuthenticationErrorDetail",
+            "CopySourceErrorMessage",
+            "CopySourceErrorCode",
+        ]
+        .iter()
+        .find_map(|name| element(&text, name))
+        .unwrap_or_default();
         Self {
             status,
             code: one_line(&code),
@@ -55,8 +59,13 @@ impl Refusal {
         match self.code.as_str() {
             "BlobNotFound" | "ResourceNotFound" => BlobErrorKind::Absent,
             "ContainerNotFound" | "ContainerBeingDeleted" | "ContainerDisabled" => BlobErrorKind::NoContainer,
-            "ConditionNotMet" | "BlobAlreadyExists" | "TargetConditionNotMet" | "UnauthorizedBlobOverwrite"
-            | "PendingCopyOperation" | "NoPendingCopyOperation" | "CopyIdMismatch" => BlobErrorKind::Changed,
+            "ConditionNotMet"
+            | "BlobAlreadyExists"
+            | "TargetConditionNotMet"
+            | "UnauthorizedBlobOverwrite"
+            | "PendingCopyOperation"
+            | "NoPendingCopyOperation"
+            | "CopyIdMismatch" => BlobErrorKind::Changed,
             "LeaseIdMissing"
             | "LeaseIdMismatchWithBlobOperation"
             | "LeaseIdMismatchWithLeaseOperation"

@@ -284,9 +284,16 @@ async fn read(response: Response, limit: usize, exact: Option<u64>) -> Result<By
     if let (Some(exact), Some(announced)) = (exact, announced)
         && exact != announced
     {
-        return Err(corrupt(format!("{announced} bytes are announced where {exact} were asked for")));
+        return Err(corrupt(format!(
+            "{announced} bytes are announced where {exact} were asked for"
+        )));
     }
-    let mut read = BytesMut::with_capacity(exact.and_then(|exact| usize::try_from(exact).ok()).unwrap_or(0).min(limit));
+    let mut read = BytesMut::with_capacity(
+        exact
+            .and_then(|exact| usize::try_from(exact).ok())
+            .unwrap_or(0)
+            .min(limit),
+    );
     let mut body = response.body;
     while let Some(piece) = body.next().await {
         let piece = piece.map_err(|error| Trouble {
@@ -301,9 +308,10 @@ async fn read(response: Response, limit: usize, exact: Option<u64>) -> Result<By
         read.extend_from_slice(&piece);
     }
     match exact {
-        Some(exact) if exact != read.len() as u64 => {
-            Err(corrupt(format!("{} bytes arrived where {exact} were asked for", read.len())))
-        }
+        Some(exact) if exact != read.len() as u64 => Err(corrupt(format!(
+            "{} bytes arrived where {exact} were asked for",
+            read.len()
+        ))),
         _ => Ok(read.freeze()),
     }
 }
@@ -362,7 +370,9 @@ fn hint_of(kind: BlobErrorKind, access: &ContainerAccess) -> Option<String> {
             "create the container {} first: a container's signature cannot",
             access.container()
         )),
-        BlobErrorKind::Leased => Some("somebody else is writing it: wait for their end, at most a minute after they stop".into()),
+        BlobErrorKind::Leased => {
+            Some("somebody else is writing it: wait for their end, at most a minute after they stop".into())
+        }
         _ => None,
     }
 }

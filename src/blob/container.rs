@@ -73,7 +73,13 @@ impl Containers {
         let seed = options.seed.unwrap_or_else(Jitter::process_seed);
         Self {
             shared: Arc::new(Shared {
-                wire: Arc::new(Wire::new(transport, options.retry, UploadPolicy::default(), plain_http, seed)),
+                wire: Arc::new(Wire::new(
+                    transport,
+                    options.retry,
+                    UploadPolicy::default(),
+                    plain_http,
+                    seed,
+                )),
                 requests_at_once: options.requests_at_once,
                 per_second: network.requests_per_second,
                 gates: Mutex::default(),
@@ -100,7 +106,11 @@ impl Containers {
 
     /// One gate a host.
     pub(super) fn gate(&self, place: &url::Url) -> Arc<Gate> {
-        let host = format!("{}:{}", place.host_str().unwrap_or_default(), place.port_or_known_default().unwrap_or(0));
+        let host = format!(
+            "{}:{}",
+            place.host_str().unwrap_or_default(),
+            place.port_or_known_default().unwrap_or(0)
+        );
         let mut gates = self.shared.gates.lock().unwrap_or_else(PoisonError::into_inner);
         let gate = gates
             .entry(host)

@@ -27,7 +27,9 @@ pub fn explain(refusal: &Refusal, access: &ContainerAccess, needed: &[Right], no
     };
     match refusal.code.as_str() {
         "AuthorizationSourceIPMismatch" => {
-            let allowed = url.field("sip").map_or(String::new(), |sip| format!(" (it is for {sip})"));
+            let allowed = url
+                .field("sip")
+                .map_or(String::new(), |sip| format!(" (it is for {sip})"));
             return told(
                 format!("the signature is not for this machine's address{allowed}: {service}"),
                 "use one without an address, or run where that address is".into(),

@@ -21,7 +21,7 @@ use crate::oci::registry::transport::{Body, Request};
 use crate::oci::registry::{Caller, is_loopback};
 
 const ACCOUNT: &str = "devstoreaccount1";
-const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoMGMw==";
+const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 /// The version whose way of signing is used here.
 const VERSION: &str = "2020-12-06";
 /// A signature of ours is good for so long, and made anew for each request.
@@ -59,7 +59,10 @@ impl EmulatorSas {
             return bad("is no URL", "it has to be like http://127.0.0.1:10000");
         };
         if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || url.fragment().is_some() {
-            return bad("is not the URL of a service", "it has to be like http://127.0.0.1:10000");
+            return bad(
+                "is not the URL of a service",
+                "it has to be like http://127.0.0.1:10000",
+            );
         }
         if !url.host_str().is_some_and(is_loopback) {
             return bad(
@@ -87,7 +90,10 @@ impl EmulatorSas {
 
     /// A signature for the container.
     pub fn sign(&self, grant: &Grant) -> SasUrl {
-        let (start, expiry) = (grant.start.map(moment::format).unwrap_or_default(), moment::format(grant.expiry));
+        let (start, expiry) = (
+            grant.start.map(moment::format).unwrap_or_default(),
+            moment::format(grant.expiry),
+        );
         // REST reference, "Create a service SAS", "Version 2020-12-06 and later": the fields that are not used stay empty.
         let text = format!(
             "{rights}\n{start}\n{expiry}\n/blob/{ACCOUNT}/{container}\n\n\n\n{VERSION}\nc\n\n\n\n\n\n\n",
@@ -95,7 +101,10 @@ impl EmulatorSas {
             container = self.container,
         );
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("sv", VERSION).append_pair("sr", "c").append_pair("sp", &grant.rights);
+        query
+            .append_pair("sv", VERSION)
+            .append_pair("sr", "c")
+            .append_pair("sp", &grant.rights);
         if grant.start.is_some() {
             query.append_pair("st", &start);
         }
@@ -120,8 +129,7 @@ impl EmulatorSas {
 
     /// Makes the container; one that is there is fine.
     async fn make(&self) -> Result<(), BlobError> {
-        let failed =
-            |kind, detail: String| BlobError::new(kind, "make the container", label_of(&self.place()), detail);
+        let failed = |kind, detail: String| BlobError::new(kind, "make the container", label_of(&self.place()), detail);
         let mut url = self.place();
         let query = format!("restype=container&{}", Self::sign_account(SystemTime::now() + GOOD_FOR));
         url.set_query(Some(&query));
@@ -133,9 +141,15 @@ impl EmulatorSas {
             headers,
             body: Body::Bytes(bytes::Bytes::new()),
         };
-        let response = self.containers.wire().exchange(request, &Caller::nobody()).await.map_err(|trouble| {
-            failed(BlobErrorKind::Unreachable, trouble.detail).hint("is the emulator running, and is this its blob port?")
-        })?;
+        let response = self
+            .containers
+            .wire()
+            .exchange(request, &Caller::nobody())
+            .await
+            .map_err(|trouble| {
+                failed(BlobErrorKind::Unreachable, trouble.detail)
+                    .hint("is the emulator running, and is this its blob port?")
+            })?;
         if response.status.is_success() {
             return Ok(());
         }

@@ -13,7 +13,11 @@ pub fn parse(text: &str) -> Option<SystemTime> {
         None => (text, "00:00:00"),
     };
     let mut parts = date.splitn(3, '-');
-    let (year, month, day) = (number(parts.next()?, 4)?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
+    let (year, month, day) = (
+        number(parts.next()?, 4)?,
+        number(parts.next()?, 2)?,
+        number(parts.next()?, 2)?,
+    );
     if !(1..=12).contains(&month) || day < 1 || day > days_in(year, month) || year < 1970 {
         return None;
     }
@@ -51,7 +55,10 @@ pub fn format(time: SystemTime) -> String {
         month += 1;
     }
     let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", days + 1)
+    format!(
+        "{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z",
+        days + 1
+    )
 }
 
 fn number(text: &str, digits: usize) -> Option<u64> {

@@ -23,9 +23,7 @@ use bytes::Bytes;
 
 use super::carrier::{Ask, Carrier};
 use super::properties::Told;
-use super::{
-    BlobError, BlobErrorKind, BlobProperties, Condition, Container, CopyState, Etag, Lease, Right, SasUrl,
-};
+use super::{BlobError, BlobErrorKind, BlobProperties, Condition, Container, CopyState, Etag, Lease, Right, SasUrl};
 use crate::oci::Job;
 use crate::oci::registry::{Caller, Class};
 
@@ -82,7 +80,8 @@ impl PageBlob {
         match self.head(job).await {
             Ok(headers) => {
                 let told = Told(&headers).properties();
-                told.map(Some).map_err(|why| self.error("look at", BlobErrorKind::Refused, why))
+                told.map(Some)
+                    .map_err(|why| self.error("look at", BlobErrorKind::Refused, why))
             }
             Err(error) if error.kind == BlobErrorKind::Absent => Ok(None),
             Err(error) => Err(error),
@@ -110,7 +109,11 @@ impl PageBlob {
     ) -> Result<Etag, BlobError> {
         const DOING: &str = "create";
         if !length.is_multiple_of(PAGE) {
-            return Err(self.error(DOING, BlobErrorKind::Refused, format!("{length} bytes are no multiple of {PAGE}")));
+            return Err(self.error(
+                DOING,
+                BlobErrorKind::Refused,
+                format!("{length} bytes are no multiple of {PAGE}"),
+            ));
         }
         let options = PageBlobClientCreateOptions {
             if_match: if_match(condition),
@@ -120,11 +123,21 @@ impl PageBlob {
             ..Default::default()
         };
         let called = self
-            .call(self.ask(DOING, &[Right::Create], Class::Small), job, |client| async move {
-                Ok(client.page_blob_client().create(length, Some(options)).await?.deconstruct().1)
-            })
+            .call(
+                self.ask(DOING, &[Right::Create], Class::Small),
+                job,
+                |client| async move {
+                    Ok(client
+                        .page_blob_client()
+                        .create(length, Some(options))
+                        .await?
+                        .deconstruct()
+                        .1)
+                },
+            )
             .await;
-        let ours = |held: &BlobProperties| !metadata.is_empty() && held.length == length && same(&held.metadata, metadata);
+        let ours =
+            |held: &BlobProperties| !metadata.is_empty() && held.length == length && same(&held.metadata, metadata);
         self.etag_or_traces(DOING, called, ours, job).await
     }
 
@@ -151,11 +164,19 @@ impl PageBlob {
             ..Default::default()
         };
         let called = self
-            .call(self.ask(DOING, &[Right::Write], Class::Upload), job, |client| async move {
-                let client = client.page_blob_client();
-                let range = HttpRange::new(offset, length);
-                Ok(client.upload_pages(bytes.into(), length, range, Some(options)).await?.deconstruct().1)
-            })
+            .call(
+                self.ask(DOING, &[Right::Write], Class::Upload),
+                job,
+                |client| async move {
+                    let client = client.page_blob_client();
+                    let range = HttpRange::new(offset, length);
+                    Ok(client
+                        .upload_pages(bytes.into(), length, range, Some(options))
+                        .await?
+                        .deconstruct()
+                        .1)
+                },
+            )
             .await;
         let etag = self.etag(DOING, called)?;
         job.moved(length);
@@ -175,10 +196,19 @@ impl PageBlob {
             ..Default::default()
         };
         let called = self
-            .call(self.ask(DOING, &[Right::Write], Class::Small), job, |client| async move {
-                let range = HttpRange::new(range.start, length);
-                Ok(client.page_blob_client().clear_pages(range, Some(options)).await?.deconstruct().1)
-            })
+            .call(
+                self.ask(DOING, &[Right::Write], Class::Small),
+                job,
+                |client| async move {
+                    let range = HttpRange::new(range.start, length);
+                    Ok(client
+                        .page_blob_client()
+                        .clear_pages(range, Some(options))
+                        .await?
+                        .deconstruct()
+                        .1)
+                },
+            )
             .await;
         self.etag(DOING, called)
     }
@@ -188,7 +218,10 @@ impl PageBlob {
     pub async fn read(&self, range: Range<u64>, condition: &Condition, job: &Job) -> Result<Bytes, BlobError> {
         const DOING: &str = "read";
         let length = range.end.saturating_sub(range.start);
-        let (Some(size), true) = (usize::try_from(length).ok().and_then(NonZero::new), length <= READ_LIMIT) else {
+        let (Some(size), true) = (
+            usize::try_from(length).ok().and_then(NonZero::new),
+            length <= READ_LIMIT,
+        ) else {
             let why = format!("{length} bytes cannot be read at once");
             return Err(self.error(DOING, BlobErrorKind::Refused, why));
         };
@@ -205,7 +238,9 @@ impl PageBlob {
         ask.limit = size.get();
         ask.exact = Some(length);
         let called = self
-            .call(ask, job, |client| async move { client.download(Some(options)).await?.body.collect().await })
+            .call(ask, job, |client| async move {
+                client.download(Some(options)).await?.body.collect().await
+            })
             .await;
         let bytes = called.result?;
         if bytes.len() as u64 != length {
@@ -230,11 +265,14 @@ impl PageBlob {
         };
         let all = hash_map(metadata);
         let called = self
-            .call(self.ask(DOING, &[Right::Write], Class::Small), job, |client| async move {
-                Ok(client.set_metadata(&all, Some(options)).await?.deconstruct().1)
-            })
+            .call(
+                self.ask(DOING, &[Right::Write], Class::Small),
+                job,
+                |client| async move { Ok(client.set_metadata(&all, Some(options)).await?.deconstruct().1) },
+            )
             .await;
-        self.etag_or_traces(DOING, called, |held| same(&held.metadata, metadata), job).await
+        self.etag_or_traces(DOING, called, |held| same(&held.metadata, metadata), job)
+            .await
     }
 
     /// Sets the MD5 property (16 bytes). The service forgets all other properties of that request, so they are read before and
@@ -256,12 +294,15 @@ impl PageBlob {
             ..Default::default()
         };
         let called = self
-            .call(self.ask(DOING, &[Right::Write], Class::Small), job, |client| async move {
-                Ok(client.set_properties(Some(options)).await?.deconstruct().1)
-            })
+            .call(
+                self.ask(DOING, &[Right::Write], Class::Small),
+                job,
+                |client| async move { Ok(client.set_properties(Some(options)).await?.deconstruct().1) },
+            )
             .await;
         let text = base64::engine::general_purpose::STANDARD.encode(md5);
-        self.etag_or_traces(DOING, called, |held| held.md5.as_ref() == Some(&text), job).await
+        self.etag_or_traces(DOING, called, |held| held.md5.as_ref() == Some(&text), job)
+            .await
     }
 
     /// Takes a lease for 60 s under an id of our choice (a GUID). Taking it again under the same id prolongs it.
@@ -337,7 +378,9 @@ impl PageBlob {
             Err(error) => return Err(error),
         };
         let held = self.properties(job).await?;
-        let ours = held.and_then(|held| held.copy).filter(|copy| copy.source.as_deref() == Some(source.place.as_str()));
+        let ours = held
+            .and_then(|held| held.copy)
+            .filter(|copy| copy.source.as_deref() == Some(source.place.as_str()));
         ours.ok_or_else(|| perhaps_ours(error))
     }
 
@@ -514,7 +557,9 @@ fn hash_map(metadata: &BTreeMap<String, String>) -> HashMap<String, String> {
 /// The same, whatever the case of the names.
 fn same(held: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
     let lower = |map: &BTreeMap<String, String>| -> BTreeMap<String, String> {
-        map.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect()
+        map.iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+            .collect()
     };
     lower(held) == lower(wanted)
 }

@@ -34,7 +34,9 @@ impl PageBlob {
         let options = PageBlobClientListPageRangesOptions {
             if_match: if_match(condition),
             lease_id: condition.lease.clone(),
-            range: within.clone().map(|range| HttpRange::new(range.start, range.end - range.start)),
+            range: within
+                .clone()
+                .map(|range| HttpRange::new(range.start, range.end - range.start)),
             ..Default::default()
         };
         let mut ask = self.ask(DOING, &[Right::Read], Class::Small);
@@ -53,12 +55,19 @@ impl PageBlob {
                 Ok(Ok(()))
             })
             .await;
-        called.result?.map_err(|why| self.error(DOING, BlobErrorKind::Corrupt, why))?;
+        called
+            .result?
+            .map_err(|why| self.error(DOING, BlobErrorKind::Corrupt, why))?;
         let Some(within) = within else {
             return Ok(joined.ranges);
         };
         let cut = |range: &Range<u64>| range.start.max(within.start)..range.end.min(within.end);
-        Ok(joined.ranges.iter().map(cut).filter(|range| !range.is_empty()).collect())
+        Ok(joined
+            .ranges
+            .iter()
+            .map(cut)
+            .filter(|range| !range.is_empty())
+            .collect())
     }
 }
 

@@ -67,7 +67,8 @@ impl SasUrl {
         let bad = |detail: &str, hint: &str| {
             Err(BlobError::new(BlobErrorKind::Denied, "read the URL in", origin, detail).hint(hint))
         };
-        let shape = "it has to be like https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…, all of it in one line";
+        let shape =
+            "it has to be like https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…, all of it in one line";
         let text = text.trim();
         if text.is_empty() {
             return bad("is empty", shape);
@@ -82,7 +83,10 @@ impl SasUrl {
             return bad("is a signature alone, without its URL", shape);
         }
         if text.contains("&amp;") {
-            return bad("holds `&amp;` where `&` belongs", "copy it from where it is not escaped");
+            return bad(
+                "holds `&amp;` where `&` belongs",
+                "copy it from where it is not escaped",
+            );
         }
         let Ok(mut place) = Url::parse(text) else {
             return bad("is no URL", shape);
@@ -130,7 +134,9 @@ impl SasUrl {
 
     /// What it says of itself, for people: `grants rcw, until 2030-01-31T12:00:00Z`.
     pub fn describe(&self) -> String {
-        let rights = self.rights().map_or("rights as its policy says".to_owned(), |rights| format!("grants {rights}"));
+        let rights = self.rights().map_or("rights as its policy says".to_owned(), |rights| {
+            format!("grants {rights}")
+        });
         match self.expiry() {
             Some(expiry) => format!("{rights}, until {}", moment::format(expiry)),
             None => rights,
@@ -141,10 +147,18 @@ impl SasUrl {
     pub fn objection(&self, needed: &[Right], now: SystemTime) -> Option<String> {
         let clock = || format!("this machine's clock says {}", moment::format(now));
         if let Some(expiry) = self.expiry().filter(|expiry| *expiry <= now) {
-            return Some(format!("the signature expired at {}; {}", moment::format(expiry), clock()));
+            return Some(format!(
+                "the signature expired at {}; {}",
+                moment::format(expiry),
+                clock()
+            ));
         }
         if let Some(start) = self.start().filter(|start| *start > now) {
-            return Some(format!("the signature is good from {} only; {}", moment::format(start), clock()));
+            return Some(format!(
+                "the signature is good from {} only; {}",
+                moment::format(start),
+                clock()
+            ));
         }
         let letters = self.rights()?;
         let missing: Vec<&str> = needed
@@ -168,7 +182,11 @@ impl SasUrl {
 
 /// The letters for people.
 fn spelt(letters: &str) -> String {
-    let all: Vec<String> = letters.chars().filter(char::is_ascii_alphabetic).map(String::from).collect();
+    let all: Vec<String> = letters
+        .chars()
+        .filter(char::is_ascii_alphabetic)
+        .map(String::from)
+        .collect();
     all.join(", ")
 }
 
@@ -198,11 +216,17 @@ impl ContainerAccess {
         }
         for field in ["sv", "sig"] {
             if url.field(field).is_none_or(|value| value.is_empty()) {
-                return bad(format!("its signature is incomplete: `{field}` is missing"), "copy all of the URL");
+                return bad(
+                    format!("its signature is incomplete: `{field}` is missing"),
+                    "copy all of the URL",
+                );
             }
         }
         if url.field("se").is_none() && url.field("si").is_none() {
-            return bad("its signature is incomplete: `se`, its end, is missing".into(), "copy all of the URL");
+            return bad(
+                "its signature is incomplete: `se`, its end, is missing".into(),
+                "copy all of the URL",
+            );
         }
         if url.field("se").is_some() && url.expiry().is_none() {
             return bad("its end, `se`, is no time".into(), "copy all of the URL");
@@ -210,9 +234,17 @@ impl ContainerAccess {
         match url.field("sr").as_deref() {
             Some("c") => {}
             Some("b" | "bv" | "bs") => {
-                return bad("its signature opens a single blob (`sr=b`), not a container".into(), issue);
+                return bad(
+                    "its signature opens a single blob (`sr=b`), not a container".into(),
+                    issue,
+                );
             }
-            Some("d") => return bad("its signature opens a single folder (`sr=d`), not a container".into(), issue),
+            Some("d") => {
+                return bad(
+                    "its signature opens a single folder (`sr=d`), not a container".into(),
+                    issue,
+                );
+            }
             Some(_) => return bad("its signature is not for a container (`sr`)".into(), issue),
             None => match (url.field("ss"), url.field("srt")) {
                 (Some(services), Some(types)) if services.contains('b') && types.contains('o') => {}
@@ -220,9 +252,17 @@ impl ContainerAccess {
                     return bad("its signature is not for blobs (`ss` without `b`)".into(), issue);
                 }
                 (Some(_), Some(_)) => {
-                    return bad("its signature is not for the blobs of a container (`srt` without `o`)".into(), issue);
+                    return bad(
+                        "its signature is not for the blobs of a container (`srt` without `o`)".into(),
+                        issue,
+                    );
                 }
-                _ => return bad("its signature is incomplete: `sr` is missing".into(), "copy all of the URL"),
+                _ => {
+                    return bad(
+                        "its signature is incomplete: `sr` is missing".into(),
+                        "copy all of the URL",
+                    );
+                }
             },
         }
         // One slash at the end is a matter of taste.
@@ -232,10 +272,18 @@ impl ContainerAccess {
         // An emulator has the account in the path, as it has no name of its own.
         match (segments, is_path_style(&url.place)) {
             (0, _) | (1, true) => {
-                return bad("names no container".into(), "put its name behind the account: https://ACCOUNT…/CONTAINER?…");
+                return bad(
+                    "names no container".into(),
+                    "put its name behind the account: https://ACCOUNT…/CONTAINER?…",
+                );
             }
             (1, false) | (2, true) => {}
-            _ => return bad("names something within a container".into(), "the container's own URL is needed"),
+            _ => {
+                return bad(
+                    "names something within a container".into(),
+                    "the container's own URL is needed",
+                );
+            }
         }
         Ok(Self {
             url,
@@ -260,12 +308,8 @@ impl ContainerAccess {
         let Some(objection) = self.url.objection(needed, now) else {
             return Ok(());
         };
-        Err(
-            BlobError::new(BlobErrorKind::Denied, "use", self.label(), objection).hint(format!(
-                "put a new signature into {}",
-                self.origin
-            )),
-        )
+        Err(BlobError::new(BlobErrorKind::Denied, "use", self.label(), objection)
+            .hint(format!("put a new signature into {}", self.origin)))
     }
 }
 
@@ -273,9 +317,7 @@ impl ContainerAccess {
 /// emulator").
 fn is_path_style(place: &Url) -> bool {
     match place.host() {
-        Some(url::Host::Domain(name)) => {
-            crate::oci::registry::is_loopback(name) || !name.contains('.')
-        }
+        Some(url::Host::Domain(name)) => crate::oci::registry::is_loopback(name) || !name.contains('.'),
         _ => true,
     }
 }

@@ -66,7 +66,10 @@ fn value_length(text: &str, nested: bool) -> usize {
     let bytes = text.as_bytes();
     let ends = |at: usize| {
         let rest = bytes.get(at..).unwrap_or_default();
-        let next = |prefix: &[u8]| rest.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        let next = |prefix: &[u8]| {
+            rest.get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        };
         nested && (next(b"%26") || next(b"%2526"))
             || !rest
                 .first()
@@ -84,12 +87,21 @@ mod tests {
         for (text, clean) in [
             ("", ""),
             ("nothing to hide", "nothing to hide"),
-            ("https://a/c?sp=r&sig=ab%2Fc%3D&se=2030", "https://a/c?sp=r&sig=(signature)&se=2030"),
+            (
+                "https://a/c?sp=r&sig=ab%2Fc%3D&se=2030",
+                "https://a/c?sp=r&sig=(signature)&se=2030",
+            ),
             ("https://a/c?sig=ab+/c==", "https://a/c?sig=(signature)"),
             ("SIG=abc Sig=def", "SIG=(signature) Sig=(signature)"),
             ("\"sig=abc\", next", "\"sig=(signature)\", next"),
-            ("<Source>https://a/b?sig=abc&amp;sp=r</Source>", "<Source>https://a/b?sig=(signature)&amp;sp=r</Source>"),
-            ("u=https%3A%2F%2Fa%3Fsig%3Dabc%252F%26sp%3Dr", "u=https%3A%2F%2Fa%3Fsig%3D(signature)%26sp%3Dr"),
+            (
+                "<Source>https://a/b?sig=abc&amp;sp=r</Source>",
+                "<Source>https://a/b?sig=(signature)&amp;sp=r</Source>",
+            ),
+            (
+                "u=https%3A%2F%2Fa%3Fsig%3Dabc%252F%26sp%3Dr",
+                "u=https%3A%2F%2Fa%3Fsig%3D(signature)%26sp%3Dr",
+            ),
             ("sig%253Dabc%2526sp", "sig%253D(signature)%2526sp"),
             ("sig=", "sig="),
             ("zürich?sig=äbc", "zürich?sig=äbc"),
@@ -103,7 +115,10 @@ mod tests {
     #[test]
     fn a_known_signature_is_blanked_without_its_parameter_too() {
         let query = "sp=r&sig=ab%2Fc%3D";
-        assert_eq!(scrub_known("got ab/c= and ab%2Fc%3D", &[query]), "got (signature) and (signature)");
+        assert_eq!(
+            scrub_known("got ab/c= and ab%2Fc%3D", &[query]),
+            "got (signature) and (signature)"
+        );
         assert_eq!(scrub_known("nothing", &[query, ""]), "nothing");
     }
 }

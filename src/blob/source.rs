@@ -76,7 +76,10 @@ pub fn read_file(path: &Utf8Path, name: Option<&str>) -> Result<(String, Option<
         return Err(failed("is no file".into()));
     }
     if meta.len() > FILE_LIMIT {
-        return Err(failed(format!("holds {} bytes, which no credential file does", meta.len())));
+        return Err(failed(format!(
+            "holds {} bytes, which no credential file does",
+            meta.len()
+        )));
     }
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     let text = text.trim_start_matches('\u{feff}').trim();
@@ -100,7 +103,10 @@ fn pick(text: &str, name: Option<&str>) -> Result<String, String> {
             .filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())))
             .collect()
     } else {
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
         let mut named = Vec::new();
         for line in lines {
             match assignment(line) {
@@ -111,7 +117,13 @@ fn pick(text: &str, name: Option<&str>) -> Result<String, String> {
         }
         named
     };
-    let names = || named.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    let names = || {
+        named
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     match (name, named.as_slice()) {
         (Some(name), _) => named
             .iter()
@@ -128,7 +140,10 @@ fn pick(text: &str, name: Option<&str>) -> Result<String, String> {
 fn assignment(line: &str) -> Option<(String, String)> {
     let (name, value) = line.split_once('=')?;
     let name = name.trim().trim_start_matches("export ").trim();
-    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+    let plain = !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
     if !plain {
         return None;
     }
@@ -144,7 +159,8 @@ fn assignment(line: &str) -> Option<(String, String)> {
 fn open_to_others(path: &Utf8Path, meta: &std::fs::Metadata) -> Option<String> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = meta.permissions().mode() & 0o777;
-    (mode & 0o077 != 0).then(|| format!("{path} holds a signature and others may read it (mode {mode:03o}): chmod 600 {path}"))
+    (mode & 0o077 != 0)
+        .then(|| format!("{path} holds a signature and others may read it (mode {mode:03o}): chmod 600 {path}"))
 }
 
 #[cfg(not(unix))]

@@ -28,6 +28,8 @@ mod bad_input_disk;
 mod bad_input_project;
 mod bad_input_registries;
 mod bad_input_yaml;
+mod blob_secrets;
+mod blob_service;
 mod bundle;
 mod certificates;
 mod ci_cache;

@@ -6,6 +6,8 @@
 pub mod acr;
 pub mod acr_records;
 pub mod aosm;
+pub mod azurite;
+pub mod blob_server;
 pub mod charts;
 pub mod client;
 pub mod contoso;
@@ -20,6 +22,7 @@ pub mod http;
 pub mod image;
 pub mod layout;
 pub mod peers;
+pub mod python_sdk;
 pub mod referring;
 pub mod refusal;
 pub mod registry;
@@ -37,6 +40,7 @@ pub mod traffic;
 pub use acr::Acr;
 #[allow(unused_imports, reason = "names for signatures of test helpers")]
 pub use aosm::{Aosm, Output, Project};
+pub use azurite::{Azurite, Sas};
 pub use client::Client;
 pub use fault::{Fault, Rule};
 pub use faulty::Faulty;

@@ -1,0 +1,1 @@
+//! No signature in anything that a failing run writes.

@@ -1,0 +1,1 @@
+//! Page blobs over sockets with faults: what the emulator cannot do.
