@@ -9,6 +9,7 @@ use crate::artifact::documents::{
 };
 use crate::artifact::transfer_documents::{PullDocument, PushDocument};
 use crate::bundle::BundleDocument;
+use crate::disk::VhdDocument;
 use crate::graph::GraphDocument;
 use crate::lock::LockChangesDocument;
 use crate::plan::{Explained, ImagesDocument, Plan};
@@ -50,6 +51,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("pull.schema.json", document::<PullDocument>("aosm-pull/1")),
         ("push.schema.json", document::<PushDocument>("aosm-push/1")),
         ("plan.schema.json", document::<Plan>("aosm-plan/1")),
+        ("vhd.schema.json", document::<VhdDocument>("aosm-vhd/1")),
         ("why.schema.json", document::<Explained>("aosm-why/1")),
     ]);
     all.sort_by_key(|(name, _)| *name);

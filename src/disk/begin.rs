@@ -10,7 +10,7 @@ use super::marks::{self, Marks, UploadId, UploadMark};
 use super::pieces::still_there;
 use super::ranges::{common, normal};
 use super::standing::{Standing, standing};
-use crate::blob::{BlobErrorKind, BlobProperties, Condition, Etag, PageBlob};
+use crate::blob::{BlobProperties, Condition, Etag, PageBlob};
 use crate::fault::{Fault, Kind};
 use crate::oci::Job;
 use crate::vhd::Scanned;
@@ -49,16 +49,19 @@ pub struct Ours {
     pub trusted: Vec<Range<u64>>,
 }
 
+/// The same without the lease.
+struct Taken {
+    checkpoint: Checkpoint,
+    present: Vec<Range<u64>>,
+    trusted: Vec<Range<u64>>,
+}
+
 impl Start<'_> {
     /// Looks, creates or takes over, leases.
     pub async fn begin(&self) -> Result<Begun, Failure> {
         let earlier = self.checkpoints.load();
         let Some(found) = self.blob.properties(self.job).await? else {
-            let nothing_there = Condition {
-                if_absent: true,
-                ..Condition::default()
-            };
-            return self.create(nothing_there, None).await;
+            return self.create(Condition::absent(), None).await;
         };
         if self.replace == Some(&found.etag) {
             return self.create_over(&found, earlier).await;
@@ -79,9 +82,7 @@ impl Start<'_> {
             Standing::Copying(_) => "a copy by the service is under way".to_owned(),
             Standing::Other(_, why) => format!("something else is there: {why}"),
             Standing::Unmarked if self.replace.is_some() => "it changed since it was looked at".to_owned(),
-            Standing::Unmarked => {
-                "a blob of the same size is there that says nothing of its content".to_owned()
-            }
+            Standing::Unmarked => "a blob of the same size is there that says nothing of its content".to_owned(),
         };
         Err(Fault::invalid(format!("{}: {refused}", self.blob.label()))
             .hint("nothing was sent; look at it with `aosm-build vhd show`, and replace it with --replace")
@@ -107,25 +108,15 @@ impl Start<'_> {
         checkpoint.next_lease = Some(held.as_ref().map_or_else(lease::new_id, |lease| lease.id().to_owned()));
         self.checkpoints.save(&checkpoint).await?;
         let metadata = marks::begun(&checkpoint.mark());
-        let length = self.scanned.length;
-        let created = match self.blob.create(length, &metadata, &condition, self.job).await {
-            Ok(etag) => Some(etag),
-            // A try whose answer was lost may have created it: then the blob carries our mark.
-            Err(error) if error.kind == BlobErrorKind::Changed => {
-                let now = self.blob.properties(self.job).await?;
-                let mark = now.and_then(|now| Marks::of(&now.metadata).upload);
-                if mark.as_ref() != Some(&checkpoint.mark()) {
-                    return Err(error.into());
-                }
-                None
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let created = self
+            .blob
+            .create(self.scanned.length, &metadata, &condition, self.job)
+            .await?;
         let lease = match held {
             Some(lease) => lease,
             None => self.acquire(&checkpoint).await?,
         };
-        let taken = self.take_over(checkpoint, false, created.as_ref(), &lease).await;
+        let taken = self.take_over(checkpoint, false, Some(&created), &lease).await;
         self.ours(taken, lease).await
     }
 
@@ -170,17 +161,14 @@ impl Start<'_> {
         Ok(HeldLease::acquire(self.blob, id, self.job).await?)
     }
 
-    async fn ours(
-        &self,
-        taken: Result<(Checkpoint, Vec<Range<u64>>, Vec<Range<u64>>), Failure>,
-        lease: HeldLease,
-    ) -> Result<Begun, Failure> {
+    /// Gives the lease up again where the blob could not be taken over.
+    async fn ours(&self, taken: Result<Taken, Failure>, lease: HeldLease) -> Result<Begun, Failure> {
         match taken {
-            Ok((checkpoint, present, trusted)) => Ok(Begun::Held(Box::new(Ours {
+            Ok(taken) => Ok(Begun::Held(Box::new(Ours {
                 lease,
-                checkpoint,
-                present,
-                trusted,
+                checkpoint: taken.checkpoint,
+                present: taken.present,
+                trusted: taken.trusted,
             }))),
             Err(failure) => {
                 lease.release(self.job).await;
@@ -197,12 +185,12 @@ impl Start<'_> {
         proven: bool,
         created: Option<&Etag>,
         lease: &HeldLease,
-    ) -> Result<(Checkpoint, Vec<Range<u64>>, Vec<Range<u64>>), Failure> {
+    ) -> Result<Taken, Failure> {
         let now = self.still_marked(&checkpoint.mark(), created).await?;
         // What was created a moment ago and is still the same holds nothing.
         let present = match created {
             Some(_) => Vec::new(),
-            None => self.blob.page_ranges(None, &Condition::default(), self.job).await?,
+            None => self.blob.page_ranges(None, &Condition::none(), self.job).await?,
         };
         let proven = proven || checkpoint.etag.as_ref() == Some(&now.etag);
         let trusted = if !proven || !still_there(&checkpoint.done, &self.scanned.data, &present) {
@@ -220,7 +208,11 @@ impl Start<'_> {
         checkpoint.lease = Some(lease.id().to_owned());
         checkpoint.next_lease = None;
         self.checkpoints.save(&checkpoint).await?;
-        Ok((checkpoint, present, trusted))
+        Ok(Taken {
+            checkpoint,
+            present,
+            trusted,
+        })
     }
 
     /// Looks once more, under the lease: what is there is what was there before it was taken.

@@ -14,8 +14,7 @@ use crate::blob::Etag;
 use crate::digest::Digest;
 use crate::durable::{self, Sync};
 use crate::fault::{Fault, Place};
-use crate::vhd::scan::FileIdentity;
-use crate::vhd::{ContentDigest, Scanned};
+use crate::vhd::{ContentDigest, FileIdentity, Scanned};
 
 /// Form and version of the file.
 const FORMAT: &str = "aosm-upload-checkpoint/1";
@@ -135,7 +134,11 @@ impl CheckpointFile {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::single_range_in_vec_init, reason = "tests may fail loudly")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::single_range_in_vec_init,
+        reason = "tests may fail loudly"
+    )]
     use super::*;
     use crate::vhd::scan::DataRun;
 
@@ -164,8 +167,7 @@ mod tests {
         let state = Utf8Path::from_path(folder.path()).unwrap();
         let file = CheckpointFile::new(state, "host/container/blob");
         assert_eq!(file.load(), None);
-        let mut checkpoint =
-            Checkpoint::new("host/container/blob".into(), &scanned(), UploadId::new());
+        let mut checkpoint = Checkpoint::new("host/container/blob".into(), &scanned(), UploadId::new());
         checkpoint.etag = Some(Etag("\"1\"".into()));
         checkpoint.done = vec![512..1024];
         file.save(&checkpoint).await.unwrap();

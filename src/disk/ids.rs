@@ -7,16 +7,13 @@ use crate::digest::Digest;
 /// 64 random bits.
 pub fn random() -> u64 {
     let mut bytes = [0_u8; 8];
-    match SystemRandom::new().fill(&mut bytes) {
-        Ok(()) => u64::from_le_bytes(bytes),
-        // No secret depends on it: time and process tell two machines apart well enough.
-        Err(_) => {
-            let seed = format!("{:?} {}", std::time::SystemTime::now(), std::process::id());
-            let digest = Digest::of(seed.as_bytes());
-            let hex = digest.hex().get(..16).unwrap_or_default();
-            u64::from_str_radix(hex, 16).unwrap_or_default()
-        }
+    if SystemRandom::new().fill(&mut bytes).is_ok() {
+        return u64::from_le_bytes(bytes);
     }
+    // No secret depends on it: time and process tell two machines apart well enough.
+    let seed = format!("{:?} {}", std::time::SystemTime::now(), std::process::id());
+    let digest = Digest::of(seed.as_bytes());
+    u64::from_str_radix(digest.hex().get(..16).unwrap_or_default(), 16).unwrap_or_default()
 }
 
 /// A random GUID (RFC 9562, version 4): the form in which the service takes lease ids.

@@ -51,15 +51,13 @@ impl HeldLease {
             async move {
                 loop {
                     tokio::time::sleep(RENEW).await;
-                    match blob.renew_lease(&lease, &job).await {
-                        // A service that cannot be reached now may be so in time; writes will tell otherwise.
-                        Ok(()) => {}
-                        Err(error) if is_about_the_lease(&error) || error.kind == BlobErrorKind::Absent => {
-                            let _ = lost.set(error);
-                            is_lost.cancel();
-                            return;
-                        }
-                        Err(_) => {}
+                    // A service that cannot be reached now may be so in time: other failures are told by the writes.
+                    if let Err(error) = blob.renew_lease(&lease, &job).await
+                        && (is_about_the_lease(&error) || error.kind == BlobErrorKind::Absent)
+                    {
+                        let _ = lost.set(error);
+                        is_lost.cancel();
+                        return;
                     }
                 }
             }
@@ -75,10 +73,7 @@ impl HeldLease {
 
     /// What every write carries.
     pub fn condition(&self) -> Condition {
-        Condition {
-            lease: Some(self.lease.id.clone()),
-            ..Condition::default()
-        }
+        Condition::leased(&self.lease)
     }
 
     /// Its id.
@@ -122,12 +117,9 @@ impl Drop for HeldLease {
     }
 }
 
-/// Does an error say that a lease is somebody else's or gone? Every refusal of a lease operation does, by one of several codes.
+/// Does an error say that a lease is somebody else's or gone?
 pub fn is_about_the_lease(error: &BlobError) -> bool {
-    matches!(
-        error.kind,
-        BlobErrorKind::Leased | BlobErrorKind::Changed | BlobErrorKind::Refused
-    )
+    matches!(error.kind, BlobErrorKind::Leased | BlobErrorKind::Changed)
 }
 
 /// An id for a new lease.

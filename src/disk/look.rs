@@ -124,13 +124,20 @@ pub async fn look(
 
 /// Looks: one request where nothing differs. With [`Verify::Full`] a blob of unknown origin whose content turns out to be the
 /// wanted one is adopted: its metadata then says so, which is the only thing that is ever written here.
-pub async fn look_for(
+pub async fn look_for(blob: &PageBlob, wanted: &Wanted<'_>, verify: Verify, job: &Job) -> Result<Held, BlobError> {
+    let found = blob.properties(job).await?;
+    look_at(blob, found, wanted, verify, job).await
+}
+
+/// The same, of a blob whose properties were just asked.
+pub async fn look_at(
     blob: &PageBlob,
+    found: Option<BlobProperties>,
     wanted: &Wanted<'_>,
     verify: Verify,
     job: &Job,
 ) -> Result<Held, BlobError> {
-    let Some(properties) = blob.properties(job).await? else {
+    let Some(properties) = found else {
         return Ok(Held::Absent);
     };
     let begun = wanted
@@ -164,12 +171,14 @@ pub async fn look_for(
     match (receipt, claimed) {
         (Some(receipt), _) if receipt.etag == etag => Ok(same()),
         (None, true) => Ok(same()),
-        (_, false) => Ok(unknown("it says nothing of its content: another tool put it there".to_owned())),
+        (_, false) => Ok(unknown(
+            "it says nothing of its content: another tool put it there".to_owned(),
+        )),
         (Some(_), true) => {
             let Some(data) = wanted.data else {
                 return Ok(unknown("somebody wrote since it was last seen here".to_owned()));
             };
-            let present = blob.page_ranges(None, &matching(&etag), job).await?;
+            let present = blob.page_ranges(None, &Condition::matches(&etag), job).await?;
             let expected = normal(data.iter().map(DataRun::range).collect());
             let beyond = without(&present, &expected);
             let lacking = without(&expected, &present);
@@ -197,7 +206,7 @@ async fn prove(
     job: &Job,
 ) -> Result<Held, BlobError> {
     let etag = properties.etag.clone();
-    let present = blob.page_ranges(None, &matching(&etag), job).await?;
+    let present = blob.page_ranges(None, &Condition::matches(&etag), job).await?;
     let subject = Subject {
         blob,
         length: properties.length,
@@ -208,7 +217,11 @@ async fn prove(
     let ReadBack { digest, differs } = read_back(&subject, PARALLEL, job).await?;
     if digest != *wanted.digest {
         let place = differs.map_or_else(String::new, |at| format!(", from byte {at} on"));
-        let lies = if claimed { ", although its metadata claims so" } else { "" };
+        let lies = if claimed {
+            ", although its metadata claims so"
+        } else {
+            ""
+        };
         return Ok(Held::Other {
             why: format!(
                 "content {} instead of {}{place}{lies}",
@@ -223,18 +236,11 @@ async fn prove(
         etag
     } else {
         let metadata = marks::finished(&properties.metadata, &digest);
-        blob.set_metadata(&metadata, &matching(&etag), job).await?
+        blob.set_metadata(&metadata, &Condition::matches(&etag), job).await?
     };
     Ok(Held::Same(Receipt {
         etag,
         digest,
         length: properties.length,
     }))
-}
-
-fn matching(etag: &Etag) -> Condition {
-    Condition {
-        if_match: Some(etag.clone()),
-        ..Condition::default()
-    }
 }

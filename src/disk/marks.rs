@@ -72,7 +72,10 @@ impl Default for UploadId {
 
 /// `20260131T120000Z`: sorts by time and is good in a header.
 fn compact(time: SystemTime) -> String {
-    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
+    let seconds = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .as_secs();
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     // Days to a date: the civil calendar in eras of 400 years that begin on the first of March.
     let shifted = days + 719_468;
@@ -81,7 +84,11 @@ fn compact(time: SystemTime) -> String {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * of_year + 2) / 153;
     let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
     format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
@@ -209,7 +216,11 @@ mod tests {
             ("aosm_upload", "sha256:abc/1", true),
         ] {
             let marks = Marks::of(&BTreeMap::from([(name.to_owned(), value.to_owned())]));
-            assert_eq!((marks.digest, marks.upload, marks.unfinished), (None, None, unfinished), "{value}");
+            assert_eq!(
+                (marks.digest, marks.upload, marks.unfinished),
+                (None, None, unfinished),
+                "{value}"
+            );
         }
         for id in ["", "x", "2026", "ääääääääää", "20260131X120000Z-1"] {
             assert_eq!(UploadId(id.to_owned()).begun(), None, "{id}");

@@ -57,7 +57,11 @@ fn md5(source: &Source, scanned: &Scanned, stopped: &CancellationToken) -> Resul
 fn zeros(hasher: &mut Md5, mut length: u64, stopped: &CancellationToken) {
     while length > 0 && !stopped.is_cancelled() {
         let now = length.min(ZEROS.len() as u64);
-        hasher.update(ZEROS.get(..usize::try_from(now).unwrap_or_default()).unwrap_or_default());
+        hasher.update(
+            ZEROS
+                .get(..usize::try_from(now).unwrap_or_default())
+                .unwrap_or_default(),
+        );
         length -= now;
     }
 }

@@ -4,6 +4,7 @@
 mod begin;
 mod checkpoint;
 mod copy;
+mod document;
 mod download;
 mod failure;
 mod ids;
@@ -14,8 +15,9 @@ mod look;
 pub mod marks;
 mod md5;
 mod pieces;
-mod ranges;
+pub mod ranges;
 mod read_back;
+pub mod remember;
 mod send;
 mod source;
 mod standing;
@@ -23,6 +25,7 @@ mod upload;
 mod verify;
 
 pub use copy::{CopyOptions, copy};
+pub use document::{CopyEntry, UploadEntry, VhdDocument, VhdOutcome};
 pub use download::{DownloadOptions, download};
-pub use look::{Held, Receipt, Verify, Wanted, look, look_for};
+pub use look::{Held, Receipt, Verify, Wanted, look, look_at, look_for};
 pub use upload::{UploadOptions, Uploaded, upload};

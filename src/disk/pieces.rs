@@ -129,7 +129,11 @@ pub fn still_there(done: &[Range<u64>], data: &[DataRun], present: &[Range<u64>]
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::single_range_in_vec_init, reason = "tests may fail loudly")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::single_range_in_vec_init,
+        reason = "tests may fail loudly"
+    )]
     use super::*;
     use crate::oci::backoff::Jitter;
 
@@ -143,7 +147,11 @@ mod tests {
         let present = [512..1536, 4096..4608, 8192..9216];
         let believed = left(&data, &present, &present);
         assert_eq!(believed.clear, [4096..4608]);
-        let parts: Vec<_> = believed.pieces.iter().map(|piece| (piece.index, piece.send.clone())).collect();
+        let parts: Vec<_> = believed
+            .pieces
+            .iter()
+            .map(|piece| (piece.index, piece.send.clone()))
+            .collect();
         assert_eq!(parts, [(0, vec![0..512]), (1, vec![1536..2048])]);
         assert!(believed.pieces.iter().all(|piece| piece.compare.is_empty()));
         assert_eq!(believed.there, 512 + 512 + 1024);
@@ -212,7 +220,10 @@ mod tests {
                 let index = all.swap_remove(at);
                 done.add(index);
                 done.add(index);
-                assert!(done.ranges.windows(2).all(|pair| pair[0].end < pair[1].start), "{done:?}");
+                assert!(
+                    done.ranges.windows(2).all(|pair| pair[0].end < pair[1].start),
+                    "{done:?}"
+                );
                 assert_eq!(done.ranges.iter().map(Range::len).sum::<usize>(), 64 - all.len());
             }
             assert_eq!(done.bytes(&data), [0..63 * 1024 + 512], "seed {seed}");

@@ -16,14 +16,14 @@ pub fn normal(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     joined
 }
 
-/// What is in `these` and not in `those`; both sorted and without overlap.
-pub fn without(these: &[Range<u64>], those: &[Range<u64>]) -> Vec<Range<u64>> {
+/// What is in `held` and not in `others`; both sorted and without overlap.
+pub fn without(held: &[Range<u64>], others: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut left = Vec::new();
-    let mut others = those.iter().peekable();
-    for range in these {
+    let mut others = others.iter().peekable();
+    for range in held {
         let mut start = range.start;
         while others.next_if(|other| other.end <= start).is_some() {}
-        // An `other` may reach over several of `these`: it is looked at again for each of them.
+        // One may reach over several of `held`: it is looked at again for each of them.
         let mut rest = others.clone();
         while let Some(other) = rest.next_if(|other| other.start < range.end) {
             if other.start > start {
@@ -42,9 +42,9 @@ pub fn without(these: &[Range<u64>], those: &[Range<u64>]) -> Vec<Range<u64>> {
 }
 
 /// What is in both; both sorted and without overlap.
-pub fn common(these: &[Range<u64>], those: &[Range<u64>]) -> Vec<Range<u64>> {
+pub fn common(held: &[Range<u64>], others: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut both = Vec::new();
-    let (mut left, mut right) = (these.iter().peekable(), those.iter().peekable());
+    let (mut left, mut right) = (held.iter().peekable(), others.iter().peekable());
     while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
         let shared = a.start.max(b.start)..a.end.min(b.end);
         let a_ends_first = a.end <= b.end;
@@ -78,7 +78,11 @@ pub fn slices(range: &Range<u64>, most: u64) -> impl Iterator<Item = Range<u64>>
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::single_range_in_vec_init, reason = "tests may fail loudly")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::single_range_in_vec_init,
+        reason = "tests may fail loudly"
+    )]
     use super::*;
     use crate::oci::backoff::Jitter;
 

@@ -53,11 +53,7 @@ pub async fn read_back(subject: &Subject<'_>, parallel: usize, job: &Job) -> Res
 }
 
 /// Index, digest and first difference of one piece.
-async fn one_piece(
-    subject: &Subject<'_>,
-    index: u64,
-    job: &Job,
-) -> Result<(u64, PieceDigest, Option<u64>), BlobError> {
+async fn one_piece(subject: &Subject<'_>, index: u64, job: &Job) -> Result<(u64, PieceDigest, Option<u64>), BlobError> {
     if job.cancel.is_cancelled() {
         return Err(BlobError {
             kind: BlobErrorKind::Interrupted,
@@ -81,15 +77,15 @@ async fn one_piece(
         return Ok((index, digest, runs.and_then(|runs| runs.first().map(|run| run.start))));
     };
     let span = first.start..last.end;
-    let condition = Condition {
-        if_match: Some(subject.etag.clone()),
-        ..Condition::default()
-    };
+    let condition = Condition::matches(subject.etag);
     let bytes = subject.blob.read(span.clone(), &condition, job).await?;
     if bytes.len() as u64 != span.end - span.start {
         return Err(BlobError {
             kind: BlobErrorKind::Corrupt,
-            ..local(subject.blob, "the service sent another number of bytes than it was asked for")
+            ..local(
+                subject.blob,
+                "the service sent another number of bytes than it was asked for",
+            )
         });
     }
     let blob = subject.blob.clone();
@@ -125,7 +121,9 @@ fn first_difference(piece: &[u8], start: u64, runs: &[DataRun]) -> Option<u64> {
         }
         at = run.end;
     }
-    part(at..start + piece.len() as u64).and_then(not_zero).map(|offset| at + offset)
+    part(at..start + piece.len() as u64)
+        .and_then(not_zero)
+        .map(|offset| at + offset)
 }
 
 fn not_zero(bytes: &[u8]) -> Option<u64> {

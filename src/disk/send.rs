@@ -76,7 +76,10 @@ impl Sender<'_> {
             if self.stop.is_cancelled() {
                 return Err(Failure::interrupted(&self.blob.label()));
             }
-            let clear = || self.blob.clear_pages(range.clone(), &self.condition(), self.job);
+            let clear = || async {
+                let condition = self.lease.condition();
+                self.blob.clear_pages(range.clone(), &condition, self.job).await
+            };
             self.under_lease(clear).await?;
         }
         Ok(())
@@ -134,7 +137,7 @@ impl Sender<'_> {
         for range in &piece.compare {
             for slice in slices(range, self.slice) {
                 let wanted = part(&slice)?;
-                if self.blob.read(slice.clone(), &Condition::default(), self.job).await? == wanted {
+                if self.blob.read(slice.clone(), &Condition::none(), self.job).await? == wanted {
                     self.found(slice.end - slice.start);
                 } else {
                     self.put(&slice, wanted).await?;
@@ -159,13 +162,12 @@ impl Sender<'_> {
         let put = || {
             let (start, bytes) = (range.start, bytes.clone());
             async move {
-                let condition = self.condition();
+                let condition = self.lease.condition();
                 self.blob.put_pages(start, bytes, sum, &condition, self.job).await
             }
         };
         self.under_lease(put).await?;
         self.sent.fetch_add(length, Ordering::Relaxed);
-        self.job.moved(length);
         Ok(())
     }
 
@@ -178,10 +180,6 @@ impl Sender<'_> {
             Err(error) if is_about_the_lease(&error) && self.lease.regained(self.job).await => Ok(write().await?),
             outcome => Ok(outcome?),
         }
-    }
-
-    fn condition(&self) -> Condition {
-        self.lease.condition()
     }
 }
 

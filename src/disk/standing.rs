@@ -80,8 +80,8 @@ mod tests {
 
     use super::*;
     use crate::blob::{CopyState, Etag};
-    use crate::disk::marks::{begun, finished};
     use crate::digest::Digest;
+    use crate::disk::marks::{begun, finished};
 
     fn digest(of: &str) -> ContentDigest {
         ContentDigest(Digest::of(of.as_bytes()))
@@ -113,12 +113,18 @@ mod tests {
         assert_eq!(judged(&blob(none.clone())), Standing::Unmarked);
         assert_eq!(judged(&blob(finished(&none, &digest("wanted")))), Standing::Claimed);
         let other = judged(&blob(finished(&none, &digest("other"))));
-        assert!(matches!(&other, Standing::Other(Some(held), _) if *held == digest("other")), "{other:?}");
+        assert!(
+            matches!(&other, Standing::Other(Some(held), _) if *held == digest("other")),
+            "{other:?}"
+        );
         let ours = mark("wanted");
         assert_eq!(judged(&blob(begun(&ours))), Standing::Partial(ours.clone()));
         let theirs = mark("other");
         let other = judged(&blob(begun(&theirs)));
-        assert!(matches!(&other, Standing::Other(None, why) if why.contains(", begun 20")), "{other:?}");
+        assert!(
+            matches!(&other, Standing::Other(None, why) if why.contains(", begun 20")),
+            "{other:?}"
+        );
         let abandoned = standing(&blob(begun(&theirs)), &digest("wanted"), 1024, Some(&theirs.id));
         assert_eq!(abandoned, Standing::Abandoned(theirs));
     }

@@ -258,7 +258,10 @@ fn fits(file: &Utf8Path, scanned: &Scanned) -> Result<(), Fault> {
     } else if !scanned.length.is_multiple_of(512) {
         format!("{} bytes are no multiple of 512", scanned.length)
     } else if scanned.length > LARGEST {
-        format!("{} bytes are more than the {LARGEST} of the largest page blob", scanned.length)
+        format!(
+            "{} bytes are more than the {LARGEST} of the largest page blob",
+            scanned.length
+        )
     } else if scanned.data.last().map(|run| run.end) != Some(scanned.length) {
         return Err(Fault::bug(format!("{file}: its scan does not reach its end")));
     } else {
@@ -305,7 +308,11 @@ async fn told(blob: &PageBlob, failure: Failure, progress: Option<(u64, u64)>, j
 
 /// What can be seen of somebody else's doing.
 fn who(now: &BlobProperties) -> String {
-    let leased = if now.leased { "somebody holds its lease" } else { "nobody holds its lease" };
+    let leased = if now.leased {
+        "somebody holds its lease"
+    } else {
+        "nobody holds its lease"
+    };
     match Marks::of(&now.metadata).upload {
         Some(mark) => format!(
             "an upload of content {}{} has not ended; {leased}",

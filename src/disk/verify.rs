@@ -30,10 +30,7 @@ pub async fn prove(
         let what = format!("it has {} bytes instead of {}", properties.length, scanned.length);
         return Err(wrong(blob, &what).into());
     }
-    let condition = Condition {
-        if_match: Some(properties.etag.clone()),
-        ..Condition::default()
-    };
+    let condition = Condition::matches(&properties.etag);
     let present = blob.page_ranges(None, &condition, job).await?;
     pages(blob, &present, source, &scanned.data).await?;
     if verify == Verify::Full {
@@ -46,7 +43,9 @@ pub async fn prove(
         };
         let back = read_back(&subject, parallel, job).await?;
         if back.digest != scanned.digest {
-            let place = back.differs.map_or_else(String::new, |at| format!(" from byte {at} on"));
+            let place = back
+                .differs
+                .map_or_else(String::new, |at| format!(" from byte {at} on"));
             return Err(wrong(blob, &format!("what was read back differs{place}")).into());
         }
     }
@@ -54,12 +53,7 @@ pub async fn prove(
 }
 
 /// Pages are where the data is and nowhere else. Zeros within a run may be written or not: both read the same.
-async fn pages(
-    blob: &PageBlob,
-    present: &[Range<u64>],
-    source: &Source,
-    data: &[DataRun],
-) -> Result<(), Failure> {
+async fn pages(blob: &PageBlob, present: &[Range<u64>], source: &Source, data: &[DataRun]) -> Result<(), Failure> {
     let wanted = normal(data.iter().map(DataRun::range).collect());
     if let Some(range) = without(present, &wanted).first() {
         let what = format!("bytes {} to {} are written and should be zero", range.start, range.end);
@@ -78,6 +72,7 @@ async fn pages(
 
 /// What was found is not what should be there.
 pub fn wrong(blob: &PageBlob, what: &str) -> Fault {
-    Fault::new(Kind::StepsFailed, format!("verify {}: {what}", blob.label()))
-        .hint("run the command again: it compares everything and sends what is wrong; the blob claims no digest until then")
+    Fault::new(Kind::StepsFailed, format!("verify {}: {what}", blob.label())).hint(
+        "run the command again: it compares everything and sends what is wrong; the blob claims no digest until then",
+    )
 }

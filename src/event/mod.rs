@@ -10,8 +10,6 @@ use crate::fault::Fault;
 pub enum Phase {
     /// Charts are rendered, searched for images and packed.
     Local,
-    /// Disk images are read.
-    Inspect,
     /// Sources are asked where each image is.
     Locate,
     /// Stores are asked what they hold.
@@ -20,6 +18,10 @@ pub enum Phase {
     Apply,
     /// A bundle is written.
     Bundle,
+    /// A disk image is read; its total is bytes.
+    ReadDisk,
+    /// A disk image is moved; its total is bytes.
+    MoveDisk,
 }
 
 /// How a step ended.

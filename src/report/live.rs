@@ -127,16 +127,23 @@ impl Live {
         }
         let (word, counts_bytes) = match phase {
             Phase::Local => ("charts", false),
-            Phase::Inspect => ("reading disk images", true),
             Phase::Locate => ("locating", false),
             Phase::Observe => ("looking at stores", false),
             Phase::Apply => ("applying", true),
             Phase::Bundle => ("bundling", true),
+            Phase::ReadDisk => ("reading", true),
+            Phase::MoveDisk => ("moving", true),
         };
-        let bar = self
-            .bars
-            .add(ProgressBar::new(if counts_bytes { 0 } else { total.unwrap_or(0) }));
+        // Of one disk image the bytes are known from the start; other phases learn them step by step.
+        let whole_known = matches!(phase, Phase::ReadDisk | Phase::MoveDisk);
+        let bar = self.bars.add(ProgressBar::new(if counts_bytes && !whole_known {
+            0
+        } else {
+            total.unwrap_or(0)
+        }));
         bar.set_style(style(match (counts_bytes, self.narrow) {
+            _ if whole_known && self.narrow => "{bytes}/{total_bytes} {eta} left",
+            _ if whole_known => "{prefix} [{bar:24}] {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left",
             (true, true) => "{bytes}/{total_bytes} {eta} left, {msg}",
             (true, false) => "{prefix} [{bar:24}] {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left, {msg}",
             (false, true) => "{prefix} {pos}/{len} {wide_msg}",

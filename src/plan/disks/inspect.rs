@@ -10,7 +10,7 @@ use camino::Utf8Path;
 
 use crate::cache::KeyDocument;
 use crate::digest::{Digest, FileDigests};
-use crate::event::{Event, Outcome, Phase};
+use crate::event::{Event, Phase};
 use crate::fault::Fault;
 use crate::graph::{StepId, StepKind};
 use crate::plan::Session;
@@ -40,7 +40,7 @@ pub(super) async fn inspect(session: &Arc<Session>, name: &str, path: &Utf8Path)
     let id = StepId::local(StepKind::Inspect, name);
     let known = remembered(session, path);
     session.events.emit(Event::PhaseAdvanced {
-        phase: Phase::Inspect,
+        phase: Phase::ReadDisk,
         what: id.to_string(),
         cached: known.is_some(),
     });
@@ -48,19 +48,12 @@ pub(super) async fn inspect(session: &Arc<Session>, name: &str, path: &Utf8Path)
         return Ok(known);
     }
     let length = FileIdentity::of(path)?.length;
-    session.events.emit(Event::StepStarted {
-        step: id.shared(),
-        bytes: Some(length),
+    session.events.emit(Event::PhaseStarted {
+        phase: Phase::ReadDisk,
+        total: Some(length),
     });
     let scanned = scan(path, progress(session, &id), &session.cancel).await;
-    session.events.emit(Event::StepFinished {
-        step: id.shared(),
-        // A result of the plan, not of the stores: nothing was done to them.
-        outcome: Outcome::Fresh,
-        bytes_moved: 0,
-        bytes_mounted: 0,
-        requests: 0,
-    });
+    session.events.emit(Event::PhaseFinished { phase: Phase::ReadDisk });
     let scanned = scanned?;
     let key = key_of(&scanned.digest.0);
     keep(session, path, &key, &scanned);

@@ -49,22 +49,13 @@ pub(in crate::plan) async fn looked_at(
 
 /// Files one after another: each is read by all cores.
 async fn read_files(session: &Arc<Session>, targets: &mut [Target]) -> Result<(), Fault> {
-    let files = targets.iter().filter(|target| !target.local.is_empty()).count();
-    if files == 0 {
-        return Ok(());
-    }
-    session.events.emit(Event::PhaseStarted {
-        phase: Phase::Inspect,
-        total: Some(files as u64),
-    });
     let mut outcome = Ok(());
-    for target in targets {
+    for target in targets.iter_mut().filter(|target| !target.local.is_empty()) {
         outcome = read_file(session, target).await;
         if outcome.is_err() {
             break;
         }
     }
-    session.events.emit(Event::PhaseFinished { phase: Phase::Inspect });
     // A file of 30 GiB is not to be read again because something else goes wrong later.
     session.remember();
     outcome
