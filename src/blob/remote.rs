@@ -6,41 +6,38 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, RANGE};
 use reqwest::{Method, StatusCode};
+use url::Url;
 
+use super::answer::Refusal;
+use super::sas::{is_path_style, label_of};
 use super::scrub::scrub_known;
-use super::{BlobError, BlobErrorKind, BlobKind, Etag, Right, SasUrl};
-use crate::durable;
-use crate::event::Event;
-use crate::oci::Job;
-use crate::oci::backoff::Jitter;
-use crate::oci::registry::is_loopback;
-use crate::oci::registry::retry::{Again, RetryPolicy, Tries, Trouble, again};
-use crate::oci::registry::transport::{Body, Request, Response, Transport};
+use super::{BlobError, BlobErrorKind, BlobKind, ContainerAccess, Containers, Etag, FixedSas, PageBlob, Right, SasUrl};
+use crate::oci::registry::retry::{Again, Tries, Trouble, again};
+use crate::oci::registry::transport::{Body, Request, Response};
+use crate::oci::registry::{Caller, Class};
+use crate::oci::{ByteStream, ErrorKind, Job};
 
 /// What is done, for errors.
 const READ: &str = "read";
 /// An error's own words are no longer than this.
-const WORDS: usize = 2048;
+const WORDS: usize = 8 * 1024;
+/// Nobody waits longer for the words of an error.
+const WORDS_TIME: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// A file behind a URL.
+/// A file behind a URL. Clones are the same.
 #[derive(Clone)]
 pub struct Remote {
     url: SasUrl,
     /// Where the URL came from: `the variable SOURCE`.
-    origin: String,
-    transport: Arc<dyn Transport>,
-    policy: RetryPolicy,
-    /// May this be asked without TLS?
-    plain: bool,
-    jitter: Arc<Mutex<Jitter>>,
+    origin: Arc<str>,
+    containers: Containers,
 }
 
 /// What a server says of the file.
@@ -65,24 +62,13 @@ struct Part {
 }
 
 impl Remote {
-    /// Nothing is asked yet. `plain`: it may be asked without TLS even where it is not this machine.
-    pub fn new(url: SasUrl, origin: impl Into<String>, transport: Arc<dyn Transport>, plain: bool) -> Self {
+    /// Nothing is asked yet. `origin` says where the URL came from: `the variable SOURCE`.
+    pub fn new(containers: &Containers, url: SasUrl, origin: &str) -> Self {
         Self {
             url,
             origin: origin.into(),
-            transport,
-            policy: RetryPolicy::default(),
-            plain,
-            jitter: Arc::new(Mutex::new(Jitter::new(Jitter::process_seed()))),
+            containers: containers.clone(),
         }
-    }
-
-    /// With another patience: for tests.
-    #[must_use]
-    pub fn patience(mut self, policy: RetryPolicy, seed: u64) -> Self {
-        self.policy = policy;
-        self.jitter = Arc::new(Mutex::new(Jitter::new(seed)));
-        self
     }
 
     /// The URL.
@@ -92,12 +78,26 @@ impl Remote {
 
     /// Host and path, for people.
     pub fn label(&self) -> String {
-        super::sas::label_of(&self.url.place)
+        label_of(&self.url.place)
     }
 
     /// Where the URL came from.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// The same as a blob in a container, to ask for its pages; `None` where the URL cannot be one.
+    pub fn pages(&self) -> Option<PageBlob> {
+        let (container, name) = split(&self.url.place)?;
+        let access = ContainerAccess {
+            url: SasUrl {
+                place: container,
+                query: self.url.query.clone(),
+            },
+            origin: self.origin.to_string(),
+            generation: 0,
+        };
+        Some(self.containers.open(Arc::new(FixedSas(access))).blob(&name))
     }
 
     /// What is there, and its first bytes, at most so many.
@@ -118,86 +118,76 @@ impl Remote {
     }
 
     async fn get(&self, range: Range<u64>, etag: Option<&Etag>, job: &Job) -> Result<Part, BlobError> {
-        if self.url.place.scheme() == "http" && !self.plain && !is_loopback(self.url.place.host_str().unwrap_or_default()) {
-            return Err(self
-                .error(BlobErrorKind::Refused, "it would be reached without TLS")
-                .hint("list the host as plain-http in [network] if that is meant"));
-        }
+        let caller = Caller::from(job);
+        let stopped = || Err(self.error(BlobErrorKind::Interrupted, "stopped"));
         let mut tries = Tries::default();
         loop {
-            let trouble = tokio::select! {
+            let outcome = tokio::select! {
                 biased;
-                () = job.cancel.cancelled() => return Err(self.error(BlobErrorKind::Interrupted, "stopped")),
-                tried = self.once(&range, etag, job) => match tried {
-                    Ok(part) => return Ok(part),
-                    Err(Failure::Final(error)) => return Err(error),
-                    Err(Failure::Passing(trouble)) => trouble,
-                },
+                () = job.cancel.cancelled() => return stopped(),
+                outcome = self.once(&range, etag, &caller) => outcome,
             };
-            let delay = {
-                let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
-                tries.next(trouble.again, &self.policy, &mut jitter)
+            let trouble = match outcome {
+                Ok(part) => return Ok(part),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Passing(trouble)) => trouble,
             };
-            let Some(delay) = delay else {
-                let error = self.error(BlobErrorKind::Unreachable, &trouble.detail);
-                return Err(match trouble.hint {
-                    Some(hint) => error.hint(hint),
-                    None => error.hint("check the address and the network, then run again"),
-                });
+            let Some(delay) = self.containers.wire().next_try(&mut tries, trouble.again) else {
+                let kind = match trouble.kind {
+                    ErrorKind::Protocol => BlobErrorKind::Refused,
+                    _ => BlobErrorKind::Unreachable,
+                };
+                let hint = trouble.hint.unwrap_or_else(|| "check the address and the network, then run again".into());
+                return Err(self.error(kind, &trouble.detail).hint(hint));
             };
-            job.events.emit(Event::StepRetry {
-                step: Arc::clone(&job.step),
-                attempt: tries.failed(),
-                delay,
-                why: self.scrubbed(&trouble.detail),
-            });
+            if matches!(trouble.again, Again::Throttled(_)) {
+                self.containers.gate(&self.url.place).throttled(delay);
+            }
+            caller.retrying(tries.failed(), delay, format!("{READ} {}: {}", self.label(), self.scrubbed(&trouble.detail)));
             tokio::select! {
-                () = job.cancel.cancelled() => return Err(self.error(BlobErrorKind::Interrupted, "stopped")),
+                () = job.cancel.cancelled() => return stopped(),
                 () = tokio::time::sleep(delay) => {}
             }
         }
     }
 
-    async fn once(&self, range: &Range<u64>, etag: Option<&Etag>, job: &Job) -> Result<Part, Failure> {
-        durable::boundary(&format!("request GET {}", self.url.place.path()));
-        job.requests.fetch_add(1, Ordering::Relaxed);
-        let idle = self.policy.idle;
-        let answer = tokio::time::timeout(idle, self.transport.send(self.request(range, etag)?))
-            .await
-            .map_err(|_| Failure::Passing(Trouble::timed_out(idle)))?
-            .map_err(|error| Failure::Passing(Trouble::of_transport(&error)))?;
-        let Response { status, headers, mut body } = answer;
-        if status == StatusCode::RANGE_NOT_SATISFIABLE
-            && content_range(&headers).is_some_and(|(_, whole)| whole == 0 && range.start == 0)
-        {
+    async fn once(&self, range: &Range<u64>, etag: Option<&Etag>, caller: &Caller) -> Result<Part, Failure> {
+        let request = self.request(range, etag)?;
+        let gate = self.containers.gate(&self.url.place);
+        let _place = gate.enter(Class::Download).await;
+        gate.pause().await;
+        let Response { status, headers, mut body } =
+            self.containers.wire().exchange(request, caller).await.map_err(Failure::Passing)?;
+        let told = content_range(&headers);
+        if status == StatusCode::RANGE_NOT_SATISFIABLE && range.start == 0 && told == Some((None, 0)) {
             return Ok(Part {
                 facts: facts(&headers, 0),
                 bytes: Bytes::new(),
             });
         }
-        let whole = match (status, content_range(&headers)) {
+        let whole = match (status, told) {
             (StatusCode::PARTIAL_CONTENT, Some((Some(from), whole))) if from == range.start => whole,
             (StatusCode::OK | StatusCode::PARTIAL_CONTENT, _) => {
-                let error = self.error(BlobErrorKind::Refused, "the server does not answer with the range it was asked for");
-                return Err(Failure::Final(error.hint("only a server that answers ranges will do: download the file, and upload it")));
+                return Err(Failure::Final(
+                    self.error(BlobErrorKind::Refused, "the server does not answer with the range it was asked for")
+                        .hint("download the file by other means, and upload it"),
+                ));
             }
             _ => return Err(self.refusal(status, &headers, body).await),
         };
         let expected = range.end.min(whole).saturating_sub(range.start);
         let mut bytes = BytesMut::with_capacity(usize::try_from(expected).unwrap_or(0));
         while (bytes.len() as u64) < expected {
-            let next = tokio::time::timeout(idle, body.next())
-                .await
-                .map_err(|_| Failure::Passing(Trouble::timed_out(idle)))?;
-            match next {
+            match body.next().await {
                 Some(Ok(piece)) => bytes.extend_from_slice(&piece),
-                Some(Err(error)) => return Err(passing(error.detail)),
+                Some(Err(error)) => return Err(passing(format!("the answer broke off: {}", error.detail))),
                 None => return Err(passing("the answer broke off".into())),
             }
         }
         if bytes.len() as u64 > expected {
             return Err(passing("the answer is longer than it says".into()));
         }
+        gate.answered();
         Ok(Part {
             facts: facts(&headers, whole),
             bytes: bytes.freeze(),
@@ -231,16 +221,9 @@ impl Remote {
     }
 
     /// What another status than that of a range means.
-    async fn refusal(&self, status: StatusCode, headers: &HeaderMap, body: crate::oci::ByteStream) -> Failure {
-        let code = text(headers, "x-ms-error-code").unwrap_or_default();
-        let words = match code {
-            "" => first_line(body).await,
-            code => code.to_owned(),
-        };
-        let said = match words.as_str() {
-            "" => format!("it says {status}"),
-            words => format!("it says {status}, {words}"),
-        };
+    async fn refusal(&self, status: StatusCode, headers: &HeaderMap, body: ByteStream) -> Failure {
+        let refusal = Refusal::new(status, headers, &words_of(body).await);
+        let said = format!("the server says {}", refusal.text());
         let again = again(status, headers);
         if again != Again::No {
             return Failure::Passing(Trouble {
@@ -248,22 +231,23 @@ impl Remote {
                 ..passing_trouble(said)
             });
         }
+        let origin = &self.origin;
         Failure::Final(match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 let objection = self.url.objection(&[Right::Read], SystemTime::now());
-                let detail = objection.map_or(said.clone(), |why| format!("{said}: {why}"));
+                let detail = objection.map_or_else(|| said.clone(), |why| format!("{why} ({said})"));
                 self.error(BlobErrorKind::Denied, &detail)
-                    .hint(format!("put a URL with a signature that grants r (read) and is good now into {}", self.origin))
+                    .hint(format!("put a URL into {origin} whose signature grants r (read) and is good now"))
             }
             StatusCode::NOT_FOUND | StatusCode::GONE => self
                 .error(BlobErrorKind::Absent, &said)
-                .hint(format!("check the name in the URL of {}", self.origin)),
+                .hint(format!("check the name in the URL of {origin}")),
             StatusCode::PRECONDITION_FAILED => self
-                .error(BlobErrorKind::Changed, "somebody wrote to it while it was read")
+                .error(BlobErrorKind::Changed, "somebody wrote to it since it was looked at")
                 .hint(AGAIN),
             _ => self
                 .error(BlobErrorKind::Refused, &said)
-                .hint(format!("check the URL in {}", self.origin)),
+                .hint(format!("check the URL in {origin}")),
         })
     }
 
@@ -295,7 +279,7 @@ fn passing(detail: String) -> Failure {
 
 fn passing_trouble(detail: String) -> Trouble {
     Trouble {
-        kind: crate::oci::ErrorKind::Unreachable,
+        kind: ErrorKind::Unreachable,
         detail,
         hint: None,
         again: Again::Passing,
@@ -336,8 +320,8 @@ fn facts(headers: &HeaderMap, length: u64) -> RemoteFacts {
     }
 }
 
-/// The beginning of an error's text; a page for people says nothing in one line.
-async fn first_line(mut body: crate::oci::ByteStream) -> String {
+/// The beginning of an error's body.
+async fn words_of(mut body: ByteStream) -> Bytes {
     let mut read = BytesMut::new();
     let reading = async {
         while let Some(Ok(piece)) = body.next().await {
@@ -349,12 +333,68 @@ async fn first_line(mut body: crate::oci::ByteStream) -> String {
         }
     };
     // What came until then is good enough.
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(5), reading).await;
-    let words = String::from_utf8_lossy(&read).into_owned();
-    if words.trim_start().starts_with('<') {
-        // S3 and storage accounts name the trouble in an element.
-        let code = words.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
-        return code.map_or_else(String::new, |(code, _)| code.chars().take(80).collect());
+    let _ = tokio::time::timeout(WORDS_TIME, reading).await;
+    read.freeze()
+}
+
+/// Container and name of the blob that a URL names. An emulator has the account in front of both.
+fn split(place: &Url) -> Option<(Url, String)> {
+    let segments: Vec<&str> = place.path_segments()?.collect();
+    let before = if is_path_style(place) { 2 } else { 1 };
+    let (container, name) = segments.split_at_checked(before)?;
+    if name.is_empty() || segments.iter().any(|segment| segment.is_empty()) {
+        return None;
     }
-    words.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
+    let name = name.join("/");
+    let name = percent_encoding::percent_decode_str(&name).decode_utf8().ok()?.into_owned();
+    let mut url = place.clone();
+    url.set_path(&container.join("/"));
+    Some((url, name))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_url_is_split_into_container_and_blob() {
+        for (url, expected) in [
+            ("https://a.blob.core.windows.net/c/b.vhd", Some(("https://a.blob.core.windows.net/c", "b.vhd"))),
+            ("https://a.blob.core.windows.net/c/x/y%20z.vhd", Some(("https://a.blob.core.windows.net/c", "x/y z.vhd"))),
+            ("http://127.0.0.1:1/acc/c/b.vhd", Some(("http://127.0.0.1:1/acc/c", "b.vhd"))),
+            ("http://127.0.0.1:1/acc/c", None),
+            ("https://a.blob.core.windows.net/c", None),
+            ("https://a.blob.core.windows.net/c/", None),
+            ("https://a.blob.core.windows.net/", None),
+        ] {
+            let found = split(&Url::parse(url).unwrap()).map(|(place, name)| (place.to_string(), name));
+            let expected = expected.map(|(place, name)| (place.to_owned(), name.to_owned()));
+            assert_eq!(found, expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_read_as_the_standard_has_them() {
+        for (text, expected) in [
+            ("bytes 0-511/1024", Some((Some(0), 1024))),
+            ("bytes */0", Some((None, 0))),
+            ("bytes 5-9/*", None),
+            ("pages 0-1/2", None),
+            ("bytes 0-511", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_RANGE, text.parse().unwrap());
+            assert_eq!(content_range(&headers), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_weak_entity_tag_is_none() {
+        let mut headers = HeaderMap::new();
+        headers.insert(ETAG, "W/\"1\"".parse().unwrap());
+        assert_eq!(facts(&headers, 1).etag, None);
+        headers.insert(ETAG, "\"1\"".parse().unwrap());
+        assert_eq!(facts(&headers, 1).etag, Some(Etag("\"1\"".into())));
+    }
 }

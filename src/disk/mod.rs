@@ -7,6 +7,7 @@ mod copy;
 mod document;
 mod download;
 mod failure;
+mod hashes;
 mod ids;
 mod keeper;
 mod lease;
@@ -17,15 +18,20 @@ mod md5;
 mod pieces;
 pub mod ranges;
 mod read_back;
+mod readable;
 pub mod remember;
 mod send;
 mod source;
+mod spans;
+mod sparse;
 mod standing;
 mod upload;
 mod verify;
 
-pub use copy::{CopyOptions, copy};
+pub use copy::{
+    Copied, CopyHeld, CopyKey, CopyOptions, CopyReceipt, Origin, Way, copy, copy_receipt, look_copy,
+};
 pub use document::{CopyEntry, UploadEntry, VhdDocument, VhdOutcome};
-pub use download::{DownloadOptions, download};
+pub use download::{DownloadOptions, Downloaded, download};
 pub use look::{Held, Receipt, Verify, Wanted, look, look_at, look_for};
 pub use upload::{UploadOptions, Uploaded, upload};

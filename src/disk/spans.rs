@@ -52,11 +52,6 @@ pub fn pieces(length: u64, data: &[Range<u64>]) -> Vec<PieceReads> {
     all
 }
 
-/// Bytes of all ranges.
-pub fn bytes(ranges: &[Range<u64>]) -> u64 {
-    ranges.iter().map(|range| range.end.saturating_sub(range.start)).sum()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::single_range_in_vec_init, reason = "tests")]

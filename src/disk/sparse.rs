@@ -9,10 +9,10 @@ use bytes::Bytes;
 use crate::vhd::content::{PieceDigest, PieceHasher};
 
 /// Zeros are looked for in steps of this many bytes.
-pub const STEP: u64 = 64 << 10;
+pub const STEP: u64 = crate::vhd::BLOCK;
 
 /// As many zeros as a step has.
-static ZEROS: [u8; STEP as usize] = [0; STEP as usize];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// What was read of a piece: each range with its bytes, sorted and disjoint; the rest of the piece is zero.
 pub type Bodies = Vec<(Range<u64>, Bytes)>;
@@ -112,17 +112,32 @@ fn clear(file: &File, range: &Range<u64>) -> io::Result<()> {
 
 /// Reads a piece back from a file and hashes it.
 pub fn hash_in_file(file: &File, piece: &Range<u64>) -> io::Result<PieceDigest> {
-    let mut buffer = vec![0; ZEROS.len()];
     let mut hasher = PieceHasher::new();
-    let mut at = piece.start;
-    while at < piece.end {
-        let count = usize::try_from(piece.end - at).unwrap_or(usize::MAX).min(buffer.len());
+    read_range(file, piece, |bytes| {
+        hasher.update(bytes);
+        true
+    })?;
+    Ok(hasher.finish())
+}
+
+/// Reads a file from front to back, as long as `take` wants more. Did it want all?
+pub fn read_all(file: &File, length: u64, take: impl FnMut(&[u8]) -> bool) -> io::Result<bool> {
+    read_range(file, &(0..length), take)
+}
+
+fn read_range(file: &File, range: &Range<u64>, mut take: impl FnMut(&[u8]) -> bool) -> io::Result<bool> {
+    let mut buffer = vec![0; ZEROS.len()];
+    let mut at = range.start;
+    while at < range.end {
+        let count = usize::try_from(range.end - at).unwrap_or(usize::MAX).min(buffer.len());
         let Some(held) = buffer.get_mut(..count) else { break };
         read_at(file, held, at)?;
-        hasher.update(held);
+        if !take(held) {
+            return Ok(false);
+        }
         at += count as u64;
     }
-    Ok(hasher.finish())
+    Ok(true)
 }
 
 #[cfg(unix)]

@@ -307,7 +307,7 @@ fn unreadable(session: &Session, targets: &[Target], seen: &[Seen]) -> Vec<Fault
         let name = store.map_or("", |store| store.name.value.as_str());
         let otherwise = match store.map(|store| &store.kind) {
             Some(StoreKind::Registry { host, .. }) => {
-                format!("check that {host} can be reached, or log in: docker login {host}")
+                format!("check that {host} can be reached, or log in: aosm-build login {host}")
             }
             Some(StoreKind::StorageAccount(_)) => "check that it can be reached, and the signature at hand".to_owned(),
             _ => "look at what lies at the store's path: move it away, or set another path for this store".to_owned(),

@@ -305,7 +305,7 @@ fn local_path(layers: &[View<'_>]) -> Utf8PathBuf {
 /// Host and prefix of a registry store. The error follows "…: ".
 fn registry_place(text: &str) -> Result<(String, String), String> {
     if mask::has_user_info(text) {
-        return Err("user and password do not belong here: use `docker login`".into());
+        return Err("user and password do not belong here: use `aosm-build login`".into());
     }
     let text = text.trim();
     let rest = ["https://", "oci://"]

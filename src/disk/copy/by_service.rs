@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::intent::Intent;
 use super::key::COPY;
-use super::{Copied, Copying, CopyHeld, Way, look_copy};
+use super::{Copied, Copying, Way};
 use crate::blob::{BlobError, BlobErrorKind, BlobProperties, Condition, CopyState, CopyStatus};
 use crate::event::Event;
 use crate::fault::{Fault, Kind};
@@ -90,6 +90,10 @@ impl Copying<'_> {
 
     /// Waits for a copy that was asked for.
     pub(super) async fn wait(&self, id: &str, way: Way) -> Result<Copied, Fault> {
+        self.job.events.emit(Event::StepTotal {
+            step: self.job.step.clone(),
+            bytes: self.origin.length,
+        });
         let mut told = 0;
         let mut pause = FIRST_WAIT;
         loop {

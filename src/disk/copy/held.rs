@@ -149,3 +149,125 @@ pub fn judge(origin: &Origin, properties: &BlobProperties, receipt: Option<&Copy
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::blob::CopyState;
+    use crate::digest::Digest;
+
+    fn origin() -> Origin {
+        Origin {
+            source: "https://a.example/c/b.vhd".into(),
+            etag: Some(Etag("\"source\"".into())),
+            length: 2048,
+            footer: Digest::of(b"footer"),
+            page_blob: true,
+            kind: "PageBlob".into(),
+            digest: Some(content("source")),
+        }
+    }
+
+    fn content(of: &str) -> ContentDigest {
+        ContentDigest(Digest::of(of.as_bytes()))
+    }
+
+    fn copy_state(status: CopyStatus) -> CopyState {
+        CopyState {
+            id: "7".into(),
+            status,
+            progress: None,
+            reason: None,
+            source: None,
+        }
+    }
+
+    fn blob(metadata: &[(&str, String)]) -> BlobProperties {
+        BlobProperties {
+            kind: BlobKind::Page,
+            length: 2048,
+            etag: Etag("\"1\"".into()),
+            metadata: metadata.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<BTreeMap<_, _>>(),
+            md5: None,
+            copy: Some(copy_state(CopyStatus::Success)),
+            leased: false,
+        }
+    }
+
+    fn word(held: &CopyHeld) -> &'static str {
+        match held {
+            CopyHeld::Absent => "absent",
+            CopyHeld::Same(_) => "same",
+            CopyHeld::Copying { wanted: true, .. } => "copying what is wanted",
+            CopyHeld::Copying { wanted: false, .. } => "copying",
+            CopyHeld::Partial { .. } => "partial",
+            CopyHeld::Other { .. } => "other",
+            CopyHeld::Unknown { .. } => "unknown",
+            CopyHeld::OtherType { .. } => "other type",
+        }
+    }
+
+    #[test]
+    fn metadata_tell_what_a_blob_of_the_right_size_is() {
+        let key = origin().key().to_string();
+        let other_key = CopyKey(Digest::of(b"other")).to_string();
+        let digest = |of: &str| content(of).to_string();
+        let mark = format!("{}/1", digest("x"));
+        for (metadata, expected) in [
+            (&[][..], "unknown"),
+            (&[("aosm_copy", key.clone())], "same"),
+            (&[("AOSM_Copy", key.clone())], "same"),
+            (&[("aosm_copy", other_key.clone())], "other"),
+            (&[("aosm_copy", "nonsense".into())], "unknown"),
+            (&[("aosm_digest", digest("source"))], "same"),
+            (&[("aosm_digest", digest("source")), ("aosm_copy", other_key.clone())], "same"),
+            (&[("aosm_digest", digest("else"))], "other"),
+            (&[("aosm_upload", mark.clone())], "other"),
+            (&[("aosm_upload", mark.clone()), ("aosm_copy", key.clone())], "partial"),
+            (&[("aosm_upload", mark), ("aosm_copy", other_key)], "partial"),
+        ] {
+            assert_eq!(word(&judge(&origin(), &blob(metadata), None)), expected, "{metadata:?}");
+        }
+    }
+
+    #[test]
+    fn type_copy_and_size_come_first() {
+        let ours = [("aosm_copy", origin().key().to_string())];
+        let mut block = blob(&ours);
+        block.kind = BlobKind::Other("BlockBlob".into());
+        assert_eq!(word(&judge(&origin(), &block, None)), "other type");
+        for (metadata, expected) in [(&ours[..], "copying what is wanted"), (&[], "copying")] {
+            let mut pending = blob(metadata);
+            pending.copy = Some(copy_state(CopyStatus::Pending));
+            pending.length = 0;
+            assert_eq!(word(&judge(&origin(), &pending, None)), expected);
+        }
+        for (metadata, length, expected) in [(&ours[..], 0, "partial"), (&ours, 1024, "other"), (&[], 0, "other")] {
+            let mut failed = blob(metadata);
+            failed.copy = Some(copy_state(CopyStatus::Failed));
+            failed.length = length;
+            assert_eq!(word(&judge(&origin(), &failed, None)), expected, "{metadata:?} {length}");
+        }
+    }
+
+    #[test]
+    fn a_receipt_with_another_entity_tag_shows_that_somebody_wrote_since() {
+        let there = blob(&[("aosm_copy", origin().key().to_string())]);
+        let receipt = |etag: &str, key: CopyKey| CopyReceipt {
+            etag: Etag(etag.into()),
+            key,
+            length: 2048,
+            digest: None,
+        };
+        for (receipt, expected) in [
+            (receipt("\"1\"", origin().key()), "same"),
+            (receipt("\"0\"", origin().key()), "unknown"),
+            // Of an earlier source: says nothing of this one.
+            (receipt("\"0\"", CopyKey(Digest::of(b"other"))), "same"),
+        ] {
+            assert_eq!(word(&judge(&origin(), &there, Some(&receipt))), expected, "{receipt:?}");
+        }
+    }
+}

@@ -12,6 +12,7 @@ mod held;
 mod intent;
 mod key;
 mod origin;
+mod remember;
 mod stop;
 mod stream;
 mod stream_notes;
@@ -27,6 +28,8 @@ pub use held::{CopyHeld, CopyReceipt, look_copy};
 use intent::{Intent, IntentFile};
 pub use key::CopyKey;
 pub use origin::Origin;
+pub use remember::copy_receipt;
+use remember::keep_receipt;
 
 /// How to copy.
 #[derive(Debug, Clone)]
@@ -96,7 +99,9 @@ pub async fn copy(source: &Remote, blob: &PageBlob, options: &CopyOptions, job: 
         intents,
         job,
     };
-    Ok(copying.run(earlier).await?)
+    let copied = copying.run(earlier).await?;
+    keep_receipt(&options.state, &blob.label(), &copied.receipt);
+    Ok(copied)
 }
 
 /// A source that cannot be looked at any more (its signature expired, say) does not matter to a copy that began before.
@@ -125,7 +130,8 @@ async fn under_way(
 
 impl Copying<'_> {
     async fn run(&self, earlier: Option<Intent>) -> Result<Copied, Fault> {
-        match look_copy(&self.origin, self.blob, None, self.job).await? {
+        let receipt = copy_receipt(&self.options.state, &self.blob.label());
+        match look_copy(&self.origin, self.blob, receipt.as_ref(), self.job).await? {
             CopyHeld::Same(receipt) => self.there(receipt).await,
             CopyHeld::Copying { id, wanted, source } => {
                 let known = earlier.as_ref().and_then(|intent| intent.copy_id.as_deref());

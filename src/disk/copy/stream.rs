@@ -16,6 +16,7 @@ use crate::disk::readable::{Readable, blocking};
 use crate::disk::source::crc64;
 use crate::disk::spans::{self, PieceReads};
 use crate::disk::{Verify, sparse};
+use crate::event::Event;
 use crate::fault::{Fault, Kind};
 use crate::vhd::ContentDigest;
 use crate::vhd::content::{PIECE, PieceDigest};
@@ -41,32 +42,34 @@ impl Copying<'_> {
             None => self.anew(&notes, condition).await?,
         };
         let Begun { head, lease, mut pieces } = begun;
-        let moved = tokio::select! {
-            moved = self.move_pieces(&notes, &head, &lease.condition(), &mut pieces) => moved,
+        let condition = lease.condition();
+        let ended = tokio::select! {
+            ended = self.move_pieces(&notes, &head, &condition, &mut pieces) => ended,
             lost = lease.lost() => Err(self.lost(&lost)),
         };
-        // So that the next run, or this one's end, can go on at once.
-        let outcome = match moved {
-            Ok((sent, resumed)) => self.finish_stream(&lease.condition(), &pieces).await.map(|receipt| Copied {
-                receipt,
-                way: Way::Streamed,
-                sent,
-                resumed,
-            }),
+        let (sent, resumed) = match ended {
+            Ok(counts) => counts,
             Err(fault) => {
-                // The lease runs out by itself; while it can be renewed it proves that nobody wrote in between.
+                // The lease ends by itself; as long as it can be renewed it proves that nobody wrote in between.
                 let _ = notes.save(&head, &pieces).await;
                 return Err(fault);
             }
-        }?;
+        };
+        let receipt = self.finish_stream(&condition, &pieces).await?;
+        let copied = Copied {
+            receipt,
+            way: Way::Streamed,
+            sent,
+            resumed,
+        };
         lease.release(self.job).await;
         notes.remove();
         self.intents.remove();
-        let Verify::Full = self.options.verify else { return Ok(outcome) };
-        let readable = Readable::blob(self.blob, &outcome.receipt.etag);
+        let Verify::Full = self.options.verify else { return Ok(copied) };
+        let readable = Readable::blob(self.blob, &copied.receipt.etag);
         let held = readable.hashes(self.origin.length, self.options.parallel, self.job).await?;
-        if held.digest(self.origin.length) == outcome.receipt.digest {
-            return Ok(outcome);
+        if held.digest(self.origin.length) == copied.receipt.digest {
+            return Ok(copied);
         }
         Err(self
             .fault(Kind::StepsFailed, "what was read back is not what was sent")
@@ -131,12 +134,16 @@ impl Copying<'_> {
         let bytes = |all: &[PieceReads]| all.iter().map(PieceReads::bytes).sum::<u64>();
         let every = (bytes(&todo) / NOTES).clamp(PIECE, MOST_UNNOTED);
         let resumed = bytes(&had);
+        self.job.events.emit(Event::StepTotal {
+            step: self.job.step.clone(),
+            bytes: bytes(&todo),
+        });
         let mut work = stream::iter(todo)
             .map(|piece| self.move_piece(&from, piece, condition))
             .buffer_unordered(self.options.parallel.max(1));
         let (mut sent, mut unnoted) = (0, 0);
-        while let Some(moved) = work.next().await {
-            let (index, hash, count) = moved?;
+        while let Some(piece) = work.next().await {
+            let (index, hash, count) = piece?;
             pieces.insert(index, hash);
             sent += count;
             unnoted += PIECE;
@@ -173,7 +180,6 @@ impl Copying<'_> {
         for (start, crc, part) in runs {
             let count = part.len() as u64;
             self.blob.put_pages(start, part, crc, condition, self.job).await?;
-            self.job.moved(count);
             sent += count;
         }
         Ok((index, hash, sent))

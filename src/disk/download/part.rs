@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use base64::Engine as _;
 use camino::{Utf8Path, Utf8PathBuf};
+use md5::{Digest as _, Md5};
 use tempfile::{NamedTempFile, TempPath};
+use tokio_util::sync::CancellationToken;
 
 use super::checkpoint::{Checkpoint, Wanted};
 use super::place::failed;
@@ -48,7 +51,6 @@ impl Part {
                     return Ok(part);
                 }
             }
-            Ok(None) => {}
             // It holds part of something that is there no more. Another run may just be at it.
             Err(other) if beside(target, &other) => {
                 if let Some(file) = open_locked(target, &other)? {
@@ -56,7 +58,7 @@ impl Part {
                     let _ = durable::remove_file(&other);
                 }
             }
-            Err(_) => {}
+            Ok(None) | Err(_) => {}
         }
         Self::anew(target, wanted, checkpoint).map_err(|error| failed(target, &error, None))
     }
@@ -145,6 +147,24 @@ impl Part {
     /// A disk's failure, told with the target's name.
     pub fn failed(&self, error: &io::Error, missing: u64) -> Fault {
         failed(&self.0.target, error, Some(missing))
+    }
+
+    /// Its MD5, base64.
+    pub async fn md5(&self, cancel: &CancellationToken) -> Result<String, Fault> {
+        let (part, cancel) = (self.clone(), cancel.clone());
+        let read = blocking(move || {
+            let mut hasher = Md5::new();
+            sparse::read_all(&part.0.file, part.0.wanted.length, |bytes| {
+                hasher.update(bytes);
+                !cancel.is_cancelled()
+            })
+            .map(|whole| whole.then(|| base64::engine::general_purpose::STANDARD.encode(hasher.finalize())))
+        });
+        match read.await? {
+            Ok(Some(md5)) => Ok(md5),
+            Ok(None) => Err(Fault::new(Kind::Interrupted, "download: stopped").hint("run it again: it goes on from here")),
+            Err(error) => Err(failed(&self.0.target, &error, None)),
+        }
     }
 
     /// Gives it the target's name, durably.
