@@ -1,13 +1,11 @@
 //! What this machine remembers of a project: `.aosm/state`. Never shared, never merged, never trusted over a store that
 //! can be asked. Every file is sealed: a damaged one counts as absent.
 
-mod disk_receipts;
 mod folder;
 mod history;
 mod receipts;
 mod run_lock;
 
-pub use disk_receipts::{DiskReceipt, DiskReceipts};
 pub use folder::StateFolder;
 pub use history::{History, Remembered};
 pub use receipts::Receipts;

@@ -1,10 +1,9 @@
 //! The containers of a run's disk images: which signature opens which, found without asking anybody.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use camino::Utf8PathBuf;
 use tokio::sync::Semaphore;
 
 use crate::blob::{
@@ -16,7 +15,6 @@ use crate::oci::registry::HttpTransport;
 use crate::oci::registry::transport::Transport;
 use crate::plan::Session;
 use crate::project::{Project, SasPlace, StorageAccount, StoreKind, VhdConfig, VhdSource};
-use crate::state::{DiskReceipt, DiskReceipts};
 
 /// Requests besides those that carry data: leases must get through.
 const BESIDES: usize = 2;
@@ -28,8 +26,6 @@ pub struct DiskStores {
     transport: Arc<dyn Transport>,
     /// By store: uploads take turns.
     turns: BTreeMap<usize, Arc<Semaphore>>,
-    receipts: Mutex<DiskReceipts>,
-    path: Utf8PathBuf,
 }
 
 /// A blob, and what there is to say about the signature that opens it.
@@ -61,15 +57,21 @@ impl DiskStores {
             requests_at_once: most.saturating_add(BESIDES),
             ..ContainerOptions::default()
         };
-        let path = session.state.path("disks");
         Some(Self {
             containers: Containers::with_options(&project.network, options),
             transport: Arc::new(HttpTransport::new(&project.network, BESIDES)),
             turns: accounts.iter().map(|(index, _)| (*index, Arc::new(Semaphore::new(1)))).collect(),
-            receipts: Mutex::new(DiskReceipts::load(&path)),
-            path,
             project,
         })
+    }
+
+    /// What receipts know a store by, for when nobody may be asked.
+    pub fn identity(&self, store: usize) -> String {
+        let name = self.project.stores.get(store).map_or("", |store| store.name.value.as_str());
+        match self.account(store).and_then(|account| account.emulator.as_ref()) {
+            Some(emulator) => format!("storage-account:{name}:{emulator}"),
+            None => format!("storage-account:{name}"),
+        }
     }
 
     /// What a store says of its disk images.
@@ -140,28 +142,6 @@ impl DiskStores {
             let plain = self.project.network.plain_http.contains(&host);
             Remote::new(url, origin, Arc::clone(&self.transport), plain)
         }))
-    }
-
-    /// What this machine remembers of a blob.
-    pub fn receipt(&self, blob: &PageBlob) -> Option<DiskReceipt> {
-        self.receipts().get(&blob.label()).cloned()
-    }
-
-    /// What it remembers under a title, for when nobody may be asked.
-    pub fn receipt_titled(&self, title: &str) -> Option<DiskReceipt> {
-        self.receipts().titled(title).cloned()
-    }
-
-    /// Remembers what a blob was proven to hold, at once: a kill later must not lose it.
-    pub fn remember(&self, blob: &PageBlob, receipt: DiskReceipt) -> Result<(), Fault> {
-        let mut receipts = self.receipts();
-        receipts.set(blob.label(), receipt);
-        receipts.save(&self.path)
-    }
-
-    fn receipts(&self) -> std::sync::MutexGuard<'_, DiskReceipts> {
-        // A panic elsewhere cannot leave it half-written: every update is one insert.
-        self.receipts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -30,7 +30,7 @@ pub(in crate::plan) fn decide_disk(new: &Digest, seen: &DiskSeen, rule: DiskRule
     };
     match seen {
         DiskSeen::Absent => decision(Action::Run, Effect::Create, Reason::Absent { new: new.clone() }),
-        DiskSeen::Same(_) => Decision {
+        DiskSeen::Same { .. } => Decision {
             action: Action::Fresh,
             effect: Effect::None,
             reasons: Vec::new(),
@@ -104,18 +104,14 @@ fn cannot_tell(id: &StepId, why: &str, replace_hint: &str) -> Fault {
 mod tests {
     use super::*;
     use crate::blob::Etag;
-    use crate::state::DiskReceipt;
 
     const HINT: &str = "aosm-build apply --replace=a-vhd:1-0-0";
 
     fn same() -> DiskSeen {
-        DiskSeen::Same(DiskReceipt {
-            title: "disks/a-vhd:1-0-0".into(),
-            etag: "1".into(),
-            length: 512,
-            content: Some(Digest::of(b"new")),
-            copy: None,
-        })
+        DiskSeen::Same {
+            digest: Digest::of(b"new"),
+            receipt: None,
+        }
     }
 
     fn other() -> DiskSeen {

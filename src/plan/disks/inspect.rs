@@ -10,6 +10,7 @@ use camino::Utf8Path;
 
 use crate::cache::KeyDocument;
 use crate::digest::{Digest, FileDigests};
+use crate::disk::remember;
 use crate::event::{Event, Phase};
 use crate::fault::Fault;
 use crate::graph::{StepId, StepKind};
@@ -47,6 +48,10 @@ pub(super) async fn inspect(session: &Arc<Session>, name: &str, path: &Utf8Path)
     if let Some(known) = known {
         return Ok(known);
     }
+    // `vhd upload` may have read it.
+    if let Some(scanned) = remember::scan(session.state.root(), path) {
+        return Ok(kept(session, path, scanned));
+    }
     let length = FileIdentity::of(path)?.length;
     session.events.emit(Event::PhaseStarted {
         phase: Phase::ReadDisk,
@@ -54,13 +59,16 @@ pub(super) async fn inspect(session: &Arc<Session>, name: &str, path: &Utf8Path)
     });
     let scanned = scan(path, progress(session, &id), &session.cancel).await;
     session.events.emit(Event::PhaseFinished { phase: Phase::ReadDisk });
-    let scanned = scanned?;
+    Ok(kept(session, path, scanned?))
+}
+
+fn kept(session: &Session, path: &Utf8Path, scanned: Scanned) -> Inspected {
     let key = key_of(&scanned.digest.0);
     keep(session, path, &key, &scanned);
-    Ok(Inspected {
+    Inspected {
         key,
         scanned: Arc::new(scanned),
-    })
+    }
 }
 
 fn key_of(content: &Digest) -> KeyDocument {

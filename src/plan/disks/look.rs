@@ -9,15 +9,14 @@ use futures_util::StreamExt as _;
 use super::check::check;
 use super::inspect::{Inspected, inspect};
 use super::{DiskContent, DiskSeen, DiskStores, DiskTarget};
-use crate::blob::{BlobError, Etag};
-use crate::disk::{CopyKey, CopyReceipt, Origin, Receipt, Verify, Wanted, look_copy, look_for};
+use crate::blob::BlobError;
+use crate::disk::{Origin, Wanted, Verify, copy_receipt, look_copy, look_for, remember};
 use crate::event::{Event, Phase};
 use crate::fault::{Fault, Faults, Kind};
 use crate::oci::Descriptor;
 use crate::plan::{Depth, Desired, PlanOptions, Seen, Session, Target, World};
 use crate::project::{VhdConfig, VhdSource};
-use crate::state::DiskReceipt;
-use crate::vhd::ContentDigest;
+use crate::state::Receipts;
 
 /// Containers asked at a time.
 const AT_A_TIME: usize = 8;
@@ -110,7 +109,7 @@ impl Look<'_> {
         let seen = if matches!(target.desired, Desired::Unfit(_)) {
             Seen::NotAsked
         } else if self.session.mode.offline {
-            self.remembered(&title, &mut target)
+            self.remembered(&mut target)
         } else {
             match self.container(vhd, &title, &mut disk).await {
                 Ok(seen) => Seen::Disk(seen),
@@ -136,24 +135,30 @@ impl Look<'_> {
     }
 
     /// Without the network: what earlier runs saw. What a URL names is taken to be what it was.
-    fn remembered(&self, title: &str, target: &mut Target) -> Seen {
-        let Some(receipt) = self.disks.receipt_titled(title) else {
+    fn remembered(&self, target: &mut Target) -> Seen {
+        let receipts = Receipts::load(
+            &self.session.state.path("receipts"),
+            &self.disks.identity(target.store),
+        );
+        let Some(held) = receipts.get(&target.title) else {
             return Seen::NotAsked;
         };
-        if let (Desired::NotAsked, Some(copy)) = (&target.desired, &receipt.copy) {
-            target.desired = Desired::Known(Descriptor::new(MEDIA_TYPE, copy.clone(), receipt.length));
+        if matches!(target.desired, Desired::NotAsked) {
+            target.desired = Desired::Known(Descriptor::new(MEDIA_TYPE, held.clone(), 0));
         }
-        let Desired::Known(root) = &target.desired else {
-            return Seen::NotAsked;
-        };
-        match receipt.wanted() {
-            Some(held) if *held == root.digest => Seen::Disk(DiskSeen::Same(receipt)),
-            held => Seen::Disk(DiskSeen::Other {
-                digest: held.cloned(),
+        let same = matches!(&target.desired, Desired::Known(root) if root.digest == *held);
+        Seen::Disk(if same {
+            DiskSeen::Same {
+                digest: held.clone(),
+                receipt: None,
+            }
+        } else {
+            DiskSeen::Other {
+                digest: Some(held.clone()),
                 etag: None,
-                why: "this machine last saw other content there".to_owned(),
-            }),
-        }
+                why: format!("this machine last saw {} there", held.short()),
+            }
+        })
     }
 
     async fn container(&self, vhd: &VhdConfig, title: &str, disk: &mut DiskTarget) -> Result<DiskSeen, Failed> {
@@ -175,26 +180,26 @@ impl Look<'_> {
         }
         disk.cannot_write = opened.cannot_write;
         let blob = disk.blob.insert(opened.blob);
-        let before = self.disks.receipt(blob);
+        let (state, label) = (self.session.state.root(), blob.label());
         let seen = match &disk.content {
             Some(DiskContent::File { scanned, .. }) => {
-                let receipt = before.as_ref().and_then(receipt);
+                let receipt = remember::receipt(state, &label);
                 let wanted = Wanted {
                     digest: &scanned.digest,
                     length: scanned.length,
                     data: Some(&scanned.data),
                     receipt: receipt.as_ref(),
-                    state: Some(self.session.state.root()),
+                    state: Some(state),
                 };
                 let verify = self.options.verify.unwrap_or_default();
                 let held = look_for(blob, &wanted, verify, &job).await?;
-                DiskSeen::of_upload(held, title, before.as_ref())
+                DiskSeen::of_upload(held, receipt.as_ref().map(|receipt| &receipt.etag))
             }
             Some(DiskContent::Copy { origin, .. }) => {
-                let receipt = before.as_ref().and_then(copy_receipt);
+                let receipt = copy_receipt(state, &label);
                 let held = look_copy(origin, blob, receipt.as_ref(), &job).await?;
                 let compare = self.options.verify == Some(Verify::Full);
-                DiskSeen::of_copy(held, title, before.as_ref(), compare)
+                DiskSeen::of_copy(held, receipt.as_ref().map(|receipt| &receipt.etag), compare)
             }
             None => return Err(Failed::Source(vec![Fault::bug(format!("{title}: nothing is wanted there"))])),
         };
@@ -253,21 +258,4 @@ fn both(first: &BlobError, second: BlobError) -> Failed {
         why: format!("{first}; {second}"),
         hint: first.hint.clone().or(second.hint),
     }
-}
-
-fn receipt(remembered: &DiskReceipt) -> Option<Receipt> {
-    Some(Receipt {
-        etag: Etag(remembered.etag.clone()),
-        digest: ContentDigest(remembered.content.clone()?),
-        length: remembered.length,
-    })
-}
-
-fn copy_receipt(remembered: &DiskReceipt) -> Option<CopyReceipt> {
-    Some(CopyReceipt {
-        etag: Etag(remembered.etag.clone()),
-        key: CopyKey(remembered.copy.clone()?),
-        length: remembered.length,
-        digest: remembered.content.clone().map(ContentDigest),
-    })
 }

@@ -2,8 +2,7 @@
 
 use crate::blob::Etag;
 use crate::digest::Digest;
-use crate::disk::{CopyHeld, CopyReceipt, Held, Receipt};
-use crate::state::DiskReceipt;
+use crate::disk::{CopyHeld, Held, Receipt};
 
 /// What is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +10,12 @@ pub enum DiskSeen {
     /// Nothing.
     Absent,
     /// What is wanted.
-    Same(DiskReceipt),
+    Same {
+        /// The digest that is compared.
+        digest: Digest,
+        /// Of an upload: what is remembered of it, where a store was asked.
+        receipt: Option<Receipt>,
+    },
     /// Something else.
     Other {
         /// Its digest, where it says so.
@@ -49,11 +53,14 @@ pub enum DiskSeen {
 }
 
 impl DiskSeen {
-    /// Of an upload; `before` is what this machine remembers.
-    pub fn of_upload(held: Held, title: &str, before: Option<&DiskReceipt>) -> Self {
+    /// Of an upload; `before` is the entity tag that this machine remembers.
+    pub fn of_upload(held: Held, before: Option<&Etag>) -> Self {
         match held {
             Held::Absent => Self::Absent,
-            Held::Same(receipt) => Self::Same(uploaded(title, &receipt)),
+            Held::Same(receipt) => Self::Same {
+                digest: receipt.digest.0.clone(),
+                receipt: Some(receipt),
+            },
             Held::Other { digest, etag, why } => Self::Other {
                 why: since(why, &etag, before),
                 digest: digest.map(|digest| digest.0),
@@ -71,10 +78,13 @@ impl DiskSeen {
     }
 
     /// Of a copy. `compare`: a blob of which nobody can tell is to be compared with the source when the step runs.
-    pub fn of_copy(held: CopyHeld, title: &str, before: Option<&DiskReceipt>, compare: bool) -> Self {
+    pub fn of_copy(held: CopyHeld, before: Option<&Etag>, compare: bool) -> Self {
         match held {
             CopyHeld::Absent => Self::Absent,
-            CopyHeld::Same(receipt) => Self::Same(copied(title, &receipt)),
+            CopyHeld::Same(receipt) => Self::Same {
+                digest: receipt.key.0,
+                receipt: None,
+            },
             CopyHeld::Copying { id, wanted, .. } => Self::Copying { id, wanted },
             CopyHeld::Partial { .. } => Self::Partial,
             CopyHeld::Other { etag, why } => Self::Other {
@@ -94,7 +104,7 @@ impl DiskSeen {
     /// The digest that is there, where it is known.
     pub fn digest(&self) -> Option<&Digest> {
         match self {
-            Self::Same(receipt) => receipt.wanted(),
+            Self::Same { digest, .. } => Some(digest),
             Self::Other { digest, .. } => digest.as_ref(),
             _ => None,
         }
@@ -111,31 +121,9 @@ impl DiskSeen {
 }
 
 /// With both entity tags, where this machine saw another one before.
-fn since(why: String, etag: &Etag, before: Option<&DiskReceipt>) -> String {
-    match before.filter(|before| before.etag != etag.0) {
-        Some(before) => format!("{why} (entity tag {} when this machine last saw it, {} now)", before.etag, etag.0),
+fn since(why: String, etag: &Etag, before: Option<&Etag>) -> String {
+    match before.filter(|before| *before != etag) {
+        Some(before) => format!("{why} (entity tag {} when this machine last saw it, {} now)", before.0, etag.0),
         None => why,
-    }
-}
-
-/// What is remembered of an upload.
-pub fn uploaded(title: &str, receipt: &Receipt) -> DiskReceipt {
-    DiskReceipt {
-        title: title.to_owned(),
-        etag: receipt.etag.0.clone(),
-        length: receipt.length,
-        content: Some(receipt.digest.0.clone()),
-        copy: None,
-    }
-}
-
-/// What is remembered of a copy.
-pub fn copied(title: &str, receipt: &CopyReceipt) -> DiskReceipt {
-    DiskReceipt {
-        title: title.to_owned(),
-        etag: receipt.etag.0.clone(),
-        length: receipt.length,
-        content: receipt.digest.as_ref().map(|digest| digest.0.clone()),
-        copy: Some(receipt.key.0.clone()),
     }
 }
