@@ -14,6 +14,7 @@ use crate::graph::GraphDocument;
 use crate::lock::LockChangesDocument;
 use crate::plan::{Explained, ImagesDocument, Plan};
 use crate::report::{CachePruneDocument, CheckDocument, LoginDocument, LogoutDocument};
+use crate::vhd::documents::VhdCheckDocument;
 
 /// File name and text of every schema, sorted by name.
 pub fn all() -> Vec<(&'static str, String)> {
@@ -52,6 +53,10 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("push.schema.json", document::<PushDocument>("aosm-push/1")),
         ("plan.schema.json", document::<Plan>("aosm-plan/1")),
         ("vhd.schema.json", document::<VhdDocument>("aosm-vhd/1")),
+        (
+            "vhd-check.schema.json",
+            document::<VhdCheckDocument>("aosm-vhd-check/1"),
+        ),
         ("why.schema.json", document::<Explained>("aosm-why/1")),
     ]);
     all.sort_by_key(|(name, _)| *name);

@@ -51,6 +51,23 @@ impl Problem {
     }
 }
 
+/// Problems as errors with hints, for people. `name` is what the image is called. A repair that was told is not told again.
+pub fn faults(name: &str, problems: &[Problem]) -> Vec<Fault> {
+    let mut told: Vec<&str> = Vec::new();
+    let mut faults = Vec::new();
+    for problem in problems {
+        let repair = problem.repair.as_str();
+        let hint = if told.contains(&repair) {
+            "repaired by the commands above"
+        } else {
+            told.push(repair);
+            repair
+        };
+        faults.push(Fault::invalid(format!("{name}: {}", problem.message)).hint(hint));
+    }
+    faults
+}
+
 /// Checks a file. Problems are not an error; a file that cannot be read is, and so is what is no file or has 0 bytes.
 pub fn check_file(path: &Utf8Path) -> Result<Vec<Problem>, Fault> {
     check_open(&open_image(path)?, path)

@@ -36,6 +36,9 @@ fn good_disks_have_no_problems() {
     assert_eq!(found(DISK + 512, &noise(1, 512), &footer(DISK)), vec![]);
 }
 
+/// What it is, its length, head and last bytes, and the codes it should have.
+type Row<'a> = (&'a str, u64, &'a [u8], Vec<u8>, &'a [&'static str]);
+
 #[test]
 fn each_fault_is_told_by_its_own_code() {
     let good = footer(DISK);
@@ -45,7 +48,6 @@ fn each_fault_is_told_by_its_own_code() {
     flipped[100] ^= 1;
     let mut late = vec![0; 100];
     late.extend_from_slice(&good[..412]);
-    type Row<'a> = (&'a str, u64, &'a [u8], Vec<u8>, &'a [&'static str]);
     let [inside, dynamic, differencing] = [qcow2(DISK), footer_of(3, 512, DISK), footer_of(4, 512, DISK)];
     let table: Vec<Row> = vec![
         ("5 bytes", 5, b"hello", b"hello".to_vec(), &["too-short"]),

@@ -61,7 +61,7 @@ fn next(_file: &File, _at: u64) -> Next {
     Next::Unknown
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
     use std::os::unix::fs::FileExt as _;

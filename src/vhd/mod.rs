@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod content;
+pub mod documents;
 mod extents;
 mod footer;
 mod format;
@@ -18,7 +19,7 @@ pub mod scan;
 #[cfg(test)]
 pub(crate) mod test_images;
 
-pub use check::{FOOTER, HEAD, MAX_LENGTH, MIN_LENGTH, Problem, check_file, check_open, check_parts};
+pub use check::{FOOTER, HEAD, MAX_LENGTH, MIN_LENGTH, Problem, check_file, check_open, check_parts, faults};
 pub use content::{ContentDigest, ContentHasher, PIECE, PieceDigest, PieceHasher, piece_count, piece_range};
 pub use extents::allocated;
 pub use identity::FileIdentity;

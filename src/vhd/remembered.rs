@@ -124,6 +124,8 @@ mod tests {
         assert_eq!(Scanned::from_bytes(&scanned.to_bytes()), Some(scanned));
     }
 
+    type Change = fn(&mut Scanned);
+
     #[test]
     fn no_damage_is_taken_for_a_scan_that_could_not_be() {
         let whole = scanned().to_bytes();
@@ -131,7 +133,6 @@ mod tests {
             assert_eq!(Scanned::from_bytes(&whole[..at]), None, "cut at {at}");
         }
         assert_eq!(Scanned::from_bytes(&[&whole[..], &[0]].concat()), None);
-        type Change = fn(&mut Scanned);
         let table: [(&str, Change); 8] = [
             ("order", |s| s.data.swap(0, 1)),
             ("overlap", |s| s.data[1].start = 0),

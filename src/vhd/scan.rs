@@ -194,6 +194,6 @@ fn pieces(file: &File, window: &Range<u64>, length: u64) -> Vec<Piece> {
     pieces
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 #[path = "scan_tests.rs"]
 mod tests;

@@ -49,12 +49,15 @@ fn by_definition(bytes: &[u8]) -> (Vec<DataRun>, ContentDigest) {
     (runs, ContentDigest(Digest::of(&digests)))
 }
 
+/// Bytes, and where they are.
+type Data<'a> = Vec<(u64, &'a [u8])>;
+
 #[tokio::test]
 async fn a_scan_is_what_the_definition_says() {
     let (_guard, folder) = folder();
     let path = folder.join("disk.vhd");
     let (a, b) = (noise(1, 200_000), noise(2, 5 << 20));
-    let table: [(u64, Vec<(u64, &[u8])>); 5] = [
+    let table: [(u64, Data); 5] = [
         (1 << 20, vec![]),
         (20 << 20, vec![(0, &a), (7 << 20, &b)]),
         (
@@ -156,9 +159,10 @@ async fn disturbed(path: &Utf8Path, disturb: impl FnOnce() + Send + 'static) -> 
     scan(path, progress, &CancellationToken::new()).await
 }
 
+type Disturb = fn(&Utf8Path);
+
 #[tokio::test]
 async fn a_file_that_changes_while_it_is_read_is_an_error() {
-    type Disturb = fn(&Utf8Path);
     let table: [(&str, Disturb); 5] = [
         ("grows", |path| {
             fs::File::options()

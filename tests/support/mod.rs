@@ -36,6 +36,7 @@ pub mod tls;
 pub mod tokens;
 pub mod tools;
 pub mod traffic;
+pub mod vhd;
 
 pub use acr::Acr;
 #[allow(unused_imports, reason = "names for signatures of test helpers")]

@@ -19,10 +19,17 @@ impl Copying<'_> {
         )?;
         if let Some(index) = held.first_difference(&wanted, length) {
             let at = piece_range(index, length);
-            let why = format!("{why}, and it differs from the source within bytes {} to {}", at.start, at.end);
+            let why = format!(
+                "{why}, and it differs from the source within bytes {} to {}",
+                at.start, at.end
+            );
             return self.replace(etag, &why, "--replace overwrites it").await;
         }
-        let there = self.blob.properties(self.job).await?.filter(|there| there.etag == *etag);
+        let there = self
+            .blob
+            .properties(self.job)
+            .await?
+            .filter(|there| there.etag == *etag);
         let there = there.ok_or_else(|| {
             self.fault(Kind::StepsFailed, "somebody wrote to it while it was compared")
                 .hint("run this again")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::key::COPY;
 use super::origin::FOOTER;
-use super::{Copied, Copying, CopyReceipt, Way, matching};
+use super::{Copied, CopyReceipt, Copying, Way, matching};
 use crate::blob::{BlobKind, BlobProperties, Condition};
 use crate::digest::Digest;
 use crate::disk::Verify;

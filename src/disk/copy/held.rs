@@ -79,7 +79,11 @@ pub async fn look_copy(
 
 /// The key that a blob's metadata holds.
 pub fn key_of(properties: &BlobProperties) -> Option<CopyKey> {
-    let value = properties.metadata.iter().find(|(name, _)| name.eq_ignore_ascii_case(COPY))?.1;
+    let value = properties
+        .metadata
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(COPY))?
+        .1;
     value.parse().ok().map(CopyKey)
 }
 
@@ -95,7 +99,11 @@ pub fn judge(origin: &Origin, properties: &BlobProperties, receipt: Option<&Copy
     let (key, wanted) = (key_of(properties), origin.key());
     let ours = key.as_ref() == Some(&wanted);
     let marks = Marks::of(&properties.metadata);
-    if let Some(copy) = properties.copy.as_ref().filter(|copy| copy.status == CopyStatus::Pending) {
+    if let Some(copy) = properties
+        .copy
+        .as_ref()
+        .filter(|copy| copy.status == CopyStatus::Pending)
+    {
         return CopyHeld::Copying {
             id: copy.id.clone(),
             wanted: ours,

@@ -120,7 +120,9 @@ async fn under_way(
         Ok(CopyHeld::Same(_) | CopyHeld::Copying { wanted: true, .. }) => {
             for fault in &faults {
                 let note = Fault::warning(format!("the source is not to be had any more: {}", fault.message()));
-                job.events.emit(crate::event::Event::Fault(note.hint("the copy of it had begun before and goes on")));
+                job.events.emit(crate::event::Event::Fault(
+                    note.hint("the copy of it had begun before and goes on"),
+                ));
             }
             Ok(intent.origin.clone())
         }
@@ -147,10 +149,12 @@ impl Copying<'_> {
                     return self.begin(&condition).await;
                 }
                 let from = source.map_or_else(String::new, |source| format!(" from {source}"));
-                Err(
-                    self.fault(Kind::StepsFailed, &format!("another copy into it is under way{from} (copy {id})"))
-                        .hint("wait for its end, or stop it with az storage blob copy cancel, then run this again"),
-                )
+                Err(self
+                    .fault(
+                        Kind::StepsFailed,
+                        &format!("another copy into it is under way{from} (copy {id})"),
+                    )
+                    .hint("wait for its end, or stop it with az storage blob copy cancel, then run this again"))
             }
             CopyHeld::Absent => self.begin(&absent()).await,
             CopyHeld::Partial { etag } => self.begin(&matching(&etag)).await,
@@ -162,7 +166,8 @@ impl Copying<'_> {
             CopyHeld::Other { etag, why } => self.replace(&etag, &why, "--replace overwrites it").await,
             CopyHeld::OtherType { kind, etag } => {
                 let why = format!("it is a {kind}, and disk images are page blobs");
-                self.replace(&etag, &why, "--replace puts a page blob in its place").await
+                self.replace(&etag, &why, "--replace puts a page blob in its place")
+                    .await
             }
         }
     }
@@ -173,7 +178,9 @@ impl Copying<'_> {
             Some(_) => Err(self
                 .fault(Kind::StepsFailed, "somebody wrote to it since it was looked at")
                 .hint("look at it again, then run this again")),
-            None => Err(self.fault(Kind::Invalid, &format!("something else is there: {why}")).hint(hint)),
+            None => Err(self
+                .fault(Kind::Invalid, &format!("something else is there: {why}"))
+                .hint(hint)),
         }
     }
 

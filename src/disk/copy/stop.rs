@@ -24,7 +24,10 @@ impl Copying<'_> {
         let became = tokio::time::timeout(PATIENCE, self.clean_up(id, &job)).await;
         let (what, hint) = became.unwrap_or_else(|_| {
             (
-                format!("the service did not answer in {} s, the copy goes on without us", PATIENCE.as_secs()),
+                format!(
+                    "the service did not answer in {} s, the copy goes on without us",
+                    PATIENCE.as_secs()
+                ),
                 "run this again to wait for its end".to_owned(),
             )
         });
@@ -37,7 +40,10 @@ impl Copying<'_> {
             Ok(Some(there)) => there,
             Ok(None) => {
                 self.intents.remove();
-                return ("nothing is left of it".to_owned(), "run this again to copy it".to_owned());
+                return (
+                    "nothing is left of it".to_owned(),
+                    "run this again to copy it".to_owned(),
+                );
             }
             Err(error) => {
                 return (
@@ -46,7 +52,11 @@ impl Copying<'_> {
                 );
             }
         };
-        let status = there.copy.as_ref().filter(|copy| copy.id == id).map(|copy| &copy.status);
+        let status = there
+            .copy
+            .as_ref()
+            .filter(|copy| copy.id == id)
+            .map(|copy| &copy.status);
         match (status, aborted) {
             (Some(CopyStatus::Success), _) => {
                 return (
@@ -63,10 +73,14 @@ impl Copying<'_> {
             _ => self.intents.remove(),
         }
         match self.blob.delete(&matching(&there.etag), job).await {
-            Ok(()) => ("the copy was stopped and removed".to_owned(), "run this again to begin anew".to_owned()),
-            Err(error) if error.kind == BlobErrorKind::Absent => {
-                ("the copy was stopped and is gone".to_owned(), "run this again to begin anew".to_owned())
-            }
+            Ok(()) => (
+                "the copy was stopped and removed".to_owned(),
+                "run this again to begin anew".to_owned(),
+            ),
+            Err(error) if error.kind == BlobErrorKind::Absent => (
+                "the copy was stopped and is gone".to_owned(),
+                "run this again to begin anew".to_owned(),
+            ),
             Err(error) => (
                 format!("the copy was stopped, an empty blob is left: {}", error.detail),
                 format!("run this again to begin anew, or remove it: {}", self.delete_command()),
@@ -80,7 +94,10 @@ impl Copying<'_> {
     }
 
     fn delete_command(&self) -> String {
-        format!("az storage blob delete --auth-mode login --blob-url {}", self.blob_url())
+        format!(
+            "az storage blob delete --auth-mode login --blob-url {}",
+            self.blob_url()
+        )
     }
 
     fn cancel_command(&self, id: &str) -> String {

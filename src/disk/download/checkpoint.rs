@@ -129,7 +129,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
         let checkpoint = Checkpoint::of(&state, Utf8Path::new("a.vhd"));
-        checkpoint.write(&wanted("1"), "x".into(), &PieceHashes::default()).unwrap();
+        checkpoint
+            .write(&wanted("1"), "x".into(), &PieceHashes::default())
+            .unwrap();
         let text = std::fs::read_to_string(&checkpoint.0).unwrap();
         std::fs::write(&checkpoint.0, text.replace("1024", "2048")).unwrap();
         assert!(matches!(checkpoint.read(&wanted("1")), Ok(None)));

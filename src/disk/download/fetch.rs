@@ -72,7 +72,9 @@ pub async fn fetch(
 async fn settled(noting: Option<JoinHandle<std::io::Result<()>>>) -> std::io::Result<()> {
     match noting {
         None => Ok(()),
-        Some(handle) => handle.await.unwrap_or_else(|_| Err(std::io::Error::other("notes could not be taken"))),
+        Some(handle) => handle
+            .await
+            .unwrap_or_else(|_| Err(std::io::Error::other("notes could not be taken"))),
     }
 }
 

@@ -125,24 +125,27 @@ fn whole(
             .hint("check the name and the version: aosm-build vhd show says what is held"));
     };
     if let BlobKind::Other(kind) = &properties.kind {
-        return Err(
-            Fault::invalid(format!("download {label}: it is a {kind}, and disk images are page blobs"))
-                .hint("check the name; az storage blob download fetches blobs of any type"),
-        );
+        return Err(Fault::invalid(format!(
+            "download {label}: it is a {kind}, and disk images are page blobs"
+        ))
+        .hint("check the name; az storage blob download fetches blobs of any type"));
     }
     let marks = Marks::of(&properties.metadata);
     let copying = properties.copy.as_ref().map(|copy| copy.status);
     let unfinished = match copying {
         Some(CopyStatus::Pending) => Some("a copy into it is under way"),
-        Some(CopyStatus::Failed | CopyStatus::Aborted) if properties.length == 0 => Some("a copy into it did not succeed"),
+        Some(CopyStatus::Failed | CopyStatus::Aborted) if properties.length == 0 => {
+            Some("a copy into it did not succeed")
+        }
         _ if marks.unfinished => Some("an upload to it has not ended"),
         _ => None,
     };
     if let Some(why) = unfinished {
-        return Err(
-            Fault::new(Kind::StepsFailed, format!("download {label}: {why}, so it is not whole"))
-                .hint("wait for its end, or run it again, then download"),
-        );
+        return Err(Fault::new(
+            Kind::StepsFailed,
+            format!("download {label}: {why}, so it is not whole"),
+        )
+        .hint("wait for its end, or run it again, then download"));
     }
     Ok((properties, marks.digest))
 }

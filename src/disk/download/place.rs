@@ -16,9 +16,7 @@ pub fn check(file: &Utf8Path, force: bool) -> Result<(), Fault> {
         return Err(fault(format!("{file} is a folder")).hint("name the file itself with --output"));
     }
     if !force {
-        return Err(
-            fault(format!("{file} is there already")).hint("--force replaces it, --output names another file")
-        );
+        return Err(fault(format!("{file} is there already")).hint("--force replaces it, --output names another file"));
     }
     Ok(())
 }

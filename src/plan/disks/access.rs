@@ -11,8 +11,6 @@ use crate::blob::{
     read_variable,
 };
 use crate::fault::Fault;
-use crate::oci::registry::HttpTransport;
-use crate::oci::registry::transport::Transport;
 use crate::plan::Session;
 use crate::project::{Project, SasPlace, StorageAccount, StoreKind, VhdConfig, VhdSource};
 
@@ -23,7 +21,6 @@ const BESIDES: usize = 2;
 pub struct DiskStores {
     project: Arc<Project>,
     containers: Containers,
-    transport: Arc<dyn Transport>,
     /// By store: uploads take turns.
     turns: BTreeMap<usize, Arc<Semaphore>>,
 }
@@ -59,7 +56,6 @@ impl DiskStores {
         };
         Some(Self {
             containers: Containers::with_options(&project.network, options),
-            transport: Arc::new(HttpTransport::new(&project.network, BESIDES)),
             turns: accounts.iter().map(|(index, _)| (*index, Arc::new(Semaphore::new(1)))).collect(),
             project,
         })
@@ -133,15 +129,7 @@ impl DiskStores {
                 SasUrl::parse(url.value.expose(), &origin).map(|url| (url, origin))
             }
         };
-        Some(parsed.map(|(url, origin)| {
-            let host = url.place.host_str().unwrap_or_default();
-            let host = match url.place.port() {
-                Some(port) => format!("{host}:{port}"),
-                None => host.to_owned(),
-            };
-            let plain = self.project.network.plain_http.contains(&host);
-            Remote::new(url, origin, Arc::clone(&self.transport), plain)
-        }))
+        Some(parsed.map(|(url, origin)| Remote::new(&self.containers, url, &origin)))
     }
 }
 

@@ -169,7 +169,7 @@ impl Look<'_> {
             let source = match (source, &opened) {
                 (Ok(source), _) => source,
                 (Err(error), Ok(_)) => return Err(error.into()),
-                (Err(first), Err(second)) => return Err(both(&first, second)),
+                (Err(first), Err(second)) => return Err(both(first, &second)),
             };
             let origin = Origin::look(&source, &job).await.map_err(|faults| at_source(vhd, faults))?;
             disk.content = Some(DiskContent::Copy { origin, source });
@@ -253,9 +253,9 @@ fn at_source(vhd: &VhdConfig, faults: Faults) -> Failed {
     Failed::Source(problems)
 }
 
-fn both(first: &BlobError, second: BlobError) -> Failed {
+fn both(first: BlobError, second: &BlobError) -> Failed {
     Failed::Cannot {
         why: format!("{first}; {second}"),
-        hint: first.hint.clone().or(second.hint),
+        hint: first.hint.or_else(|| second.hint.clone()),
     }
 }
