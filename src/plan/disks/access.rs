@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use tokio::sync::Semaphore;
 
 use crate::blob::{
-    BlobError, BlobErrorKind, ContainerOptions, Containers, EmulatorSas, FixedSas, PageBlob, Remote, Right, SasSource, SasUrl,
-    read_variable,
+    BlobError, BlobErrorKind, ContainerOptions, Containers, EmulatorSas, FixedSas, PageBlob, Remote, Right, SasSource,
+    SasUrl, read_variable,
 };
 use crate::fault::Fault;
 use crate::plan::Session;
@@ -56,14 +56,21 @@ impl DiskStores {
         };
         Some(Self {
             containers: Containers::with_options(&project.network, options),
-            turns: accounts.iter().map(|(index, _)| (*index, Arc::new(Semaphore::new(1)))).collect(),
+            turns: accounts
+                .iter()
+                .map(|(index, _)| (*index, Arc::new(Semaphore::new(1))))
+                .collect(),
             project,
         })
     }
 
     /// What receipts know a store by, for when nobody may be asked.
     pub fn identity(&self, store: usize) -> String {
-        let name = self.project.stores.get(store).map_or("", |store| store.name.value.as_str());
+        let name = self
+            .project
+            .stores
+            .get(store)
+            .map_or("", |store| store.name.value.as_str());
         match self.account(store).and_then(|account| account.emulator.as_ref()) {
             Some(emulator) => format!("storage-account:{name}:{emulator}"),
             None => format!("storage-account:{name}"),
@@ -166,5 +173,7 @@ fn elsewhere(sas: &FixedSas, vhd: &VhdConfig, expected: &str) -> Result<Option<F
         "disk image {name}: goes to the container {opened}, which {} opens; by its name it would be {expected}",
         sas.0.origin
     );
-    Ok(Some(Fault::warning(what).hint(format!("write `container = \"{opened}\"` if that is meant"))))
+    Ok(Some(
+        Fault::warning(what).hint(format!("write `container = \"{opened}\"` if that is meant")),
+    ))
 }
