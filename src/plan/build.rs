@@ -6,8 +6,8 @@ use std::sync::Arc;
 use globset::GlobMatcher;
 
 use super::attach::{self, Named};
-use super::disks;
 use super::bytes::transfer_sizes;
+use super::disks;
 use super::locating::{Asking, Locations, locate_images};
 use super::observe::{Answers, Look, observe};
 use super::packs::PackStep;
@@ -81,6 +81,8 @@ pub struct Planned {
     pub locations: Locations,
     /// Sources and stores.
     pub world: World,
+    /// How blobs are proven, where the command line says so.
+    pub verify: Option<Verify>,
     /// Errors that made steps invalid, each with its place.
     pub faults: Faults,
 }
@@ -177,6 +179,7 @@ pub(super) async fn finish(
         wanted,
         locations,
         world,
+        verify: options.verify,
         faults,
     })
 }

@@ -15,8 +15,8 @@ use crate::bundle::{Bundle, BundleEntry, EntryKind};
 use crate::fault::{Fault, Faults};
 use crate::graph::{StepId, StepKind};
 use crate::oci::Descriptor;
-use crate::project::StoreConfig;
 use crate::oci::recursive::ReferrerFound;
+use crate::project::StoreConfig;
 use crate::store::{ArtifactName, Observed};
 
 /// Makes the plan.

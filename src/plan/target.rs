@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::{Desired, DiskTarget};
 use super::attach;
 use super::locating::{CopyOf, Locations};
 use super::packs::PackStep;
 use super::wanted::{Wanted, WantedArtifact, WantedChart, WantedImage};
+use super::{Desired, DiskTarget};
 use crate::digest::Digest;
 use crate::fault::{Fault, Faults, Place, some_of};
 use crate::graph::{Step, StepId, StepKind};

@@ -7,12 +7,10 @@ use std::time::SystemTime;
 use tokio::sync::Semaphore;
 
 use crate::blob::{
-    BlobError, BlobErrorKind, ContainerOptions, Containers, EmulatorSas, FixedSas, PageBlob, Remote, Right, SasSource, SasUrl,
-    read_variable,
+    BlobError, BlobErrorKind, ContainerOptions, Containers, EmulatorSas, FixedSas, PageBlob, Remote, Right, SasSource,
+    SasUrl, read_variable,
 };
 use crate::fault::Fault;
-use crate::oci::registry::HttpTransport;
-use crate::oci::registry::transport::Transport;
 use crate::plan::Session;
 use crate::project::{Project, SasPlace, StorageAccount, StoreKind, VhdConfig, VhdSource};
 
@@ -23,7 +21,6 @@ const BESIDES: usize = 2;
 pub struct DiskStores {
     project: Arc<Project>,
     containers: Containers,
-    transport: Arc<dyn Transport>,
     /// By store: uploads take turns.
     turns: BTreeMap<usize, Arc<Semaphore>>,
 }
@@ -59,15 +56,21 @@ impl DiskStores {
         };
         Some(Self {
             containers: Containers::with_options(&project.network, options),
-            transport: Arc::new(HttpTransport::new(&project.network, BESIDES)),
-            turns: accounts.iter().map(|(index, _)| (*index, Arc::new(Semaphore::new(1)))).collect(),
+            turns: accounts
+                .iter()
+                .map(|(index, _)| (*index, Arc::new(Semaphore::new(1))))
+                .collect(),
             project,
         })
     }
 
     /// What receipts know a store by, for when nobody may be asked.
     pub fn identity(&self, store: usize) -> String {
-        let name = self.project.stores.get(store).map_or("", |store| store.name.value.as_str());
+        let name = self
+            .project
+            .stores
+            .get(store)
+            .map_or("", |store| store.name.value.as_str());
         match self.account(store).and_then(|account| account.emulator.as_ref()) {
             Some(emulator) => format!("storage-account:{name}:{emulator}"),
             None => format!("storage-account:{name}"),
@@ -133,15 +136,7 @@ impl DiskStores {
                 SasUrl::parse(url.value.expose(), &origin).map(|url| (url, origin))
             }
         };
-        Some(parsed.map(|(url, origin)| {
-            let host = url.place.host_str().unwrap_or_default();
-            let host = match url.place.port() {
-                Some(port) => format!("{host}:{port}"),
-                None => host.to_owned(),
-            };
-            let plain = self.project.network.plain_http.contains(&host);
-            Remote::new(url, origin, Arc::clone(&self.transport), plain)
-        }))
+        Some(parsed.map(|(url, origin)| Remote::new(&self.containers, url, &origin)))
     }
 }
 
@@ -178,5 +173,7 @@ fn elsewhere(sas: &FixedSas, vhd: &VhdConfig, expected: &str) -> Result<Option<F
         "disk image {name}: goes to the container {opened}, which {} opens; by its name it would be {expected}",
         sas.0.origin
     );
-    Ok(Some(Fault::warning(what).hint(format!("write `container = \"{opened}\"` if that is meant"))))
+    Ok(Some(
+        Fault::warning(what).hint(format!("write `container = \"{opened}\"` if that is meant")),
+    ))
 }

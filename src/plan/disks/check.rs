@@ -24,7 +24,10 @@ fn problems(vhd: &VhdConfig) -> Vec<Fault> {
     };
     let place = || file.place.clone().or_else(|| vhd.name.place.clone());
     match check_file(&file.value) {
-        Ok(problems) => problems.iter().map(|problem| told(vhd, problem).at_opt(place())).collect(),
+        Ok(problems) => problems
+            .iter()
+            .map(|problem| told(vhd, problem).at_opt(place()))
+            .collect(),
         Err(fault) => vec![match place() {
             Some(place) => fault.label(place, format!("the disk image {}", vhd.name.value)),
             None => fault,

@@ -145,29 +145,60 @@ mod tests {
     fn every_state_of_a_blob_has_its_decision() {
         // What is seen, what happens where nothing may be replaced, and where it may.
         let table = [
-            (DiskSeen::Absent, (Action::Run, Effect::Create), (Action::Run, Effect::Create)),
+            (
+                DiskSeen::Absent,
+                (Action::Run, Effect::Create),
+                (Action::Run, Effect::Create),
+            ),
             (same(), (Action::Fresh, Effect::None), (Action::Fresh, Effect::None)),
             (other(), (Action::Invalid, Effect::None), (Action::Run, Effect::Replace)),
             (block(), (Action::Invalid, Effect::None), (Action::Run, Effect::Replace)),
-            (DiskSeen::Partial, (Action::Run, Effect::Create), (Action::Run, Effect::Create)),
-            (copying(true), (Action::Run, Effect::Create), (Action::Run, Effect::Create)),
-            (copying(false), (Action::Unknown, Effect::None), (Action::Unknown, Effect::None)),
-            (unknown(false), (Action::Unknown, Effect::None), (Action::Run, Effect::Replace)),
+            (
+                DiskSeen::Partial,
+                (Action::Run, Effect::Create),
+                (Action::Run, Effect::Create),
+            ),
+            (
+                copying(true),
+                (Action::Run, Effect::Create),
+                (Action::Run, Effect::Create),
+            ),
+            (
+                copying(false),
+                (Action::Unknown, Effect::None),
+                (Action::Unknown, Effect::None),
+            ),
+            (
+                unknown(false),
+                (Action::Unknown, Effect::None),
+                (Action::Run, Effect::Replace),
+            ),
             (unknown(true), (Action::Run, Effect::None), (Action::Run, Effect::None)),
         ];
         for (seen, refused, allowed) in table {
             for (replace_hint, expected) in [(Some(HINT), refused), (None, allowed)] {
                 let decision = decide_disk(&Digest::of(b"new"), &seen, DiskRule { replace_hint });
-                assert_eq!((decision.action, decision.effect), expected, "{seen:?} {replace_hint:?}");
+                assert_eq!(
+                    (decision.action, decision.effect),
+                    expected,
+                    "{seen:?} {replace_hint:?}"
+                );
             }
         }
     }
 
     #[test]
     fn a_refused_overwrite_names_both_contents_and_the_command() {
-        let rule = DiskRule { replace_hint: Some(HINT) };
+        let rule = DiskRule {
+            replace_hint: Some(HINT),
+        };
         let decision = decide_disk(&Digest::of(b"new"), &other(), rule);
         let words: Vec<String> = decision.reasons.iter().map(Reason::words).collect();
-        assert_eq!(words, [format!("the blob holds something else: content a instead of b; to replace it: {HINT}")]);
+        assert_eq!(
+            words,
+            [format!(
+                "the blob holds something else: content a instead of b; to replace it: {HINT}"
+            )]
+        );
     }
 }

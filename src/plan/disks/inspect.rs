@@ -128,7 +128,11 @@ fn progress(session: &Arc<Session>, id: &StepId) -> Progress {
             return;
         }
         // Threads that are late are heard by the next word.
-        if done > before && told.compare_exchange(before, done, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        if done > before
+            && told
+                .compare_exchange(before, done, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        {
             events.emit(Event::StepProgress {
                 step: Arc::clone(&step),
                 moved: done - before,

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 
 use super::check::check;
 use super::inspect::{Inspected, inspect};
 use super::{DiskContent, DiskSeen, DiskStores, DiskTarget};
 use crate::blob::BlobError;
-use crate::disk::{Origin, Wanted, Verify, copy_receipt, look_copy, look_for, remember};
+use crate::disk::{Origin, Verify, Wanted, copy_receipt, look_copy, look_for, remember};
 use crate::event::{Event, Phase};
 use crate::fault::{Fault, Faults, Kind};
 use crate::oci::Descriptor;
@@ -35,11 +35,14 @@ pub(in crate::plan) async fn looked_at(
         return Ok(targets.into_iter().map(|target| (target, Seen::NotAsked)).collect());
     };
     read_files(session, &mut targets).await?;
+    let look = Look {
+        session,
+        disks,
+        options,
+    };
     let looks: Vec<BoxFuture<'_, (Target, Seen)>> = targets
         .into_iter()
-        .map(|target| -> BoxFuture<'_, (Target, Seen)> {
-            Box::pin(Look { session, disks, options }.at(target))
-        })
+        .map(|target| -> BoxFuture<'_, (Target, Seen)> { Box::pin(look.at(target)) })
         .collect();
     let all = futures_util::stream::iter(looks).buffered(AT_A_TIME).collect().await;
     session.stopped()?;
@@ -64,9 +67,14 @@ async fn read_files(session: &Arc<Session>, targets: &mut [Target]) -> Result<()
 async fn read_file(session: &Arc<Session>, target: &mut Target) -> Result<(), Fault> {
     let Some(disk) = &mut target.disk else { return Ok(()) };
     let Some(vhd) = session.project.vhds.get(disk.vhd) else {
-        return Err(Fault::bug(format!("{}: a disk image without a configuration", target.id)));
+        return Err(Fault::bug(format!(
+            "{}: a disk image without a configuration",
+            target.id
+        )));
     };
-    let VhdSource::File(file) = &vhd.source else { return Ok(()) };
+    let VhdSource::File(file) = &vhd.source else {
+        return Ok(());
+    };
     disk.problems = check(session, vhd).await?;
     if disk.problems.is_empty() {
         match inspect(session, &vhd.name.value, &file.value).await {
@@ -102,7 +110,10 @@ struct Look<'a> {
 impl Look<'_> {
     async fn at(&self, mut target: Target) -> (Target, Seen) {
         let title = format!("{}/{}", target.store_name, target.name);
-        let vhd = target.disk.as_ref().and_then(|disk| self.session.project.vhds.get(disk.vhd));
+        let vhd = target
+            .disk
+            .as_ref()
+            .and_then(|disk| self.session.project.vhds.get(disk.vhd));
         let (Some(vhd), Some(mut disk)) = (vhd, target.disk.take()) else {
             return (target, Seen::NotAsked);
         };
@@ -126,20 +137,20 @@ impl Look<'_> {
                 target.from = source.label();
             }
         }
-        disk.replace = match &seen {
-            Seen::Disk(seen) => seen.etag().cloned(),
-            _ => None,
-        };
+        if let Seen::Disk(seen) = &seen {
+            disk.replace = seen.etag().cloned();
+            disk.receipt = match seen {
+                DiskSeen::Same { receipt, .. } => receipt.clone(),
+                _ => None,
+            };
+        }
         target.disk = Some(disk);
         (target, seen)
     }
 
     /// Without the network: what earlier runs saw. What a URL names is taken to be what it was.
     fn remembered(&self, target: &mut Target) -> Seen {
-        let receipts = Receipts::load(
-            &self.session.state.path("receipts"),
-            &self.disks.identity(target.store),
-        );
+        let receipts = Receipts::load(&self.session.state.path("receipts"), &self.disks.identity(target.store));
         let Some(held) = receipts.get(&target.title) else {
             return Seen::NotAsked;
         };
@@ -169,9 +180,11 @@ impl Look<'_> {
             let source = match (source, &opened) {
                 (Ok(source), _) => source,
                 (Err(error), Ok(_)) => return Err(error.into()),
-                (Err(first), Err(second)) => return Err(both(&first, second)),
+                (Err(first), Err(second)) => return Err(both(first, second)),
             };
-            let origin = Origin::look(&source, &job).await.map_err(|faults| at_source(vhd, faults))?;
+            let origin = Origin::look(&source, &job)
+                .await
+                .map_err(|faults| at_source(vhd, faults))?;
             disk.content = Some(DiskContent::Copy { origin, source });
         }
         let opened = opened?;
@@ -201,7 +214,11 @@ impl Look<'_> {
                 let compare = self.options.verify == Some(Verify::Full);
                 DiskSeen::of_copy(held, receipt.as_ref().map(|receipt| &receipt.etag), compare)
             }
-            None => return Err(Failed::Source(vec![Fault::bug(format!("{title}: nothing is wanted there"))])),
+            None => {
+                return Err(Failed::Source(vec![Fault::bug(format!(
+                    "{title}: nothing is wanted there"
+                ))]));
+            }
         };
         self.session.events.emit(Event::PhaseAdvanced {
             phase: Phase::Observe,
@@ -253,9 +270,9 @@ fn at_source(vhd: &VhdConfig, faults: Faults) -> Failed {
     Failed::Source(problems)
 }
 
-fn both(first: &BlobError, second: BlobError) -> Failed {
+fn both(first: BlobError, second: &BlobError) -> Failed {
     Failed::Cannot {
         why: format!("{first}; {second}"),
-        hint: first.hint.clone().or(second.hint),
+        hint: first.hint.or_else(|| second.hint.clone()),
     }
 }

@@ -123,7 +123,10 @@ impl DiskSeen {
 /// With both entity tags, where this machine saw another one before.
 fn since(why: String, etag: &Etag, before: Option<&Etag>) -> String {
     match before.filter(|before| *before != etag) {
-        Some(before) => format!("{why} (entity tag {} when this machine last saw it, {} now)", before.0, etag.0),
+        Some(before) => format!(
+            "{why} (entity tag {} when this machine last saw it, {} now)",
+            before.0, etag.0
+        ),
         None => why,
     }
 }

@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use crate::blob::{BlobError, Etag, PageBlob, Remote};
 use crate::cache::KeyDocument;
 use crate::digest::Digest;
-use crate::disk::Origin;
+use crate::disk::{Origin, Receipt};
 use crate::fault::Fault;
 use crate::graph::{Step, StepId, StepKind};
 use crate::plan::{Desired, Target};
@@ -29,6 +29,8 @@ pub struct DiskTarget {
     pub blob: Option<PageBlob>,
     /// The blob that may be replaced.
     pub replace: Option<Etag>,
+    /// Of an upload that is in place: what is to be remembered of it.
+    pub receipt: Option<Receipt>,
     /// Why the signature at hand would not do for writing.
     pub cannot_write: Option<BlobError>,
 }
@@ -137,6 +139,7 @@ fn target(project: &Project, index: usize, vhd: &VhdConfig) -> Target {
             content: None,
             blob: None,
             replace: None,
+            receipt: None,
             cannot_write: None,
         }),
     }
