@@ -67,4 +67,5 @@ mod sources;
 mod terminal;
 mod traversal;
 mod vhd_check;
+mod vnf_input;
 mod worked_example;
