@@ -381,8 +381,13 @@ impl PageBlob {
             Err(error) => return Err(error),
         };
         // Metadata as well: an earlier copy from the same place is not this one.
-        let held = self.properties(job).await?.filter(|held| same(&held.metadata, metadata));
-        let ours = held.and_then(|held| held.copy).filter(|copy| copy.source.as_deref() == Some(source.place.as_str()));
+        let held = self
+            .properties(job)
+            .await?
+            .filter(|held| same(&held.metadata, metadata));
+        let ours = held
+            .and_then(|held| held.copy)
+            .filter(|copy| copy.source.as_deref() == Some(source.place.as_str()));
         ours.ok_or_else(|| perhaps_ours(error))
     }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::marks::Marks;
-use super::{Receipt, Uploaded};
+use super::{Copied, Downloaded, Receipt, Uploaded, Way};
 use crate::blob::{BlobKind, BlobProperties, CopyStatus};
 use crate::vhd::VhdName;
 
@@ -40,6 +40,10 @@ pub struct VhdDocument {
     pub upload: Option<UploadEntry>,
     /// The last copy into it by the service.
     pub copy: Option<CopyEntry>,
+    /// Where it was copied from, without query.
+    pub source: Option<String>,
+    /// How it was copied: `by-service`, `joined` (the service was at it already), `streamed` (through this machine).
+    pub way: Option<&'static str>,
     /// Bytes that are not zero, as far as runs of pages tell.
     pub data_bytes: Option<u64>,
     /// Bytes moved by this run.
@@ -114,6 +118,8 @@ impl VhdDocument {
             leased: None,
             upload: None,
             copy: None,
+            source: None,
+            way: None,
             data_bytes: None,
             bytes_moved: 0,
             bytes_resumed: 0,
@@ -166,6 +172,35 @@ impl VhdDocument {
         self.digest = Some(receipt.digest.to_string());
         self.etag = Some(receipt.etag.0.clone());
         self
+    }
+
+    /// With what a copy did.
+    #[must_use]
+    pub fn copied(mut self, copied: &Copied) -> Self {
+        self.r#type = Some("page".to_owned());
+        self.length = Some(copied.receipt.length);
+        self.digest = copied.receipt.digest.as_ref().map(ToString::to_string);
+        self.etag = Some(copied.receipt.etag.0.clone());
+        self.way = match copied.way {
+            Way::There => None,
+            Way::ByService => Some("by-service"),
+            Way::Joined => Some("joined"),
+            Way::Streamed => Some("streamed"),
+        };
+        self.bytes_moved = copied.sent;
+        self.bytes_resumed = copied.resumed;
+        self
+    }
+
+    /// With what a download did.
+    #[must_use]
+    pub fn downloaded(self, downloaded: &Downloaded) -> Self {
+        let mut document = self.receipt(&downloaded.receipt);
+        document.md5.clone_from(&downloaded.md5);
+        document.data_bytes = Some(downloaded.fetched + downloaded.resumed);
+        document.bytes_moved = downloaded.fetched;
+        document.bytes_resumed = downloaded.resumed;
+        document
     }
 
     /// With what an upload did.

@@ -73,6 +73,13 @@ pub enum Event {
         /// An upper bound of what it may move.
         bytes: Option<u64>,
     },
+    /// How much a step will move has become known.
+    StepTotal {
+        /// Its id.
+        step: Arc<str>,
+        /// Bytes.
+        bytes: u64,
+    },
     /// Bytes moved by a step since the last such event.
     StepProgress {
         /// Its id.

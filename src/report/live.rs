@@ -94,6 +94,12 @@ impl Live {
                     state.steps.insert(Arc::clone(step), bar);
                 }
             }
+            Event::StepTotal { step, bytes } => {
+                // Of a command that moves one thing the whole is that thing.
+                if let Some(bar) = state.steps.get(step).or(state.whole.as_ref()) {
+                    bar.set_length(*bytes);
+                }
+            }
             Event::StepProgress { step, moved } => {
                 if let Some(bar) = state.steps.get(step) {
                     bar.inc(*moved);

@@ -21,6 +21,48 @@ pub fn uploaded(document: &VhdDocument) -> String {
     lines.join("\n")
 }
 
+/// What became of a disk image that was to be copied.
+pub fn copied(document: &VhdDocument) -> String {
+    let first = match document.way {
+        None => format!("already there: {}", document.blob),
+        Some("streamed") => format!("copied to {}, {} sent", document.blob, bytes(document.bytes_moved)),
+        Some("joined") => format!("copied to {} by the service, which was at it already", document.blob),
+        Some(_) => format!("copied to {} by the service", document.blob),
+    };
+    let mut lines = vec![printable(&first)];
+    lines.extend(document.source.as_ref().map(|source| format!("  from   {}", printable(source))));
+    if document.bytes_resumed > 0 {
+        lines.push(format!("  before {} were there already", bytes(document.bytes_resumed)));
+    }
+    lines.push(format!("  size   {}", bytes(document.length.unwrap_or_default())));
+    lines.push(match &document.digest {
+        Some(digest) => format!("  digest {digest}"),
+        None => "  digest not known: the source does not say it, and --verify full reads everything back".to_owned(),
+    });
+    lines.join("\n")
+}
+
+/// What became of a disk image that was to be downloaded.
+pub fn downloaded(document: &VhdDocument, proven: bool) -> String {
+    let length = document.length.unwrap_or_default();
+    let data = document.data_bytes.unwrap_or_default();
+    let file = document.file.as_deref().unwrap_or_default();
+    let mut lines = vec![format!("downloaded {file}, {} fetched", bytes(document.bytes_moved))];
+    lines.push(printable(&format!("  from   {}", document.blob)));
+    if document.bytes_resumed > 0 {
+        lines.push(format!("  before {} were there already", bytes(document.bytes_resumed)));
+    }
+    lines.push(format!("  size   {}, {}", bytes(length), zero_share(data, length)));
+    let how = if proven {
+        "as the blob says"
+    } else {
+        "computed: the blob does not say what it holds"
+    };
+    lines.extend(document.digest.as_ref().map(|digest| format!("  digest {digest} ({how})")));
+    lines.extend(document.md5.as_ref().map(|md5| format!("  md5    {md5} (as the blob says)")));
+    lines.join("\n")
+}
+
 /// What is known of a disk image in a storage account. What others wrote is shown on one line.
 pub fn shown(document: &VhdDocument) -> String {
     let length = document.length.unwrap_or_default();

@@ -87,8 +87,8 @@ impl Copying<'_> {
         let there = self.blob.properties(self.job).await?;
         let mark = self.mark(&head).to_string();
         let same = there.is_some_and(|there| {
-            let held = there.metadata.iter().find(|(name, _)| name.eq_ignore_ascii_case(UPLOAD));
-            there.length == self.origin.length && held.is_some_and(|(_, held)| *held == mark)
+            let found = there.metadata.iter().find(|(name, _)| name.eq_ignore_ascii_case(UPLOAD));
+            there.length == self.origin.length && found.is_some_and(|(_, found)| *found == mark)
         });
         if same {
             return Ok(Some(Begun { head, lease, pieces }));
@@ -128,12 +128,12 @@ impl Copying<'_> {
     ) -> Result<(u64, u64), Fault> {
         let from = self.origin.readable(self.source);
         let data = from.data(self.origin.length, self.job).await?;
-        let (todo, had): (Vec<_>, Vec<_>) = spans::pieces(self.origin.length, &data)
+        let (todo, before): (Vec<_>, Vec<_>) = spans::pieces(self.origin.length, &data)
             .into_iter()
             .partition(|piece| !pieces.has(piece.index));
         let bytes = |all: &[PieceReads]| all.iter().map(PieceReads::bytes).sum::<u64>();
         let every = (bytes(&todo) / NOTES).clamp(PIECE, MOST_UNNOTED);
-        let resumed = bytes(&had);
+        let resumed = bytes(&before);
         self.job.events.emit(Event::StepTotal {
             step: self.job.step.clone(),
             bytes: bytes(&todo),
@@ -142,8 +142,8 @@ impl Copying<'_> {
             .map(|piece| self.move_piece(&from, piece, condition))
             .buffer_unordered(self.options.parallel.max(1));
         let (mut sent, mut unnoted) = (0, 0);
-        while let Some(piece) = work.next().await {
-            let (index, hash, count) = piece?;
+        while let Some(done) = work.next().await {
+            let (index, hash, count) = done?;
             pieces.insert(index, hash);
             sent += count;
             unnoted += PIECE;
