@@ -67,4 +67,8 @@ mod sources;
 mod terminal;
 mod traversal;
 mod vhd_check;
+mod vhd_faults;
+mod vhd_kills;
+mod vhd_resume;
+mod vhd_upload;
 mod worked_example;
