@@ -9,10 +9,12 @@ use crate::artifact::documents::{
 };
 use crate::artifact::transfer_documents::{PullDocument, PushDocument};
 use crate::bundle::BundleDocument;
+use crate::disk::VhdDocument;
 use crate::graph::GraphDocument;
 use crate::lock::LockChangesDocument;
 use crate::plan::{Explained, ImagesDocument, Plan};
 use crate::report::{CachePruneDocument, CheckDocument, LoginDocument, LogoutDocument};
+use crate::vhd::documents::VhdCheckDocument;
 
 /// File name and text of every schema, sorted by name.
 pub fn all() -> Vec<(&'static str, String)> {
@@ -50,6 +52,11 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("pull.schema.json", document::<PullDocument>("aosm-pull/1")),
         ("push.schema.json", document::<PushDocument>("aosm-push/1")),
         ("plan.schema.json", document::<Plan>("aosm-plan/1")),
+        ("vhd.schema.json", document::<VhdDocument>("aosm-vhd/1")),
+        (
+            "vhd-check.schema.json",
+            document::<VhdCheckDocument>("aosm-vhd-check/1"),
+        ),
         ("why.schema.json", document::<Explained>("aosm-why/1")),
     ]);
     all.sort_by_key(|(name, _)| *name);

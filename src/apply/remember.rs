@@ -17,7 +17,7 @@ pub(super) fn remember(session: &Session, planned: &Planned, done: &[usize]) {
         let (Some(target), Some(step)) = (planned.targets.get(*index), planned.plan.steps.get(*index)) else {
             continue;
         };
-        let Some(store) = planned.world.stores.get(target.store) else {
+        let Some(store) = planned.world.stores.get(&target.store) else {
             continue;
         };
         // A chart with the same content under another digest stays what it is.

@@ -89,7 +89,12 @@ impl PreparedCopy {
 /// Looks at a copy: reads manifests, finds referrers, asks the target what its tags hold. Errors of the source and of
 /// the target name their side.
 pub async fn prepare(request: &CopyRequest, job: &Job) -> Result<PreparedCopy, OciError> {
-    let source_root = request.source.resolve(&request.selector, job).await?;
+    // Neither side has to wait for the other: the target's connection is made meanwhile.
+    let (source_root, held) = futures_util::join!(
+        request.source.resolve(&request.selector, job),
+        held_tags(request, &request.tags, job)
+    );
+    let source_root = source_root?;
     let remembered = Arc::new(Remembered::new(request.source.content(job)));
     let content: Arc<dyn Content> = Arc::clone(&remembered) as Arc<dyn Content>;
     let Meant {
@@ -97,7 +102,7 @@ pub async fn prepare(request: &CopyRequest, job: &Job) -> Result<PreparedCopy, O
         sparse,
         looked_at,
     } = meant(request, &source_root, &remembered, job).await?;
-    let held = held_tags(request, &request.tags, job).await?;
+    let held = held?;
     let all_there = !request.tags.is_empty() && request.tags.iter().all(|tag| held.get(tag) == Some(&root.digest));
     let referrers = if request.referrers == Selection::None {
         Vec::new()

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{BlobError, ContainerAccess, PageBlob, SasSource};
+use super::{BlobError, ContainerAccess, PageBlob, Remote, SasSource, SasUrl};
 use crate::fault::Fault;
 use crate::oci::backoff::Jitter;
 use crate::oci::registry::retry::RetryPolicy;
@@ -135,6 +135,11 @@ impl Container {
     /// What opens it now: for its place, and for checks before the first request ([`ContainerAccess::check`]).
     pub async fn access(&self) -> Result<ContainerAccess, BlobError> {
         self.source.get().await
+    }
+
+    /// A file behind a URL that is only read, over the same wire; nothing is asked yet. `origin` says where the URL came from.
+    pub fn remote(&self, url: SasUrl, origin: &str) -> Remote {
+        Remote::new(&self.containers, url, origin)
     }
 
     /// Host and container, for people.

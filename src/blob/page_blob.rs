@@ -348,10 +348,12 @@ impl PageBlob {
         called.or_done(BlobErrorKind::Leased)
     }
 
-    /// Asks the service to copy from a URL into it. Without metadata of one's own the source's come along.
+    /// Asks the service to copy from a URL into it, if the source is still the one of this entity tag. Without metadata of one's
+    /// own the source's come along.
     pub async fn start_copy(
         &self,
         source: &SasUrl,
+        source_etag: Option<&Etag>,
         metadata: &BTreeMap<String, String>,
         condition: &Condition,
         job: &Job,
@@ -362,6 +364,7 @@ impl PageBlob {
             if_none_match: if_none_match(condition),
             lease_id: condition.lease.clone(),
             metadata: self.metadata(DOING, metadata)?,
+            source_if_match: source_etag.map(|etag| AzureEtag::from(etag.0.as_str())),
             ..Default::default()
         };
         let place = source.place.to_string();
@@ -378,7 +381,11 @@ impl PageBlob {
             Err(error) if called.unsure && error.kind == BlobErrorKind::Changed => error,
             Err(error) => return Err(error),
         };
-        let held = self.properties(job).await?;
+        // Metadata as well: an earlier copy from the same place is not this one.
+        let held = self
+            .properties(job)
+            .await?
+            .filter(|held| same(&held.metadata, metadata));
         let ours = held
             .and_then(|held| held.copy)
             .filter(|copy| copy.source.as_deref() == Some(source.place.as_str()));

@@ -319,7 +319,7 @@ impl ContainerAccess {
 
 /// Is the account part of the path? So it is where the host is an address or this machine (REST reference, "Use the Azurite
 /// emulator").
-fn is_path_style(place: &Url) -> bool {
+pub(super) fn is_path_style(place: &Url) -> bool {
     match place.host() {
         Some(url::Host::Domain(name)) => crate::oci::registry::is_loopback(name) || !name.contains('.'),
         _ => true,

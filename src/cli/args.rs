@@ -226,6 +226,7 @@ The file is an OCI image layout in a plain tar, which other tools read as well. 
         command: Box<super::artifact::ArtifactCommand>,
     },
     /// Check, upload, copy, download or show one disk image (VHD)
+    #[command(after_help = "Example:\n  aosm-build vhd check ubuntu.vhd")]
     Vhd {
         /// What to do
         #[command(subcommand)]

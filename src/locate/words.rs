@@ -33,7 +33,7 @@ pub(super) fn nowhere(wanted: &Wanted, sources: &[SourceEntry], answers: &[Answe
         "an optional source could not be asked: it may be there".to_owned()
     } else if let Some(answer) = denied {
         let host = answer.place.split('/').next().unwrap_or_default();
-        format!("a denied place may only lack your login: try docker login {host}")
+        format!("a denied place may only lack your login: try aosm-build login {host}")
     } else {
         "check the name and the tag, or push the image to one of these places".to_owned()
     };
@@ -63,7 +63,7 @@ pub(super) fn source_broken(entry: &SourceEntry, error: &OciError, references: &
         .because(format!("needed for {images}"));
     let hint = error.hint.clone().unwrap_or_else(|| match error.kind {
         _ if entry.is_file => "name a good one in the source's `path`, or make this one again".to_owned(),
-        ErrorKind::BadCredentials => format!("log in again: docker login {}", entry.source.host),
+        ErrorKind::BadCredentials => format!("log in again: aosm-build login {}", entry.source.host),
         ErrorKind::Throttled => "wait a while, or lower requests-per-second in [network]".to_owned(),
         _ => format!(
             "sources are searched in order, so none can be passed over: try again, or set optional = true in [sources.\"{}\"]",

@@ -275,7 +275,7 @@ async fn look_at(
     target.desired = Desired::Known(pack.output.manifest.clone());
     let digest = pack.output.manifest.digest.clone();
     target.pack = Some(Arc::new(pack));
-    let Some(store) = world.stores.get(target.store) else {
+    let Some(store) = world.stores.get(&target.store) else {
         return Err(Fault::bug(format!("{}: its store is not open", target.id)).into());
     };
     if answers.is_some() && session.mode.offline && store.is_remote() {
@@ -376,7 +376,7 @@ fn whole_of(held: &Descriptor, like: &Descriptor) -> Descriptor {
 
 /// What a store holds, whoever put it there: asked once.
 async fn held(session: &Arc<Session>, world: &World, target: &Target, selector: &Selector) -> Known {
-    let Some(store) = world.stores.get(target.store) else {
+    let Some(store) = world.stores.get(&target.store) else {
         return Known::Not(Desired::NotAsked, Seen::NotAsked);
     };
     if session.mode.offline && store.is_remote() {

@@ -176,7 +176,7 @@ pub(super) async fn finish(
 fn looks(targets: &[Target], world: &World) -> Vec<Look> {
     let looks = targets.iter().filter_map(|target| {
         Some(Look {
-            store: Arc::clone(world.stores.get(target.store)?),
+            store: Arc::clone(world.stores.get(&target.store)?),
             name: target.name.clone(),
             title: target.title.clone(),
             chart: target.chart.as_ref().map(|chart| chart.output.clone()),
@@ -295,7 +295,7 @@ fn unreadable(session: &Session, targets: &[Target], seen: &[Seen]) -> Vec<Fault
         let name = store.map_or("", |store| store.name.value.as_str());
         let otherwise = match store.map(|store| &store.kind) {
             Some(StoreKind::Registry { host, .. }) => {
-                format!("check that {host} can be reached, or log in: docker login {host}")
+                format!("check that {host} can be reached, or log in: aosm-build login {host}")
             }
             _ => "look at what lies at the store's path: move it away, or set another path for this store".to_owned(),
         };
@@ -333,11 +333,11 @@ async fn unwanted(session: &Arc<Session>, targets: &[Target], world: &World) -> 
         }
     }
     let mut unwanted = Vec::new();
-    for (index, store) in world.stores.iter().enumerate() {
+    for (index, store) in &world.stores {
         let Ok(Some(held)) = store.names(&session.job("list")).await else {
             continue;
         };
-        let kept = names.remove(&index).unwrap_or_default();
+        let kept = names.remove(index).unwrap_or_default();
         unwanted.extend(
             held.into_iter()
                 .map(|name| name.to_string())

@@ -26,7 +26,7 @@ pub async fn plan_bundle(session: &Arc<Session>, options: &PlanOptions, bundle: 
     let answers = Arc::new(Answers::default());
     let mut looks = Vec::new();
     for target in &targets {
-        let Some(store) = world.stores.get(target.store) else {
+        let Some(store) = world.stores.get(&target.store) else {
             return Err(Fault::bug(format!("{}: its store is not open", target.id)).into());
         };
         looks.push(Look {

@@ -72,7 +72,12 @@ impl Document {
             return None;
         }
         let (root, errors) = match format {
-            Format::Toml => toml_tree::parse(text),
+            Format::Toml => {
+                let (mut root, errors) = toml_tree::parse(text);
+                // A signature has no use in it, and must not come out by an error that repeats a value.
+                mask::blank_signatures(&mut root);
+                (root, errors)
+            }
             Format::Jsonc => jsonc_tree::parse(text),
         };
         let damaged = errors.iter().any(|error| !error.duplicate);

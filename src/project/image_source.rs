@@ -16,7 +16,7 @@ pub(crate) struct Parsed {
 /// The error follows "…: ".
 pub(crate) fn parse(text: &str) -> Result<Parsed, String> {
     if mask::has_user_info(text) {
-        return Err("user and password do not belong here: use `docker login`".into());
+        return Err("user and password do not belong here: use `aosm-build login`".into());
     }
     let mut warning = None;
     let mut rest = text.trim();

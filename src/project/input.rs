@@ -8,6 +8,7 @@ use super::image_source;
 use super::model::Spanned;
 use super::paths::Resolver;
 use super::sources::{self, SourceList};
+use super::vhds::PartialVhd;
 use super::view::View;
 use super::{check, input_keys, names};
 use crate::fault::{Fault, Faults};
@@ -22,6 +23,8 @@ pub(crate) struct Input {
     pub(crate) image_sources: Option<SourceList>,
     /// `helm_packages`.
     pub(crate) packages: Vec<Partial>,
+    /// Disk images: one, of a virtual network function.
+    pub(crate) vhds: Vec<PartialVhd>,
 }
 
 /// Keys that the Azure CLI extension asks for.
@@ -51,6 +54,7 @@ pub(crate) fn decode(document: &Document, resolver: Resolver<'_>, faults: &mut F
         version,
         image_sources: image_sources(&root, faults),
         packages: charts::from_input(&root, resolver, faults),
+        vhds: Vec::new(),
     }
 }
 

@@ -10,7 +10,7 @@ use super::model::{ImageSource, Project, Spanned, StoreConfig};
 use super::paths::{Resolver, normalise};
 use super::settings::{self, Settings};
 use super::sources::{self, SourceList, with_first};
-use super::{charts, stores};
+use super::{charts, stores, vhds};
 use crate::fault::{Fault, Faults, Place};
 
 /// What to load, and from where.
@@ -153,26 +153,35 @@ impl Loading<'_> {
             settings.stores
         };
         let packages = charts::join(input.packages, settings.charts, faults);
+        let disks = vhds::join(input.vhds, settings.vhds, faults);
         if self.must_name_something
             && packages.is_empty()
             && settings.images.is_empty()
             && settings.artifacts.is_empty()
+            && disks.is_empty()
             && !faults.has_errors()
         {
             faults.push(
-                Fault::invalid("the project names no chart, no image and no artifact")
+                Fault::invalid("the project names no chart, no image, no artifact and no disk image")
                     .at_opt(self.files.first().map(Place::file_only))
                     .hint("add `[[charts]]` to aosm.toml, or `helm_packages` to cnf-input.jsonc"),
             );
         }
-        for image in &settings.images {
-            if let Some(store) = &image.store {
-                charts::check_store(store, &project_stores, faults);
-            }
-        }
-        for store in settings.artifacts.iter().filter_map(|artifact| artifact.store.as_ref()) {
+        let stores_named = settings.images.iter().filter_map(|image| image.store.as_ref());
+        let stores_named = stores_named.chain(settings.artifacts.iter().filter_map(|artifact| artifact.store.as_ref()));
+        for store in stores_named {
             charts::check_store(store, &project_stores, faults);
         }
+        let homeless = packages.iter().map(|package| (package.store.as_ref(), &package.name));
+        let homeless = homeless.chain(
+            settings
+                .images
+                .iter()
+                .map(|image| (image.store.as_ref(), &image.reference)),
+        );
+        let homeless = homeless.chain(settings.artifacts.iter().map(|one| (one.store.as_ref(), &one.name)));
+        stores::hold_artifacts(homeless, &project_stores, faults);
+        let vhds = vhds::complete(disks, &project_stores, faults);
         sources::fit(&image_sources, &settings.sources, faults);
         let charts = packages
             .into_iter()
@@ -188,6 +197,7 @@ impl Loading<'_> {
             charts,
             images: settings.images,
             artifacts: settings.artifacts,
+            vhds,
             attachments: settings.attachments,
             discovery: settings.discovery,
             copy: settings.copy,
@@ -276,6 +286,7 @@ impl Settings {
             charts: Vec::new(),
             images: Vec::new(),
             artifacts: Vec::new(),
+            vhds: Vec::new(),
             attachments: Vec::new(),
             discovery: super::model::Discovery::default(),
             copy: super::model::CopyOptions::default(),
@@ -293,6 +304,7 @@ impl Input {
             version: None,
             image_sources: None,
             packages: Vec::new(),
+            vhds: Vec::new(),
         }
     }
 }

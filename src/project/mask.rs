@@ -16,6 +16,7 @@ pub(crate) fn mask(text: &str, root: &Node, damaged: bool) -> String {
         scan_lines(text, &mut spans);
     }
     let mut bytes = text.as_bytes().to_vec();
+    signatures(text, &mut spans);
     for span in spans {
         for byte in bytes.get_mut(span).unwrap_or_default() {
             if !matches!(byte, b'\n' | b'\r') {
@@ -59,6 +60,51 @@ fn collect_leaves(node: &Node, spans: &mut Vec<Range<usize>>) {
             .for_each(|entry| collect_leaves(&entry.node, spans)),
         Value::List(items) => items.iter().for_each(|item| collect_leaves(item, spans)),
         _ => spans.push(node.span.clone()),
+    }
+}
+
+/// The word before a signature in a shared access signature (SAS).
+const SIGNATURE: &str = "sig=";
+
+/// Does a text hold the signature of a SAS?
+pub(crate) fn has_signature(text: &str) -> bool {
+    text.to_ascii_lowercase().contains(SIGNATURE)
+}
+
+/// Signatures wherever they stand, in comments and broken lines too: from `sig=` to what cannot be part of one.
+fn signatures(text: &str, spans: &mut Vec<Range<usize>>) {
+    // Lower case in ASCII keeps every byte where it is.
+    let lower = text.to_ascii_lowercase();
+    let mut from = 0;
+    while let Some(at) = lower.get(from..).and_then(|rest| rest.find(SIGNATURE)) {
+        let start = from + at + SIGNATURE.len();
+        let rest = lower.get(start..).unwrap_or_default();
+        let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '%' | '+' | '/' | '=' | '-' | '_' | '.' | '~');
+        let end = start + rest.find(|c| !inside(c)).unwrap_or(rest.len());
+        if end > start {
+            spans.push(start..end);
+        }
+        from = end;
+    }
+}
+
+/// The same in the values of a tree: what is said about them must not repeat a signature.
+pub(crate) fn blank_signatures(node: &mut Node) {
+    match &mut node.value {
+        Value::Text(text) if has_signature(text) => {
+            let mut spans = Vec::new();
+            signatures(text, &mut spans);
+            for span in spans.into_iter().rev() {
+                text.replace_range(span, "***");
+            }
+        }
+        Value::List(items) => items.iter_mut().for_each(blank_signatures),
+        Value::Table(table) => {
+            for entry in &mut table.entries {
+                blank_signatures(&mut entry.node);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -35,6 +35,8 @@ mod stores;
 mod suggest;
 mod toml_keys;
 mod toml_tree;
+mod vhd_model;
+mod vhds;
 mod view;
 
 pub use artifact_model::*;
@@ -43,6 +45,7 @@ pub use load::{LoadOptions, load, load_stores};
 pub use model::*;
 pub use propose::{Proposal, propose};
 pub use schema::schemas;
+pub use vhd_model::*;
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ mod proposal;
 mod schemas;
 mod settings_errors;
 mod settings_file;
+mod vhds;
 
 /// A folder that is gone with the test.
 struct Folder {

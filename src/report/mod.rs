@@ -8,6 +8,7 @@ mod images;
 mod live;
 mod screen;
 mod tree;
+pub mod vhd;
 
 pub use documents::{CachePruneDocument, CheckDocument, LoginDocument, LogoutDocument};
 pub use human::{bytes, count, plural};

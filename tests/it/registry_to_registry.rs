@@ -224,7 +224,7 @@ fn a_wrong_password_is_told_with_the_host_and_never_shown() {
         let route = Route::new(kind, Kind::Plain, &[("one", &image)]);
         route.login(&basic(USER, "not the password"));
         let output = route.project.run(&["apply"]).expect(5).says(&route.from.0.host());
-        let output = output.says("docker login").silent_about("not the password");
+        let output = output.says("aosm-build login").silent_about("not the password");
         assert!(
             !output.stderr.contains("not found at"),
             "a bad login is no missing image: {output}"

@@ -273,7 +273,7 @@ fn a_bad_login_stops_the_search_also_where_a_later_source_has_the_image() {
             .run(&["apply"])
             .expect(5)
             .says(&denying.host())
-            .says("docker login");
+            .says("aosm-build login");
         output.silent_about("not the password");
         assert_eq!(second.traffic().0.len(), 0, "the order cannot be honoured");
         assert!(!project.path("aosm.lock").exists());

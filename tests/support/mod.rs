@@ -12,6 +12,7 @@ pub mod charts;
 pub mod client;
 pub mod contoso;
 pub mod disk;
+pub mod disks;
 pub mod entra;
 pub mod fault;
 pub mod faulty;
@@ -36,6 +37,7 @@ pub mod tls;
 pub mod tokens;
 pub mod tools;
 pub mod traffic;
+pub mod vhd;
 
 pub use acr::Acr;
 #[allow(unused_imports, reason = "names for signatures of test helpers")]

@@ -151,7 +151,7 @@ async fn docker_hub_and_ghcr_deny_what_does_not_exist_and_the_next_source_is_ask
         .await;
     assert_eq!(nowhere.location.faults.worst(), Some(Kind::Invalid));
     assert!(
-        nowhere.text().contains("absent or denied") && nowhere.text().contains("docker login ghcr.io"),
+        nowhere.text().contains("absent or denied") && nowhere.text().contains("aosm-build login ghcr.io"),
         "{}",
         nowhere.text()
     );

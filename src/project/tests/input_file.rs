@@ -164,7 +164,7 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
         ),
         (
             r#"{"helm_packages": []}"#,
-            "cnf-input.jsonc the project names no chart, no image and no artifact",
+            "cnf-input.jsonc the project names no chart, no image, no artifact and no disk image",
         ),
         (
             r#"{"helm_packages": {}}"#,

@@ -20,9 +20,9 @@ use crate::oci::backoff::Jitter;
 use crate::oci::{ErrorKind, Job};
 
 /// Seeds in a normal run; four tests share them, so that all cores have work.
-const RUNS: u64 = 2400;
+const RUNS: u64 = 10_000;
 /// With `AOSM_SOAK` set.
-const MORE_RUNS: u64 = 20_000;
+const MORE_RUNS: u64 = 50_000;
 const PARTS: u64 = 4;
 /// No run takes longer, in virtual time, whatever its faults.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
