@@ -13,6 +13,7 @@ mod container;
 mod denied;
 mod emulator;
 mod error;
+mod metadata;
 mod moment;
 mod page_blob;
 mod properties;
@@ -21,6 +22,8 @@ mod remote;
 mod sas;
 mod scrub;
 mod source;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use container::{Container, ContainerOptions, Containers, REQUESTS_AT_ONCE};
 pub use emulator::{EmulatorSas, Grant};

@@ -68,4 +68,8 @@ mod terminal;
 mod traversal;
 mod vhd_check;
 mod vnf_input;
+mod vhd_faults;
+mod vhd_kills;
+mod vhd_resume;
+mod vhd_upload;
 mod worked_example;
