@@ -150,7 +150,7 @@ fn a_source_that_is_no_disk_image_is_refused_before_anything_moves() {
     let good = Vhd::new(2 * MIB);
     let dynamic = good.clone().footer(footer_of(3, 512, 2 * MIB));
     let cut = good.clone().footer(vec![0; 512]);
-    for (name, vhd, words) in [("dynamic", dynamic, "dynamic"), ("cut", cut, "conectix")] {
+    for (name, vhd, words) in [("dynamic", dynamic, "dynamic"), ("cut", cut, "no VHD footer")] {
         let scene = Scene::new(name, vhd);
         for arguments in [&[][..], &["--stream"]] {
             let refusal = Refusal::of(&scene.project, scene.copy(arguments), 4);
@@ -231,7 +231,8 @@ fn a_blob_of_unknown_origin_is_compared_and_adopted_or_told_apart() {
 #[test]
 fn somebody_who_wrote_since_is_noticed() {
     let scene = Scene::new("since", Vhd::new(2 * MIB).random(0, 4096, 1));
-    scene.json(&[]);
+    // The emulator's own copies share their pages with the source: a write to one would be a write to both.
+    scene.json(&["--stream"]);
     let page = format!("{}/{BLOB}?comp=page", scene.to);
     let headers = [("x-ms-page-write", "update"), ("x-ms-range", "bytes=512-1023")];
     assert_eq!(Azurite::shared().request("PUT", &page, &headers, &[5; 512]).status, 201);
@@ -308,7 +309,7 @@ fn no_signature_is_left_anywhere() {
         .collect();
     for output in &outputs {
         for signature in &signatures {
-            assert!(!output.to_string().contains(signature), "{output}");
+            assert!(!output.stdout.contains(signature) && !output.stderr.contains(signature), "{output}");
         }
     }
     for folder in [scene.project.folder(), scene.project.home()] {
