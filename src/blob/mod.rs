@@ -21,6 +21,8 @@ mod remote;
 mod sas;
 mod scrub;
 mod source;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use container::{Container, ContainerOptions, Containers, REQUESTS_AT_ONCE};
 pub use emulator::{EmulatorSas, Grant};

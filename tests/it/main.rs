@@ -67,4 +67,6 @@ mod sources;
 mod terminal;
 mod traversal;
 mod vhd_check;
+mod vhd_copy;
+mod vhd_download;
 mod worked_example;
