@@ -81,8 +81,12 @@ impl Copying<'_> {
             return Ok(None);
         };
         // Renewed first: from then on nobody else can write, and what the blob says stays so.
-        let Some(lease) = HeldLease::renew(self.blob, &head.lease, self.job).await? else {
-            return Ok(None);
+        let lease = match HeldLease::renew(self.blob, &head.lease, self.job).await {
+            Ok(Some(lease)) => lease,
+            Ok(None) => return Ok(None),
+            // It died before there was anything to lease.
+            Err(error) if error.kind == BlobErrorKind::Absent => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
         let there = self.blob.properties(self.job).await?;
         let mark = self.mark(&head).to_string();
