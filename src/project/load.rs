@@ -161,7 +161,9 @@ impl Loading<'_> {
         let packages = charts::join(input.packages, settings.charts, faults);
         settings.artifacts = artifacts::join(input.artifacts, settings.artifacts, faults);
         if input.vhd_lost {
-            settings.vhds.retain(|vhd| vhd.version.is_some() && vhd.source.is_some());
+            settings
+                .vhds
+                .retain(|vhd| vhd.version.is_some() && vhd.source.is_some());
         }
         let disks = vhds::join(input.vhds, settings.vhds, faults);
         if self.must_name_something

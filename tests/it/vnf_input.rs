@@ -42,7 +42,11 @@ fn what_the_file_names_is_checked_without_a_network() {
     assert!(output.stderr.is_empty(), "{output}");
     let document = project.run(&["check", "--json"]).ok().json();
     assert_eq!(document["artifacts"], 1, "{document}");
-    project.run(&["graph"]).ok().says("ubuntu-template").says("ubuntu-vm-vhd");
+    project
+        .run(&["graph"])
+        .ok()
+        .says("ubuntu-template")
+        .says("ubuntu-vm-vhd");
 }
 
 #[test]
@@ -75,7 +79,8 @@ fn the_plan_names_template_and_disk_image_and_apply_puts_both_in_place() {
         return;
     }
     let azurite = Azurite::start();
-    let project = project("\"file_path\": \"disk.vhd\"", &azurite.endpoint());
+    let endpoint = format!("{}/devstoreaccount1", azurite.endpoint());
+    let project = project("\"file_path\": \"disk.vhd\"", &endpoint);
     let plan = project.run(&["plan", "--json"]).ok().json();
     let ids: Vec<&str> = plan["steps"]
         .as_array()
@@ -103,8 +108,14 @@ fn a_signature_in_the_file_is_seen_nowhere() {
     let url = format!("http://127.0.0.1:1/devstoreaccount1/source/disk.vhd?sv=2021-08-06&sr=b&sig={SECRET}%3D");
     let project = project(&format!("\"blob_sas_url\": \"{url}\""), NOWHERE);
     let silent = |output: &Output| {
-        let found = [&output.stdout, &output.stderr].iter().any(|text| text.contains(SECRET));
-        assert!(!found, "the signature is shown: {}", output.to_string().replace(SECRET, "***"));
+        let found = [&output.stdout, &output.stderr]
+            .iter()
+            .any(|text| text.contains(SECRET));
+        assert!(
+            !found,
+            "the signature is shown: {}",
+            output.to_string().replace(SECRET, "***")
+        );
     };
     let warned = project.run(&["check"]).ok();
     silent(&warned);
@@ -141,7 +152,10 @@ fn files_for_nexus_and_for_service_designs_are_recognised() {
     refused(&project, &["plan"], 4)
         .one()
         .says("input files for Azure Operator Nexus (`images`) are not read by this version yet");
-    project.write("nsd-input.jsonc", "{\"nsd_name\": \"n\", \"resource_element_templates\": []}");
+    project.write(
+        "nsd-input.jsonc",
+        "{\"nsd_name\": \"n\", \"resource_element_templates\": []}",
+    );
     refused(&project, &["--project", "nsd-input.jsonc", "plan"], 4)
         .one()
         .says("input files of network service designs are not read by this version yet");

@@ -2,7 +2,8 @@
 
 use super::*;
 
-const TEMPLATE: &str = r#"{"$schema": "x", "contentVersion": "1.0.0.0", "resources": [{"type": "Microsoft.Compute/virtualMachines"}]}"#;
+const TEMPLATE: &str =
+    r#"{"$schema": "x", "contentVersion": "1.0.0.0", "resources": [{"type": "Microsoft.Compute/virtualMachines"}]}"#;
 
 /// Stores that take everything, and the signature of the container.
 const STORES: &str = "[stores.local]\nkind = \"local\"\n[stores.disks]\nkind = \"storage-account\"\n[[vhds]]\nname = \
@@ -15,7 +16,8 @@ const EMULATOR: &str = "[stores.local]\nkind = \"local\"\n[stores.disks]\nkind =
 const HEAD: &str = r#""location": "uksouth", "publisher_name": "p", "publisher_resource_group_name": "g",
     "acr_artifact_store_name": "s", "nf_name": "ubuntu-vm", "version": "1.0.0""#;
 
-const ARM: &str = r#""arm_templates": [{"artifact_name": "ubuntu-template", "version": "1.0.0", "file_path": "t.json"}]"#;
+const ARM: &str =
+    r#""arm_templates": [{"artifact_name": "ubuntu-template", "version": "1.0.0", "file_path": "t.json"}]"#;
 
 const VHD: &str = r#""vhd": {"version": "1-0-0", "file_path": "disk.vhd"}"#;
 
@@ -61,17 +63,22 @@ fn a_disk_image_and_its_templates_are_read() {
     assert!(matches!(&vhd.source, VhdSource::File(file) if file.value == folder.path.join("disk.vhd")));
     assert!(matches!(&vhd.sas, Some(SasPlace::Variable(name)) if name.value == "DISKS_SAS"));
     assert_eq!(project.stores[vhd.store].name.value, "disks");
-    let [first, second] = &project.artifacts[..] else { panic!() };
-    assert_eq!((first.kind, first.version.value.as_str()), (ArtifactType::ArmTemplate, "1.0.0"));
-    assert_eq!((second.name.value.as_str(), second.files.len()), ("network-template", 1));
+    let [first, second] = &project.artifacts[..] else {
+        panic!()
+    };
+    assert_eq!(
+        (first.kind, first.version.value.as_str()),
+        (ArtifactType::ArmTemplate, "1.0.0")
+    );
+    assert_eq!(
+        (second.name.value.as_str(), second.files.len()),
+        ("network-template", 1)
+    );
     assert_eq!(
         (first.files[0].title.as_str(), &first.files[0].path.value),
         ("t.json", &folder.path.join("t.json"))
     );
-    assert_eq!(
-        first.name.place.as_ref().unwrap().to_string(),
-        "vnf-input.jsonc:7:27"
-    );
+    assert_eq!(first.name.place.as_ref().unwrap().to_string(), "vnf-input.jsonc:7:27");
 }
 
 #[test]
@@ -138,7 +145,10 @@ fn which_file_is_read_is_said() {
 fn files_that_are_not_read_yet_are_named() {
     let nexus = format!(r#"{{{HEAD}, {ARM}, "images": ["acr.azurecr.io/image:1.0.0"]}}"#);
     let fault = vnf(&nexus).error();
-    assert!(fault.contains("vnf-input.jsonc: input files for Azure Operator Nexus"), "{fault}");
+    assert!(
+        fault.contains("vnf-input.jsonc: input files for Azure Operator Nexus"),
+        "{fault}"
+    );
     let nsd = r#"{"nsd_name": "n", "nsd_version": "1.0.0", "resource_element_templates": []}"#;
     for name in ["vnf-input.jsonc", "nsd-input.jsonc", "x.jsonc"] {
         let folder = Folder::new()
@@ -156,7 +166,10 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
     let both = format!(r#"{{H, A, "vhd": {{"version": "1-0-0", "file_path": "disk.vhd", "blob_sas_url": "{SAS}"}}}}"#);
     let cases = [
         ("{H, A}", "vnf-input.jsonc:1:1 vnf-input.jsonc: `vhd` is missing"),
-        ("{H, V}", "vnf-input.jsonc:1:1 vnf-input.jsonc: `arm_templates` is missing"),
+        (
+            "{H, V}",
+            "vnf-input.jsonc:1:1 vnf-input.jsonc: `arm_templates` is missing",
+        ),
         (
             r#"{"arm_templates": [], H, V}"#,
             "vnf-input.jsonc:1:2 vnf-input.jsonc: `arm_templates` is missing",
@@ -261,8 +274,12 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
     let mut wrong = Vec::new();
     for (text, expected) in cases {
         let text = text.replace("H,", &format!("{},", HEAD.replace('\n', " ")));
-        let text = text.replace(" A}", &format!(" {ARM}}}")).replace(" A,", &format!(" {ARM},"));
-        let text = text.replace(" V}", &format!(" {VHD}}}")).replace(" V", &format!(" {VHD}"));
+        let text = text
+            .replace(" A}", &format!(" {ARM}}}"))
+            .replace(" A,", &format!(" {ARM},"));
+        let text = text
+            .replace(" V}", &format!(" {VHD}}}"))
+            .replace(" V", &format!(" {VHD}"));
         let folder = bare(&text)
             .with("aosm.toml", EMULATOR)
             .with("t.bicep", "x")
@@ -274,7 +291,10 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
             Ok((_, warnings)) => vec![format!("no error; {}", lines(&warnings))],
         };
         if found.len() != 1 || !found[0].contains(expected) {
-            wrong.push(format!("{text}\nexpected {expected}\nfound    {}", found.join("\n         ")));
+            wrong.push(format!(
+                "{text}\nexpected {expected}\nfound    {}",
+                found.join("\n         ")
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
@@ -295,7 +315,9 @@ fn what_only_the_extension_or_azure_refuses_is_a_warning() {
         r#"{{{HEAD}, {ARM}, "vhd": {{"version": "1-0-0", "file_path": "disk.vhd", "image_disk_size_GB": 2000,
         "image_hyper_v_generation": "V3"}}}}"#
     );
-    let (_, warnings) = vnf(&text).with("t.json", format!("\u{feff}// a comment\n{sql}")).warned();
+    let (_, warnings) = vnf(&text)
+        .with("t.json", format!("\u{feff}// a comment\n{sql}"))
+        .warned();
     assert_eq!(
         warnings,
         [
@@ -372,7 +394,10 @@ fn an_artifact_of_both_files_is_told_with_both_places() {
     let folder = folder.with("aosm.toml", toml("ubuntu-template"));
     let fault = folder.error();
     assert!(fault.contains("aosm.toml:2:8 vnf-input.jsonc:"), "{fault}");
-    assert!(fault.contains("artifact ubuntu-template: named in both files"), "{fault}");
+    assert!(
+        fault.contains("artifact ubuntu-template: named in both files"),
+        "{fault}"
+    );
 }
 
 #[test]
@@ -387,12 +412,18 @@ fn init_proposes_what_the_file_needs() {
 
 #[test]
 fn the_schema_takes_what_loads() {
-    let (_, text) = schemas().into_iter().find(|(name, _)| *name == "vnf-input.schema.json").unwrap();
+    let (_, text) = schemas()
+        .into_iter()
+        .find(|(name, _)| *name == "vnf-input.schema.json")
+        .unwrap();
     let schema = serde_json::from_str(&text).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     assert!(validator.is_valid(&json(&format!("{{{HEAD}, {ARM}, {VHD}}}"))));
-    assert!(validator.is_valid(&json(&format!("{{{}, {VHD}}}", ARM.replace("arm_templates", "arm_template")))));
+    assert!(validator.is_valid(&json(&format!(
+        "{{{}, {VHD}}}",
+        ARM.replace("arm_templates", "arm_template")
+    ))));
     for bad in [
         r#"{"vhd": "x"}"#,
         r#"{"vhd": {"nothing": 1}}"#,
