@@ -77,6 +77,12 @@ impl Copying<'_> {
     fn refused(&self, error: BlobError) -> Fault {
         let source = self.source.label();
         match error.kind {
+            BlobErrorKind::Source if error.detail.contains("SourceConditionNotMet") => self
+                .fault(
+                    Kind::StepsFailed,
+                    &format!("somebody wrote to the source {source} since it was looked at"),
+                )
+                .hint("run this again when nobody writes there any more"),
             BlobErrorKind::Source => self
                 .fault(
                     Kind::Infrastructure,
