@@ -105,7 +105,7 @@ pub fn shown(document: &VhdDocument) -> String {
         line("copy", format!("{}{so_far}{source}{reason}", copy.status));
     }
     if document.leased == Some(true) {
-        line("lease", "somebody is writing it".to_owned());
+        line("lease", "held: somebody is writing it, or died a minute ago at most".to_owned());
     }
     if let Some(md5) = &document.md5 {
         line("md5", md5.clone());

@@ -69,4 +69,8 @@ mod traversal;
 mod vhd_check;
 mod vhd_copy;
 mod vhd_download;
+mod vhd_faults;
+mod vhd_kills;
+mod vhd_resume;
+mod vhd_upload;
 mod worked_example;
