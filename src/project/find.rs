@@ -51,10 +51,7 @@ pub(crate) fn find(folder: &Utf8Path, file: Option<&Utf8Path>, current_dir: &Utf
         };
     }
     let settings = Some(folder.join(PROJECT_FILE)).filter(|path| path.exists());
-    let (input, other) = inputs(
-        folder,
-        if settings.is_some() { BESIDE } else { INPUT_FILES.len() },
-    );
+    let (input, other) = inputs(folder, if settings.is_some() { BESIDE } else { INPUT_FILES.len() });
     if settings.is_none() && input.is_none() {
         return Err(nothing(folder, current_dir));
     }

@@ -58,9 +58,12 @@ pub(crate) fn decode(document: &Document, resolver: Resolver<'_>, faults: &mut F
 }
 
 fn not_read(document: &Document, what: &str) -> Fault {
-    Fault::invalid(format!("{}: {what} are not read by this version yet", document.source.path))
-        .at(Place::file_only(&document.source.path))
-        .hint("files for Helm charts (`cnf-input.jsonc`) and for virtual machines with a VHD (`vnf-input.jsonc`) are read")
+    Fault::invalid(format!(
+        "{}: {what} are not read by this version yet",
+        document.source.path
+    ))
+    .at(Place::file_only(&document.source.path))
+    .hint("files for Helm charts (`cnf-input.jsonc`) and for virtual machines with a VHD (`vnf-input.jsonc`) are read")
 }
 
 fn decode_cnf(document: &Document, resolver: Resolver<'_>, faults: &mut Faults) -> Input {

@@ -33,7 +33,9 @@ fn collect(node: &Node, text: &str, spans: &mut Vec<Range<usize>>) {
         Value::Table(table) => collect_table(table, text, spans),
         Value::List(items) => items.iter().for_each(|item| collect(item, text, spans)),
         // Written with escapes, so that nobody finds it in the text.
-        Value::Text(value) if has_signature(value) && !has_signature(text.get(node.span.clone()).unwrap_or_default()) => {
+        Value::Text(value)
+            if has_signature(value) && !has_signature(text.get(node.span.clone()).unwrap_or_default()) =>
+        {
             spans.push(node.span.clone());
         }
         Value::Text(value) if has_user_info(value) => {

@@ -108,7 +108,10 @@ fn from_input(folder: &Utf8Path, name: &str) -> (String, Vec<String>) {
     let (packages, vhds) = read.map(|input| (input.packages, input.vhds)).unwrap_or_default();
     if !vhds.is_empty() {
         body.push_str(DISKS);
-        notes.push("sas-env names the environment variable that has to hold the SAS URL of the disk image's container".to_owned());
+        notes.push(
+            "sas-env names the environment variable that has to hold the SAS URL of the disk image's container"
+                .to_owned(),
+        );
     }
     for vhd in &vhds {
         let _ = write!(

@@ -97,8 +97,11 @@ fn templates(root: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> Ve
             };
             let twice = all.iter().find(|other| other.name.value == template.name.value);
             if let Some(first) = twice {
-                let fault = Fault::invalid(format!("template {}: named twice", check::shorten(&template.name.value)))
-                    .hint("give one of the two another `artifact_name`");
+                let fault = Fault::invalid(format!(
+                    "template {}: named twice",
+                    check::shorten(&template.name.value)
+                ))
+                .hint("give one of the two another `artifact_name`");
                 let (at, first) = (template.name.place.clone(), first.name.place.clone());
                 faults.push(with_first(fault, at, first, "first named here"));
             } else {
@@ -120,7 +123,11 @@ fn template(
     let version = filled(view, table, "version", faults);
     let path = filled(view, table, "file_path", faults);
     for (key, is_there, hint) in [
-        ("artifact_name", name.is_some(), "the repository it is pushed to, such as `ubuntu-vm-arm-template`"),
+        (
+            "artifact_name",
+            name.is_some(),
+            "the repository it is pushed to, such as `ubuntu-vm-arm-template`",
+        ),
         ("version", version.is_some(), "three numbers joined by dots: `1.0.0`"),
         ("file_path", path.is_some(), "the JSON file of the template"),
     ] {
@@ -289,11 +296,7 @@ fn source(
 }
 
 /// A URL in clear text: used, and warned about. It is not repeated.
-fn clear_url(
-    url: Spanned<Secret>,
-    name: Option<&Spanned<String>>,
-    faults: &mut Faults,
-) -> Option<Spanned<Secret>> {
+fn clear_url(url: Spanned<Secret>, name: Option<&Spanned<String>>, faults: &mut Faults) -> Option<Spanned<Secret>> {
     let is_url = url::Url::parse(url.value.expose().trim())
         .is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
     if !is_url {
@@ -334,9 +337,11 @@ fn for_the_definition(view: &View<'_>, faults: &mut Faults) {
     };
     if !good {
         faults.push(
-            Fault::warning(format!("vhd.image_disk_size_GB: not a number from 0 to {MAX_DATA_DISK}"))
-                .at_opt(place("image_disk_size_GB"))
-                .hint("the store does not need it; deploying the network function does"),
+            Fault::warning(format!(
+                "vhd.image_disk_size_GB: not a number from 0 to {MAX_DATA_DISK}"
+            ))
+            .at_opt(place("image_disk_size_GB"))
+            .hint("the store does not need it; deploying the network function does"),
         );
     }
     if let Some(generation) = view.text("image_hyper_v_generation")

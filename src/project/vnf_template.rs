@@ -46,22 +46,23 @@ pub(crate) fn file(
     let (why, hint) = match meta {
         Some(meta) if meta.is_dir() => ("is a folder", "name the JSON file in it"),
         Some(meta) if !meta.is_file() => ("is no regular file", "name a file that can be read to its end"),
-        _ if path.value.extension() == Some("bicep") => (
-            "AOSM takes JSON only",
-            "`az bicep build --file FILE` writes the JSON",
-        ),
+        _ if path.value.extension() == Some("bicep") => {
+            ("AOSM takes JSON only", "`az bicep build --file FILE` writes the JSON")
+        }
         Some(meta) if meta.len() > MAX_TEMPLATE => (
             "larger than 4 MiB",
             "is this the right file? Azure takes no larger templates",
         ),
         _ => {
             match resource_types(&path.value) {
-                Ok(types) => faults.extend(unusual(&types).map(|fault| {
-                    fault
-                        .context(format!("template {shown}"))
-                        .at_opt(written.place.clone())
-                })),
-                Err(why) => faults.push(refuse(&why, "a template is a JSON file that Azure Resource Manager can deploy")),
+                Ok(types) => faults.extend(
+                    unusual(&types)
+                        .map(|fault| fault.context(format!("template {shown}")).at_opt(written.place.clone())),
+                ),
+                Err(why) => faults.push(refuse(
+                    &why,
+                    "a template is a JSON file that Azure Resource Manager can deploy",
+                )),
             }
             return Some(path);
         }
@@ -119,7 +120,13 @@ fn unusual(types: &BTreeSet<String>) -> Option<Fault> {
         return None;
     }
     Some(
-        Fault::warning(format!("resources that network functions may not have: {}", some_of(&others)))
-            .hint(format!("the Azure CLI extension refuses all but these: {}", PROVIDERS.join(", "))),
+        Fault::warning(format!(
+            "resources that network functions may not have: {}",
+            some_of(&others)
+        ))
+        .hint(format!(
+            "the Azure CLI extension refuses all but these: {}",
+            PROVIDERS.join(", ")
+        )),
     )
 }

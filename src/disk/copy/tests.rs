@@ -15,9 +15,9 @@ use camino::Utf8PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::blob::SasUrl;
 use crate::blob::tests::service::{CopyPlan, Fault as Wrong, Kind as Type, Rule, Storm};
 use crate::blob::tests::{Fake, URL, container, containers, noise};
-use crate::blob::SasUrl;
 use crate::event::Silent;
 
 /// A service with a source and an empty container, and a state folder.
@@ -27,11 +27,12 @@ struct World {
     content: Bytes,
 }
 
-const SOURCE: &str = "https://source.blob.core.windows.net/from/source.vhd?sv=2024-11-04&sr=b&sp=r&se=2100-01-01&sig=s0urce";
+const SOURCE: &str =
+    "https://source.blob.core.windows.net/from/source.vhd?sv=2024-11-04&sr=b&sp=r&se=2100-01-01&sig=s0urce";
 
-/// A fixed VHD of 9 MiB with a little data.
+/// A fixed VHD of 5 MiB with a little data.
 fn image(seed: u64) -> Vec<(u64, Bytes)> {
-    let size = 9_u64 << 20;
+    let size = 5_u64 << 20;
     let mut footer = b"conectix".to_vec();
     footer.extend_from_slice(&2_u32.to_be_bytes());
     footer.extend_from_slice(&0x0001_0000_u32.to_be_bytes());
@@ -46,19 +47,23 @@ fn image(seed: u64) -> Vec<(u64, Bytes)> {
     footer[64..68].copy_from_slice(&(!sum).to_be_bytes());
     vec![
         (512, noise(seed, 70_000 / 512 * 512)),
-        (5 << 20, noise(seed + 1, 4096)),
+        ((4 << 20) + 8192, noise(seed + 1, 4096)),
         (size, footer.into()),
     ]
 }
 
 fn length() -> u64 {
-    (9 << 20) + 512
+    (5 << 20) + 512
 }
 
 impl World {
     fn new() -> Self {
         let fake = Fake::with_containers(&["from", "c"]);
-        let content = fake.service().plant("/from/source.vhd", length(), &image(1)).content.all();
+        let content = fake
+            .service()
+            .plant("/from/source.vhd", length(), &image(1))
+            .content
+            .all();
         Self {
             fake,
             folder: tempfile::tempdir().unwrap(),
@@ -118,7 +123,10 @@ fn job() -> Job {
 fn only(faults: Faults) -> (Kind, String) {
     assert_eq!(faults.len(), 1, "{faults:?}");
     let fault = faults.into_iter().next().unwrap();
-    (fault.kind(), format!("{fault} / {}", fault.hint_text().unwrap_or_default()))
+    (
+        fault.kind(),
+        format!("{fault} / {}", fault.hint_text().unwrap_or_default()),
+    )
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,7 +149,10 @@ async fn the_services_reason_for_a_failure_is_told_and_the_next_run_begins_anew(
     world.plan(CopyPlan::Fails(2, "500 InternalServerError \"copy failed\"".into()));
     let (kind, words) = only(world.copy().await.unwrap_err());
     assert_eq!(kind, Kind::StepsFailed);
-    assert!(words.contains("500 InternalServerError") && words.contains("--stream"), "{words}");
+    assert!(
+        words.contains("500 InternalServerError") && words.contains("--stream"),
+        "{words}"
+    );
     assert_eq!(world.intent(), None);
     world.plan(CopyPlan::AtOnce);
     // What the failed copy left is not taken for somebody else's.
@@ -151,12 +162,19 @@ async fn the_services_reason_for_a_failure_is_told_and_the_next_run_begins_anew(
 
 #[tokio::test(start_paused = true)]
 async fn a_source_that_the_service_cannot_read_has_the_hint_to_stream() {
-    for (status, code) in [(404, "CannotVerifyCopySource"), (403, "CannotVerifyCopySource"), (409, "CopyAcrossAccountsNotSupported")] {
+    for (status, code) in [
+        (404, "CannotVerifyCopySource"),
+        (403, "CannotVerifyCopySource"),
+        (409, "CopyAcrossAccountsNotSupported"),
+    ] {
         let world = World::new();
         world.plan(CopyPlan::Refused(status, code.into()));
         let (kind, words) = only(world.copy().await.unwrap_err());
         assert_eq!(kind, Kind::Infrastructure);
-        assert!(words.contains("cannot read the source") && words.contains("--stream"), "{words}");
+        assert!(
+            words.contains("cannot read the source") && words.contains("--stream"),
+            "{words}"
+        );
         assert!(words.contains(code), "{words}");
         assert_eq!(world.held(), None);
         assert_eq!(world.intent(), None);
@@ -191,7 +209,11 @@ async fn ctrl_c_stops_the_copy_and_removes_what_is_left() {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_removed_is_kept_and_the_command_that_does_it_is_told() {
     for (name, words_expected, left) in [
-        ("DELETE", "az storage blob delete --auth-mode login --blob-url 'https://disks.blob.core.windows.net/c/a.vhd'", 0),
+        (
+            "DELETE",
+            "az storage blob delete --auth-mode login --blob-url 'https://disks.blob.core.windows.net/c/a.vhd'",
+            0,
+        ),
         ("PUT copy", "az storage blob copy cancel", length()),
     ] {
         let world = World::new();
@@ -272,7 +294,10 @@ async fn a_copy_under_way_does_not_need_its_source_any_more() {
     other.fake.service().refused.insert("s0urce".into());
     let (kind, words) = only(other.copy().await.unwrap_err());
     assert_eq!(kind, Kind::Infrastructure);
-    assert!(words.contains("source.blob.core.windows.net/from/source.vhd"), "{words}");
+    assert!(
+        words.contains("source.blob.core.windows.net/from/source.vhd"),
+        "{words}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -282,7 +307,12 @@ async fn a_copy_of_an_earlier_state_of_the_source_is_stopped_and_begun_anew() {
     let (options, job) = (world.options(), job());
     let died = tokio::time::timeout(std::time::Duration::from_secs(10), world.run(&options, &job)).await;
     assert!(died.is_err());
-    let content = world.fake.service().plant("/from/source.vhd", length(), &image(7)).content.all();
+    let content = world
+        .fake
+        .service()
+        .plant("/from/source.vhd", length(), &image(7))
+        .content
+        .all();
     world.plan(CopyPlan::AtOnce);
     assert_eq!(world.copy().await.unwrap().way, Way::ByService);
     assert_eq!(world.held().unwrap(), content);
@@ -295,10 +325,16 @@ async fn somebody_elses_copy_is_left_alone() {
     let theirs = world.blob();
     let url = SasUrl::parse(SOURCE, "x").unwrap();
     let metadata = std::collections::BTreeMap::from([("owner".to_owned(), "somebody".to_owned())]);
-    let state = theirs.start_copy(&url, None, &metadata, &Condition::none(), &job()).await.unwrap();
+    let state = theirs
+        .start_copy(&url, None, &metadata, &Condition::none(), &job())
+        .await
+        .unwrap();
     let (kind, words) = only(world.copy().await.unwrap_err());
     assert_eq!(kind, Kind::StepsFailed);
-    assert!(words.contains("another copy into it is under way") && words.contains(&state.id), "{words}");
+    assert!(
+        words.contains("another copy into it is under way") && words.contains(&state.id),
+        "{words}"
+    );
     assert_eq!(world.count("PUT copy"), 1);
 }
 
@@ -377,7 +413,9 @@ async fn a_stream_notices_who_takes_its_lease() {
     });
     let (kind, _) = only(ended.unwrap_err());
     assert_ne!(kind, Kind::Bug);
-    let claims = world.fake.service().blobs["/c/a.vhd"].metadata.contains_key("aosm_digest");
+    let claims = world.fake.service().blobs["/c/a.vhd"]
+        .metadata
+        .contains_key("aosm_digest");
     assert!(!claims, "it claims nothing that nobody proved");
 }
 
@@ -408,8 +446,8 @@ async fn weather(seed: u64, stream: bool) -> bool {
 #[tokio::test(start_paused = true)]
 async fn in_any_weather_a_copy_is_right_or_fails_aloud_and_the_next_run_ends_it() {
     let mut good = 0;
-    for seed in 0..150 {
+    for seed in 0..60 {
         good += usize::from(weather(seed, seed % 2 == 1).await);
     }
-    assert!(good > 75, "{good} of 150 went through at once");
+    assert!(good > 30, "{good} of 60 went through at once");
 }
