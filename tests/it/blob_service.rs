@@ -273,7 +273,13 @@ fn the_service_copies_and_its_source_is_shown_without_signature() {
             .unwrap();
         let url = SasUrl::parse(&run.url("source.vhd"), "the variable SOURCE").unwrap();
         let copy = target
-            .start_copy(&url, &metadata(&[("aosm_digest", "x")]), &Condition::absent(), job)
+            .start_copy(
+                &url,
+                None,
+                &metadata(&[("aosm_digest", "x")]),
+                &Condition::absent(),
+                job,
+            )
             .await
             .unwrap();
         assert_eq!(copy.status, CopyStatus::Success, "the emulator copies at once");
@@ -286,7 +292,7 @@ fn the_service_copies_and_its_source_is_shown_without_signature() {
         assert_eq!(kind(target.abort_copy(&copy.id, job).await), BlobErrorKind::Changed);
         let absent = SasUrl::parse(&run.url("absent.vhd"), "x").unwrap();
         let error = target
-            .start_copy(&absent, &metadata(&[]), &none, job)
+            .start_copy(&absent, None, &metadata(&[]), &none, job)
             .await
             .unwrap_err();
         assert_eq!(error.kind, BlobErrorKind::Source, "{error}");
@@ -566,7 +572,7 @@ fn copies_that_take_time_fail_or_are_stopped_over_sockets() {
     let source = SasUrl::parse(&server.url("c/source.vhd"), "x").unwrap();
     run.runtime.block_on(async {
         server.service().copies = CopyPlan::After(1);
-        blob.start_copy(&source, &metadata(&[]), &Condition::absent(), job)
+        blob.start_copy(&source, None, &metadata(&[]), &Condition::absent(), job)
             .await
             .unwrap();
         let mut seen = Vec::new();
@@ -576,7 +582,7 @@ fn copies_that_take_time_fail_or_are_stopped_over_sockets() {
         assert_eq!(seen, [CopyStatus::Pending, CopyStatus::Pending, CopyStatus::Success]);
         server.service().copies = CopyPlan::Never;
         let copy = blob
-            .start_copy(&source, &metadata(&[]), &Condition::none(), job)
+            .start_copy(&source, None, &metadata(&[]), &Condition::none(), job)
             .await
             .unwrap();
         blob.abort_copy(&copy.id, job).await.unwrap();

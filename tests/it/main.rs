@@ -68,6 +68,7 @@ mod terminal;
 mod traversal;
 mod vhd_check;
 mod vhd_copy;
+mod vhd_copy_pending;
 mod vhd_download;
 mod vhd_faults;
 mod vhd_kills;

@@ -41,14 +41,24 @@ impl Scene {
     }
 
     fn copy_from(&self, source: &str, blob: &str, arguments: &[&str]) -> Aosm {
-        let mut all = vec!["vhd", "copy", "--from-env", "SOURCE", "--sas-env", "DISKS", "--blob", blob];
+        let mut all = vec![
+            "vhd",
+            "copy",
+            "--from-env",
+            "SOURCE",
+            "--sas-env",
+            "DISKS",
+            "--blob",
+            blob,
+        ];
         all.extend_from_slice(arguments);
         let target = Azurite::shared().url(&self.to, &Sas::rights("rcwd"));
         self.project.aosm(&all).env("DISKS", target).env("SOURCE", source)
     }
 
     fn copy(&self, arguments: &[&str]) -> Output {
-        self.copy_from(&self.source_url(&Sas::rights("r")), BLOB, arguments).run()
+        self.copy_from(&self.source_url(&Sas::rights("r")), BLOB, arguments)
+            .run()
     }
 
     fn json(&self, arguments: &[&str]) -> Value {
@@ -81,7 +91,10 @@ fn the_service_copies_and_the_second_run_finds_it_done() {
     assert_eq!(document["way"], "by-service");
     assert_eq!(document["bytes-moved"], 0);
     assert_eq!(document["digest"], Value::Null, "the source does not say what it holds");
-    assert!(document["source"].as_str().unwrap().ends_with("/source.vhd"), "{document}");
+    assert!(
+        document["source"].as_str().unwrap().ends_with("/source.vhd"),
+        "{document}"
+    );
     assert!(scene.metadata("aosm_copy").unwrap().starts_with("sha256:"));
     let again = scene.json(&[]);
     assert_eq!(again["outcome"], "present");
@@ -108,12 +121,23 @@ fn reading_back_tells_the_digest_and_it_is_kept() {
 fn a_digest_that_the_source_claims_is_believed() {
     let scene = Scene::new("claimed", Vhd::new(MIB).random(0, 4096, 1));
     let target = Azurite::shared().url(&scene.from, &Sas::default());
-    let upload = ["vhd", "upload", "original.vhd", "--sas-env", "DISKS", "--blob", "ours.vhd"];
+    let upload = [
+        "vhd",
+        "upload",
+        "original.vhd",
+        "--sas-env",
+        "DISKS",
+        "--blob",
+        "ours.vhd",
+    ];
     scene.project.aosm(&upload).env("DISKS", target).run().ok();
     let ours = Azurite::shared().url(&format!("{}/ours.vhd", scene.from), &Sas::rights("r"));
     let document = scene.copy_from(&ours, BLOB, &["--json"]).run().ok().json();
     assert_eq!(document["digest"], content_digest(&scene.vhd.content()));
-    assert_eq!(scene.metadata("aosm_digest"), document["digest"].as_str().map(str::to_owned));
+    assert_eq!(
+        scene.metadata("aosm_digest"),
+        document["digest"].as_str().map(str::to_owned)
+    );
     assert_eq!(scene.metadata("aosm_upload"), None);
 }
 
@@ -142,7 +166,10 @@ fn a_block_blob_or_a_file_of_a_web_server_is_streamed_and_not_copied() {
     assert!(Azurite::shared().head(&scene.to, BLOB).is_none());
     scene.copy_from(&block, BLOB, &["--stream"]).run().ok();
     assert!(scene.content(BLOB) == scene.vhd.content());
-    assert_eq!(Azurite::shared().head(&scene.to, BLOB).unwrap().get("x-ms-blob-type"), Some("PageBlob"));
+    assert_eq!(
+        Azurite::shared().head(&scene.to, BLOB).unwrap().get("x-ms-blob-type"),
+        Some("PageBlob")
+    );
 }
 
 #[test]
@@ -175,7 +202,11 @@ fn a_source_that_is_not_to_be_had_is_one_clear_error() {
         (truncated, 5, "403"),
         ("not a url".to_owned(), 4, "white space"),
         (String::new(), 4, "is empty"),
-        ("http://127.0.0.1:9/c/b.vhd?sig=secret".to_owned(), 5, "127.0.0.1:9/c/b.vhd"),
+        (
+            "http://127.0.0.1:9/c/b.vhd?sig=secret".to_owned(),
+            5,
+            "127.0.0.1:9/c/b.vhd",
+        ),
     ] {
         let output = scene.copy_from(&source, BLOB, &[]).run();
         let refusal = Refusal::of(&scene.project, output, code).one();
@@ -193,7 +224,9 @@ fn something_else_under_the_name_is_replaced_only_when_asked() {
     scene.put(&changed);
     for arguments in [&[][..], &["--stream"]] {
         let refusal = Refusal::of(&scene.project, scene.copy(arguments), 4).one();
-        refusal.says("a copy of another source, or of an earlier state of it").says("--replace");
+        refusal
+            .says("a copy of another source, or of an earlier state of it")
+            .says("--replace");
         assert!(scene.content(BLOB) == scene.vhd.content());
     }
     assert_eq!(scene.json(&["--replace"])["outcome"], "copied");
@@ -215,7 +248,9 @@ fn a_blob_of_unknown_origin_is_compared_and_adopted_or_told_apart() {
     let scene = Scene::new("adopt", image());
     let target = Azurite::shared().url(&format!("{}/{BLOB}", scene.to), &Sas::default());
     python_sdk::upload(&target, &scene.project.path("original.vhd"));
-    Refusal::of(&scene.project, scene.copy(&[]), 4).one().says("does not say where they come from");
+    Refusal::of(&scene.project, scene.copy(&[]), 4)
+        .one()
+        .says("does not say where they come from");
     let adopted = scene.json(&["--verify", "full"]);
     assert_eq!(adopted["outcome"], "present");
     assert_eq!(adopted["digest"], content_digest(&scene.vhd.content()));
@@ -263,10 +298,16 @@ fn a_copy_that_dies_anywhere_is_brought_to_its_end_by_the_next_run() {
         in_parallel(&points, |point| {
             let blob = format!("killed-{point}.vhd");
             let killed = scene.copy_from(&source, &blob, arguments).abort_at(point).run();
-            let again = scene.copy_from(&source, &blob, &[arguments, &["--json"]].concat()).run();
+            let again = scene
+                .copy_from(&source, &blob, &[arguments, &["--json"]].concat())
+                .run();
             assert_eq!(again.code(), 0, "after a kill at {point} ({}): {again}", killed.code());
             assert!(scene.content(&blob) == scene.vhd.content(), "after a kill at {point}");
-            let last = scene.copy_from(&source, &blob, &[arguments, &["--json"]].concat()).run().ok().json();
+            let last = scene
+                .copy_from(&source, &blob, &[arguments, &["--json"]].concat())
+                .run()
+                .ok()
+                .json();
             assert_eq!(last["outcome"], "present", "after a kill at {point}");
         });
     }
@@ -278,7 +319,11 @@ fn a_stream_that_died_goes_on_where_it_was() {
     let source = scene.source_url(&Sas::rights("r"));
     let file = scene.project.home().join("count");
     let arguments = ["--stream", "--parallel", "1"];
-    scene.copy_from(&source, "count.vhd", &arguments).env("AOSM_ABORT_COUNT", &file).run().ok();
+    scene
+        .copy_from(&source, "count.vhd", &arguments)
+        .env("AOSM_ABORT_COUNT", &file)
+        .run()
+        .ok();
     let boundaries = std::fs::read_to_string(&file).unwrap();
     let notes = boundaries.lines().filter(|line| line.contains("streams")).count();
     assert!(notes > 10, "{boundaries}");
@@ -309,7 +354,10 @@ fn no_signature_is_left_anywhere() {
         .collect();
     for output in &outputs {
         for signature in &signatures {
-            assert!(!output.stdout.contains(signature) && !output.stderr.contains(signature), "{output}");
+            assert!(
+                !output.stdout.contains(signature) && !output.stderr.contains(signature),
+                "{output}"
+            );
         }
     }
     for folder in [scene.project.folder(), scene.project.home()] {

@@ -105,7 +105,11 @@ fn what_the_python_sdk_uploaded_comes_back_byte_for_byte_and_sparse() {
 #[test]
 fn the_file_is_called_after_the_blob_or_put_into_a_folder() {
     let scene = Scene::new("names", Vhd::new(MIB).random(0, 512, 1));
-    scene.download(&[]).ok().says(&format!("downloaded {BLOB}")).says("computed");
+    scene
+        .download(&[])
+        .ok()
+        .says(&format!("downloaded {BLOB}"))
+        .says("computed");
     std::fs::create_dir(scene.project.path("images")).unwrap();
     scene.download(&["-o", "images"]).ok();
     assert!(scene.read(BLOB) == scene.vhd.content());
@@ -117,7 +121,16 @@ fn only_data_is_fetched() {
     let scene = Scene::empty("data", Vhd::new(64 * MIB).random(40 * MIB, 65_536, 5));
     scene.vhd.write(&scene.project.path("original.vhd"));
     let url = Azurite::shared().url(&scene.container, &Sas::default());
-    let upload = ["vhd", "upload", "original.vhd", "--sas-env", "DISKS", "--blob", BLOB, "--md5"];
+    let upload = [
+        "vhd",
+        "upload",
+        "original.vhd",
+        "--sas-env",
+        "DISKS",
+        "--blob",
+        BLOB,
+        "--md5",
+    ];
     scene.project.aosm(&upload).env("DISKS", url).run().ok();
     let document = scene.json(&["-o", "back.vhd", "--md5"]);
     assert_eq!(document["bytes-moved"], 65_536 + 512);
@@ -148,11 +161,17 @@ fn what_is_no_whole_disk_image_is_one_error() {
         let arguments = ["vhd", "download", "--sas-env", "DISKS", "--blob", blob, "-o", "x.vhd"];
         scene.project.aosm(&arguments).env("DISKS", url).run()
     };
-    Refusal::of(&scene.project, download("absent.vhd"), 4).one().says("there is no such blob");
+    Refusal::of(&scene.project, download("absent.vhd"), 4)
+        .one()
+        .says("there is no such blob");
     azurite.put_block_blob(&scene.container, "block.vhd", b"x");
-    Refusal::of(&scene.project, download("block.vhd"), 4).one().says("it is a BlockBlob");
+    Refusal::of(&scene.project, download("block.vhd"), 4)
+        .one()
+        .says("it is a BlockBlob");
     scene.set_metadata(&[("x-ms-meta-aosm_upload", "sha256:00/1")]);
-    Refusal::of(&scene.project, download(BLOB), 1).one().says("an upload to it has not ended");
+    Refusal::of(&scene.project, download(BLOB), 1)
+        .one()
+        .says("an upload to it has not ended");
     Refusal::of(&scene.project, scene.with(&["-o", "x.vhd"], &Sas::rights("w")).run(), 5)
         .one()
         .says("r (read)");
@@ -178,7 +197,9 @@ fn content_that_is_not_what_the_blob_says_never_gets_the_files_name() {
     let md5 = [("x-ms-blob-content-md5", "AAAAAAAAAAAAAAAAAAAAAA==")];
     let resource = format!("{}/{BLOB}?comp=properties", scene.container);
     assert_eq!(Azurite::shared().request("PUT", &resource, &md5, b"").status, 200);
-    Refusal::of(&scene.project, scene.download(&["-o", "md5.vhd", "--md5"]), 1).one().says("MD5");
+    Refusal::of(&scene.project, scene.download(&["-o", "md5.vhd", "--md5"]), 1)
+        .one()
+        .says("MD5");
     assert!(!scene.project.path("md5.vhd").exists());
 }
 
@@ -230,7 +251,10 @@ fn pieces_of_a_killed_run_are_fetched_again_where_they_are_not_what_they_were() 
     count_run.env("AOSM_ABORT_COUNT", &file).run().ok();
     let boundaries = std::fs::read_to_string(file).unwrap();
     // Right before the file gets its name: all of it is noted by then.
-    let last = boundaries.lines().position(|line| line.contains("count.vhd") && line.contains("rename into place")).unwrap();
+    let last = boundaries
+        .lines()
+        .position(|line| line.contains("count.vhd") && line.contains("rename into place"))
+        .unwrap();
     let kill = |name: &str| {
         let run = scene.with(&["-o", name, "--parallel", "1"], &Sas::rights("r"));
         assert_eq!(run.abort_at(last + 1).run().code(), -1);
@@ -252,7 +276,12 @@ fn pieces_of_a_killed_run_are_fetched_again_where_they_are_not_what_they_were() 
     assert!(moved(&document) > 0, "{document}");
     assert!(scene.read("damaged.vhd") == scene.vhd.content());
     let part = kill("short.vhd");
-    std::fs::File::options().write(true).open(&part).unwrap().set_len(1000).unwrap();
+    std::fs::File::options()
+        .write(true)
+        .open(&part)
+        .unwrap()
+        .set_len(1000)
+        .unwrap();
     assert_eq!(moved(&scene.json(&["-o", "short.vhd"])), whole);
     assert!(scene.read("short.vhd") == scene.vhd.content());
     // Another state of the blob: nothing of the old one counts.
@@ -276,12 +305,17 @@ fn no_signature_is_left_anywhere() {
         scene.with(&["-o", "b.vhd"], &Sas::rights("r")).abort_at(12).run(),
     ];
     for output in &outputs {
-        assert!(!output.stdout.contains(&signature) && !output.stderr.contains(&signature), "{output}");
+        assert!(
+            !output.stdout.contains(&signature) && !output.stderr.contains(&signature),
+            "{output}"
+        );
     }
     for folder in [scene.project.folder(), scene.project.home()] {
         for path in snapshot::walk(&folder) {
             let bytes = std::fs::read(&path).unwrap();
-            let found = bytes.windows(signature.len()).any(|window| window == signature.as_bytes());
+            let found = bytes
+                .windows(signature.len())
+                .any(|window| window == signature.as_bytes());
             assert!(!found, "{}", path.display());
         }
     }
