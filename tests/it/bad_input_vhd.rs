@@ -43,7 +43,7 @@ fn an_unreadable_file_is_one_error() {
     use std::os::unix::fs::PermissionsExt as _;
     let project = Project::new();
     Vhd::new(MIB).write(&project.path("disk.vhd"));
-    std::fs::set_permissions(project.path("disk.vhd"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(project.path("disk.vhd"), std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::fs::File::open(project.path("disk.vhd")).is_ok() {
         eprintln!("skipped: this user may read everything");
         return;

@@ -20,8 +20,9 @@ use crate::vhd::{self, FileIdentity, Progress, Scanned, allocated, check_open, o
   aosm-build vhd check ubuntu.vhd
   aosm-build vhd check --digest --json disks/*.vhd | jq .files
 
-Azure takes fixed VHDs whose disk is a whole number of MiB. What is wrong is told with the commands that repair it; nothing
-is changed. Exit code 4 when something is wrong. The content digest is the SHA-256 over the SHA-256s of the 4 MiB pieces.")]
+Azure takes fixed VHDs whose disk is a whole number of MiB. What is wrong is told with the
+commands that repair it; nothing is changed. Exit code 4 when something is wrong.
+The content digest is the SHA-256 over the SHA-256s of the file's 4 MiB pieces.")]
 pub struct CheckArgs {
     /// The files
     #[arg(value_name = "FILE", required = true)]
