@@ -46,7 +46,11 @@ impl Run {
         Self {
             blob: containers.open(Arc::new(FixedSas(access))).blob("a.vhd"),
             server,
-            runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
+            runtime: tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .unwrap(),
             job: Job::new("test", Arc::new(Silent), CancellationToken::new()),
         }
     }
@@ -73,14 +77,7 @@ fn faults_over_sockets_are_survived_and_the_content_is_right() {
     let (server, blob) = (&run.server, &run.blob);
     let (job, any) = (&run.job, Condition::none());
     run.runtime.block_on(async {
-        blob.create(
-            8 * MIB,
-            &none(),
-            &Condition::absent(),
-            job,
-        )
-        .await
-        .unwrap();
+        blob.create(8 * MIB, &none(), &Condition::absent(), job).await.unwrap();
         let bytes = noise(4 << 20);
         for fault in [
             Fault::busy(Some(0)),
