@@ -6,7 +6,7 @@ use azure_core::http::XmlFormat;
 use azure_storage_blob::models::{HttpRange, PageBlobClientListPageRangesOptions, PageList};
 use futures_util::TryStreamExt as _;
 
-use super::page_blob::if_match;
+use super::call::if_match;
 use super::{BlobError, BlobErrorKind, Condition, PageBlob, Right};
 use crate::oci::Job;
 use crate::oci::registry::Class;
@@ -28,7 +28,7 @@ impl PageBlob {
         job: &Job,
     ) -> Result<Vec<Range<u64>>, BlobError> {
         const DOING: &str = "list the pages of";
-        if within.as_ref().is_some_and(|range| range.is_empty()) {
+        if within.as_ref().is_some_and(Range::is_empty) {
             return Ok(Vec::new());
         }
         let options = PageBlobClientListPageRangesOptions {

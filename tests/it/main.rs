@@ -32,6 +32,7 @@ mod bad_input_vhd_project;
 mod bad_input_yaml;
 mod blob_secrets;
 mod blob_service;
+mod blob_sockets;
 mod bundle;
 mod certificates;
 mod ci_cache;
