@@ -16,7 +16,7 @@ use crate::project::Network;
 pub const REQUESTS_AT_ONCE: usize = 16;
 
 /// What can be set for all containers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct ContainerOptions {
     /// Requests to one account at a time; lowered where it says that it is busy. Two more than are wanted for pages: one is
     /// kept for small requests.

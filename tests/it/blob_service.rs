@@ -1,12 +1,10 @@
-//! Page blobs through the library, against the emulator: what the in-memory service assumes, a real one does. And over sockets,
-//! where the emulator cannot misbehave.
+//! Page blobs through the library, against the emulator: what the in-memory service assumes, a real one does.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aosm_build::blob::{
-    BlobError, BlobErrorKind, BlobKind, Condition, Container, ContainerAccess, ContainerOptions, Containers,
+    BlobError, BlobErrorKind, BlobKind, Condition, Container, ContainerAccess, Containers,
     CopyStatus, EmulatorSas, Etag, FixedSas, PageBlob, SasUrl,
 };
 use aosm_build::event::Silent;
@@ -15,7 +13,6 @@ use aosm_build::project::Network;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::blob_server::{BlobServer, CopyPlan, Fault, Rule};
 use crate::support::*;
 
 const ID: &str = "11111111-1111-4111-8111-111111111111";
@@ -466,148 +463,6 @@ fn the_python_sdk_reads_what_we_write_and_the_other_way_round() {
         }
         assert_eq!(sha256(&read), sha256(&content));
     });
-}
-
-/// A blob on a server with faults, reached with little patience.
-fn faulty(name: &str, idle: Duration, idle_upload: Duration) -> (BlobServer, Run, PageBlob) {
-    let run = Run::new(name);
-    let server = BlobServer::start(&["c"]);
-    let mut options = ContainerOptions {
-        seed: Some(1),
-        ..ContainerOptions::default()
-    };
-    options.retry.idle = idle;
-    options.retry.idle_upload = idle_upload;
-    options.retry.backoff.base = Duration::from_millis(10);
-    let blob = open(
-        &Containers::with_options(&Network::default(), options),
-        &server.url("c"),
-    )
-    .blob("a.vhd");
-    (server, run, blob)
-}
-
-#[test]
-fn faults_over_sockets_are_survived_and_the_content_is_right() {
-    let (server, run, blob) = faulty("sockets", Duration::from_secs(1), Duration::from_secs(1));
-    let (job, none) = (&run.job, Condition::none());
-    run.runtime.block_on(async {
-        blob.create(
-            8 * MIB,
-            &metadata(&[("aosm_upload", "mine")]),
-            &Condition::absent(),
-            job,
-        )
-        .await
-        .unwrap();
-        let bytes = noise(4 << 20);
-        for fault in [
-            Fault::busy(Some(0)),
-            Fault::ResetBefore,
-            Fault::ResetAfter,
-            Fault::HangBefore,
-            Fault::HangAfter,
-            Fault::Cut(0),
-        ] {
-            server
-                .service()
-                .blobs
-                .get_mut("/c/a.vhd")
-                .unwrap()
-                .content
-                .clear(0, 8 * MIB);
-            server.service().rules.push(Rule::next("PUT page", fault.clone()));
-            blob.put_pages(MIB, bytes.clone(), crc(&bytes), &none, job)
-                .await
-                .unwrap_or_else(|e| panic!("{fault:?}: {e}"));
-            assert_eq!(
-                server.service().blobs["/c/a.vhd"].content.read(MIB, 5 * MIB),
-                bytes,
-                "{fault:?}"
-            );
-            assert!(server.service().rules.is_empty());
-        }
-        for fault in [
-            Fault::Cut(1 << 20),
-            Fault::Cut(0),
-            Fault::ResetBefore,
-            Fault::HangAfter,
-            Fault::busy(None),
-        ] {
-            server.service().rules.push(Rule::next("GET", fault.clone()));
-            assert_eq!(blob.read(MIB..5 * MIB, &none, job).await.unwrap(), bytes, "{fault:?}");
-        }
-        server.service().ranges_per_page = Some(1);
-        blob.clear_pages(2 * MIB..3 * MIB, &none, job).await.unwrap();
-        assert_eq!(
-            blob.page_ranges(None, &none, job).await.unwrap(),
-            [MIB..2 * MIB, 3 * MIB..5 * MIB]
-        );
-    });
-    assert_eq!(server.count("GET pagelist"), 2);
-}
-
-#[test]
-fn a_slow_link_is_not_taken_for_a_dead_one() {
-    // 4 MiB at 1 MiB a second take eight times as long as silence may last before everything is sent.
-    let (server, run, blob) = faulty("slow", Duration::from_millis(500), Duration::from_secs(60));
-    run.runtime.block_on(async {
-        blob.create(4 * MIB, &metadata(&[]), &Condition::absent(), &run.job)
-            .await
-            .unwrap();
-        server.slow(MIB);
-        let bytes = noise(4 << 20);
-        blob.put_pages(0, bytes.clone(), crc(&bytes), &Condition::none(), &run.job)
-            .await
-            .unwrap();
-    });
-    assert_eq!(server.count("PUT page"), 1);
-}
-
-#[test]
-fn copies_that_take_time_fail_or_are_stopped_over_sockets() {
-    let (server, run, blob) = faulty("copying", Duration::from_secs(5), Duration::from_secs(5));
-    let job = &run.job;
-    server.service().plant("/c/source.vhd", MIB, &[(0, noise(512))]);
-    let source = SasUrl::parse(&server.url("c/source.vhd"), "x").unwrap();
-    run.runtime.block_on(async {
-        server.service().copies = CopyPlan::After(1);
-        blob.start_copy(&source, None, &metadata(&[]), &Condition::absent(), job)
-            .await
-            .unwrap();
-        let mut seen = Vec::new();
-        for _ in 0..3 {
-            seen.push(blob.properties(job).await.unwrap().unwrap().copy.unwrap().status);
-        }
-        assert_eq!(seen, [CopyStatus::Pending, CopyStatus::Pending, CopyStatus::Success]);
-        server.service().copies = CopyPlan::Never;
-        let copy = blob
-            .start_copy(&source, None, &metadata(&[]), &Condition::none(), job)
-            .await
-            .unwrap();
-        blob.abort_copy(&copy.id, job).await.unwrap();
-        assert_eq!(blob.properties(job).await.unwrap().unwrap().length, 0);
-    });
-}
-
-#[test]
-fn requests_a_second_are_kept_to() {
-    let run = Run::new("rate");
-    let server = BlobServer::start(&["c"]);
-    let network = Network {
-        requests_per_second: Some(20),
-        ..Network::default()
-    };
-    let blob = open(&Containers::new(&network).unwrap(), &server.url("c")).blob("a.vhd");
-    let start = std::time::Instant::now();
-    run.runtime.block_on(async {
-        for _ in 0..11 {
-            blob.properties(&run.job).await.unwrap();
-        }
-    });
-    // No request may come early, so this holds on a slow machine as well.
-    assert!(start.elapsed() >= Duration::from_millis(490));
-    assert_eq!(run.job.filled().requests, 11);
 }
 
 #[test]

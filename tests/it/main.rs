@@ -31,6 +31,7 @@ mod bad_input_vhd;
 mod bad_input_yaml;
 mod blob_secrets;
 mod blob_service;
+mod blob_sockets;
 mod bundle;
 mod certificates;
 mod ci_cache;
