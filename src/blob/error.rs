@@ -90,9 +90,27 @@ impl From<BlobError> for Fault {
             _ => Kind::Infrastructure,
         };
         let fault = Fault::new(kind, error.to_string());
-        match error.hint {
+        let usual = usual_hint(error.kind);
+        match error.hint.or_else(|| usual.map(str::to_owned)) {
             Some(hint) => fault.hint(hint),
             None => fault,
         }
     }
+}
+
+/// What to do about an error whose maker knew nothing better.
+fn usual_hint(kind: BlobErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        BlobErrorKind::Absent => "check the name and the version",
+        BlobErrorKind::NoContainer => "check the URL of the container, or create it",
+        BlobErrorKind::Denied => "put a new signature where this one came from",
+        BlobErrorKind::Changed | BlobErrorKind::Leased => "run again when nobody else writes there",
+        BlobErrorKind::OtherType => "check the name: disk images are page blobs",
+        BlobErrorKind::Refused => "check the address: something else than a storage account may have answered",
+        BlobErrorKind::Corrupt => "run again; if it stays like this, something on the way changes what passes",
+        BlobErrorKind::Unreachable => "check the address and the network, then run again",
+        BlobErrorKind::Local => "check free space and permissions",
+        BlobErrorKind::Source => "check the source's URL and its signature",
+        BlobErrorKind::Interrupted => return None,
+    })
 }

@@ -264,7 +264,10 @@ impl Remote {
                 .error(BlobErrorKind::Absent, &said)
                 .hint(format!("check the name in the URL of {origin}")),
             StatusCode::PRECONDITION_FAILED => self
-                .error(BlobErrorKind::Changed, "somebody wrote to it since it was looked at")
+                .error(
+                    BlobErrorKind::Changed,
+                    "412, it is not what it was when it was looked at",
+                )
                 .hint(AGAIN),
             _ => self
                 .error(BlobErrorKind::Refused, &said)

@@ -38,17 +38,18 @@ impl Readable {
 
     /// Bytes of a range.
     pub async fn read(&self, range: Range<u64>, job: &Job) -> Result<Bytes, BlobError> {
-        match self {
+        let read = match self {
             Self::Blob(blob, condition) => blob.read(range, condition, job).await,
             Self::Remote(remote, etag, _) => remote.read(range, etag.as_ref(), job).await,
-        }
+        };
+        read.map_err(written_meanwhile)
     }
 
     /// Where there is data: all of it, where nobody can tell.
     pub async fn data(&self, length: u64, job: &Job) -> Result<Vec<Range<u64>>, BlobError> {
         let whole = || std::iter::once(0..length).collect();
         match self {
-            Self::Blob(blob, condition) => blob.page_ranges(None, condition, job).await,
+            Self::Blob(blob, condition) => blob.page_ranges(None, condition, job).await.map_err(written_meanwhile),
             Self::Remote(remote, etag, Some(BlobKind::Page)) => {
                 let Some(pages) = remote.pages() else {
                     return Ok(whole());
@@ -59,7 +60,7 @@ impl Readable {
                 };
                 match pages.page_ranges(None, &condition, job).await {
                     Err(error) if matches!(error.kind, BlobErrorKind::Denied | BlobErrorKind::Refused) => Ok(whole()),
-                    other => other,
+                    other => other.map_err(written_meanwhile),
                 }
             }
             Self::Remote(..) => Ok(whole()),
@@ -92,6 +93,15 @@ impl Readable {
             })
             .await
     }
+}
+
+/// What it means when the state that was read is there no more.
+fn written_meanwhile(mut error: BlobError) -> BlobError {
+    if error.kind == BlobErrorKind::Changed {
+        error.detail = format!("somebody wrote to it meanwhile ({})", error.detail);
+        error.hint = Some("run this again when nobody writes there any more".to_owned());
+    }
+    error
 }
 
 /// Work that blocks, off the runtime.

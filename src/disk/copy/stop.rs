@@ -35,6 +35,7 @@ impl Copying<'_> {
     }
 
     async fn clean_up(&self, id: &str, job: &Job) -> (String, String) {
+        let cancel = format!("copy cancel --copy-id {id}");
         let aborted = self.blob.abort_copy(id, job).await;
         let there = match self.blob.properties(job).await {
             Ok(Some(there)) => there,
@@ -67,7 +68,10 @@ impl Copying<'_> {
             (Some(CopyStatus::Pending), Err(error)) => {
                 return (
                     format!("the copy could not be stopped and goes on: {}", error.detail),
-                    format!("run this again to wait for it, or stop it: {}", self.cancel_command(id)),
+                    format!(
+                        "run this again to wait for it, or stop it: {}",
+                        self.command(&cancel).await
+                    ),
                 );
             }
             _ => self.intents.remove(),
@@ -83,27 +87,22 @@ impl Copying<'_> {
             ),
             Err(error) => (
                 format!("the copy was stopped, an empty blob is left: {}", error.detail),
-                format!("run this again to begin anew, or remove it: {}", self.delete_command()),
+                format!(
+                    "run this again to begin anew, or remove it: {}",
+                    self.command("delete").await
+                ),
             ),
         }
     }
 
-    /// Host, container and blob, as the Azure CLI takes them.
-    fn blob_url(&self) -> String {
-        format!("'https://{}'", self.blob.label())
-    }
-
-    fn delete_command(&self) -> String {
-        format!(
-            "az storage blob delete --auth-mode login --blob-url {}",
-            self.blob_url()
-        )
-    }
-
-    fn cancel_command(&self, id: &str) -> String {
-        format!(
-            "az storage blob copy cancel --auth-mode login --blob-url {} --copy-id {id}",
-            self.blob_url()
-        )
+    /// A command of the Azure CLI about the blob.
+    async fn command(&self, what: &str) -> String {
+        let place = self.blob.container().access().await.map(|access| access.url.place);
+        let url = place.ok().and_then(|mut url| {
+            url.path_segments_mut().ok()?.push(self.blob.name());
+            Some(url)
+        });
+        let url = url.map_or_else(|| self.blob.label(), |url| url.to_string());
+        format!("az storage blob {what} --auth-mode login --blob-url '{url}'")
     }
 }

@@ -37,6 +37,14 @@ impl Copying<'_> {
     /// Goes on with what an earlier run began, or begins anew on what `condition` says is there.
     pub(super) async fn stream(&self, condition: &Condition) -> Result<Copied, Fault> {
         let notes = StreamNotes::new(&self.options.state, &self.blob.label());
+        if self.origin.etag.is_none() {
+            let warning = Fault::warning(format!(
+                "{}: its server gives no entity tag, so nobody notices if somebody writes to it meanwhile",
+                self.source.label()
+            ));
+            let warning = warning.hint("make sure that nobody does; a run that is cut off begins anew");
+            self.job.events.emit(Event::Fault(warning));
+        }
         let begun = match self.again(&notes).await? {
             Some(begun) => begun,
             None => self.anew(&notes, condition).await?,
@@ -56,7 +64,12 @@ impl Copying<'_> {
             Err(fault) => {
                 // The lease ends by itself; as long as it can be renewed it proves that nobody wrote in between.
                 let _ = notes.save(&head, &pieces).await;
-                return Err(fault);
+                return Err(match fault.kind() {
+                    Kind::Interrupted => self
+                        .fault(Kind::Interrupted, "stopped")
+                        .hint("run this again: it goes on from here"),
+                    _ => fault,
+                });
             }
         };
         let receipt = self.finish_stream(&condition, &pieces).await?;
@@ -85,6 +98,10 @@ impl Copying<'_> {
     }
 
     async fn again(&self, notes: &StreamNotes) -> Result<Option<Begun>, Fault> {
+        if self.origin.etag.is_none() {
+            // Nobody can tell whether the source is still what it was when the first pieces were read.
+            return Ok(None);
+        }
         let Some((head, pieces)) = notes.load(&self.blob.label(), &self.origin.key()) else {
             return Ok(None);
         };

@@ -214,7 +214,11 @@ async fn what_cannot_be_removed_is_kept_and_the_command_that_does_it_is_told() {
             "az storage blob delete --auth-mode login --blob-url 'https://disks.blob.core.windows.net/c/a.vhd'",
             0,
         ),
-        ("PUT copy", "az storage blob copy cancel", length()),
+        (
+            "PUT copy",
+            "az storage blob copy cancel --copy-id c0ffee00-0000-0000-0000-000000000001 --auth-mode login",
+            length(),
+        ),
     ] {
         let world = World::new();
         world.plan(CopyPlan::Never);

@@ -8,6 +8,8 @@ mod checkpoint;
 mod fetch;
 mod part;
 mod place;
+#[cfg(test)]
+mod tests;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
