@@ -217,7 +217,7 @@ async fn copies_are_pending_done_failed_or_aborted_and_never_show_their_source_i
 
     fake.service().copies = CopyPlan::After(2);
     let copy = blob
-        .start_copy(&source, &metadata(&[("a", "b")]), &Condition::absent(), &job)
+        .start_copy(&source, None, &metadata(&[("a", "b")]), &Condition::absent(), &job)
         .await
         .unwrap();
     assert_eq!((copy.status, &copy.source), (CopyStatus::Pending, &place));
@@ -253,7 +253,7 @@ async fn copies_are_pending_done_failed_or_aborted_and_never_show_their_source_i
     assert_eq!(kind(blob.abort_copy(&copy.id, &job).await), BlobErrorKind::Changed);
 
     fake.service().copies = CopyPlan::Fails(0, "500 InternalError \"https://x?sig=abc\"".into());
-    blob.start_copy(&source, &metadata(&[]), &Condition::none(), &job)
+    blob.start_copy(&source, None, &metadata(&[]), &Condition::none(), &job)
         .await
         .unwrap();
     blob.properties(&job).await.unwrap();
@@ -266,7 +266,7 @@ async fn copies_are_pending_done_failed_or_aborted_and_never_show_their_source_i
 
     fake.service().copies = CopyPlan::Never;
     let copy = blob
-        .start_copy(&source, &metadata(&[]), &Condition::none(), &job)
+        .start_copy(&source, None, &metadata(&[]), &Condition::none(), &job)
         .await
         .unwrap();
     blob.abort_copy(&copy.id, &job).await.unwrap();
@@ -274,7 +274,7 @@ async fn copies_are_pending_done_failed_or_aborted_and_never_show_their_source_i
     assert_eq!((held.length, held.copy.unwrap().status), (0, CopyStatus::Aborted));
 
     fake.service().copies = CopyPlan::Refused(403, "CannotVerifyCopySource".into());
-    let error = blob.start_copy(&source, &metadata(&[]), &Condition::none(), &job).await;
+    let error = blob.start_copy(&source, None, &metadata(&[]), &Condition::none(), &job).await;
     assert_eq!(kind(error), BlobErrorKind::Source);
 }
 
@@ -287,7 +287,7 @@ async fn a_copy_whose_start_was_not_heard_of_is_found() {
     fake.service().rules.push(Rule::next("PUT copy", Fault::ResetAfter));
     let source = SasUrl::parse(&URL.replace("/c?", "/c/source.vhd?"), "x").unwrap();
     let copy = blob
-        .start_copy(&source, &metadata(&[]), &Condition::absent(), &job())
+        .start_copy(&source, None, &metadata(&[]), &Condition::absent(), &job())
         .await
         .unwrap();
     assert_eq!(copy.id, fake.service().blobs["/c/a.vhd"].copy.as_ref().unwrap().id);
