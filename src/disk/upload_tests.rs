@@ -80,7 +80,11 @@ impl Image {
         let service = fake.service();
         let held = &service.blobs[PATH];
         assert!(held.content.all() == self.content, "{when}: other content");
-        assert_eq!(held.metadata.get(marks::DIGEST).map(String::as_str), Some(self.scanned.digest.as_str()), "{when}");
+        assert_eq!(
+            held.metadata.get(marks::DIGEST).map(String::as_str),
+            Some(self.scanned.digest.as_str()),
+            "{when}"
+        );
         assert_eq!(held.metadata.get(marks::UPLOAD), None, "{when}");
     }
 
@@ -159,7 +163,10 @@ async fn life(seed: u64) -> bool {
             true
         }
         Some(Err(fault)) => {
-            assert!(!fault.message().is_empty() && fault.kind() != Kind::Bug, "{words}: {fault}");
+            assert!(
+                !fault.message().is_empty() && fault.kind() != Kind::Bug,
+                "{words}: {fault}"
+            );
             image.assert_no_false_claim(&fake, &words);
             false
         }
@@ -182,7 +189,8 @@ fn two_thousand_seeded_lives_end_right_or_aloud_and_the_next_run_finishes_them()
     const LIVES: u64 = 2000;
     let (next, well) = (AtomicU64::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        // They wait for the disk more than they compute.
+        for _ in 0..6 {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::SeqCst);
@@ -208,7 +216,10 @@ fn two_thousand_seeded_lives_end_right_or_aloud_and_the_next_run_finishes_them()
         }
     });
     let well = well.into_inner();
-    assert!(well > 500 && well < 1900, "{well} of {LIVES} ended well at once: faults should make a difference");
+    assert!(
+        well > 500 && well < 1900,
+        "{well} of {LIVES} ended well at once: faults should make a difference"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,10 +231,20 @@ async fn a_quiet_upload_takes_the_requests_it_needs_and_sends_no_zeros() {
     let service = fake.service();
     assert_eq!(uploaded.sent, image.scanned.data_bytes());
     assert_eq!(service.page_bytes(), image.scanned.data_bytes());
-    assert_eq!((uploaded.resumed, uploaded.zero + uploaded.sent), (0, image.scanned.length));
+    assert_eq!(
+        (uploaded.resumed, uploaded.zero + uploaded.sent),
+        (0, image.scanned.length)
+    );
     // Creation; the lease taken and given up.
     assert_eq!((service.count("PUT"), service.count("PUT lease")), (1, 2));
-    assert_eq!((service.count("HEAD"), service.count("GET pagelist"), service.count("GET")), (4, 1, 0));
+    assert_eq!(
+        (
+            service.count("HEAD"),
+            service.count("GET pagelist"),
+            service.count("GET")
+        ),
+        (4, 1, 0)
+    );
     assert_eq!((service.count("PUT metadata"), service.count("PUT clear")), (1, 0));
 }
 
@@ -241,14 +262,19 @@ async fn a_run_that_failed_left_no_lease_and_the_next_sends_only_the_rest() {
     let image = Image::new(2).await;
     let (fake, blob) = service();
     let refused = Wire::Refuse(403, "AuthorizationFailure".into(), None);
-    fake.service().rules.push(Rule::next("PUT page", refused).after(3).times(100));
+    fake.service()
+        .rules
+        .push(Rule::next("PUT page", refused).after(3).times(100));
     let fault = image.upload(&blob, &job()).await.unwrap_err();
     assert!(fault.to_string().contains("the next run goes on from there"), "{fault}");
     assert!(!fake.service().blobs[PATH].lease.is_held(fake.now()));
     let sent: u64 = 3 * 64 * KIB as u64;
     fake.service().rules.clear();
     let uploaded = image.upload(&blob, &job()).await.unwrap();
-    assert_eq!((uploaded.resumed, uploaded.sent), (sent, image.scanned.data_bytes() - sent));
+    assert_eq!(
+        (uploaded.resumed, uploaded.sent),
+        (sent, image.scanned.data_bytes() - sent)
+    );
     image.assert_held(&fake, "resumed");
 }
 
@@ -257,8 +283,12 @@ async fn a_lease_that_ran_out_while_the_machine_slept_is_taken_up_again() {
     let image = Image::new(3).await;
     let (fake, blob) = service();
     // Nothing renews it, and one write takes long enough for it to end; then the others go on.
-    fake.service().rules.push(Rule::next("PUT lease", Wire::Slow(300)).after(1).times(2));
-    fake.service().rules.push(Rule::next("PUT page", Wire::Slow(100)).times(3));
+    fake.service()
+        .rules
+        .push(Rule::next("PUT lease", Wire::Slow(300)).after(1).times(2));
+    fake.service()
+        .rules
+        .push(Rule::next("PUT page", Wire::Slow(100)).times(3));
     image.upload(&blob, &job()).await.unwrap();
     image.assert_held(&fake, "after the sleep");
 }
@@ -284,7 +314,9 @@ async fn a_takeover_without_proof_that_is_killed_is_still_without_proof() {
     let image = Image::new(5).await;
     let (fake, blob) = service();
     let refused = || Wire::Refuse(403, "AuthorizationFailure".into(), None);
-    fake.service().rules.push(Rule::next("PUT page", refused()).after(4).times(100));
+    fake.service()
+        .rules
+        .push(Rule::next("PUT page", refused()).after(4).times(100));
     image.upload(&blob, &job()).await.unwrap_err();
     // Somebody damages what was sent, and this machine forgets everything.
     {
@@ -325,7 +357,12 @@ async fn a_verification_that_fails_makes_the_next_run_compare() {
             let mut service = fake.service();
             if service.count("GET pagelist") > 0 {
                 let start = image.scanned.data[0].start;
-                service.blobs.get_mut(PATH).unwrap().content.write(start, Bytes::from(vec![9_u8; 512]));
+                service
+                    .blobs
+                    .get_mut(PATH)
+                    .unwrap()
+                    .content
+                    .write(start, Bytes::from(vec![9_u8; 512]));
                 return;
             }
         }
@@ -373,7 +410,9 @@ async fn one_request_tells_that_nothing_is_to_be_done_whatever_is_remembered() {
     assert!(other.upload(&blob, &job()).await.is_err(), "not without being told");
     let mut options = other.options();
     options.replace = Some(kept.etag);
-    upload(&blob, &other.file, &other.scanned, &options, &job()).await.unwrap();
+    upload(&blob, &other.file, &other.scanned, &options, &job())
+        .await
+        .unwrap();
     other.assert_held(&fake, "replaced");
 }
 
@@ -400,4 +439,58 @@ async fn whoever_comes_second_is_told_who_came_first() {
     tokio::time::sleep(Duration::from_secs(61)).await;
     image.upload(&blob, &job()).await.unwrap();
     image.assert_held(&fake, "once they are gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_file_of_the_same_content_gets_in_by_the_lease_of_the_killed_run_and_compares() {
+    let mut image = Image::new(2).await;
+    let (fake, blob) = service();
+    fake.service()
+        .rules
+        .push(Rule::next("PUT page", Wire::Slow(50)).after(5).times(100));
+    let killed = job();
+    let run = image.upload(&blob, &killed);
+    assert!(
+        tokio::time::timeout(Duration::from_secs(10), run).await.is_err(),
+        "it was under way"
+    );
+    fake.service().rules.clear();
+    let copy = image.file.with_extension("copy");
+    std::fs::copy(&image.file, &copy).unwrap();
+    image.file = copy;
+    image.scanned = scan(&image.file).await;
+    assert!(
+        fake.service().blobs[PATH].lease.is_held(fake.now()),
+        "the killed run's lease"
+    );
+    let uploaded = image.upload(&blob, &job()).await.unwrap();
+    assert!(uploaded.resumed > 0, "{uploaded:?}");
+    assert!(fake.service().count("GET") > 0, "what was there is read");
+    image.assert_held(&fake, "from the copy");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_at_any_moment_leaves_no_lease() {
+    for millis in (0..2000).step_by(40) {
+        let image = Image::new(3).await;
+        let (fake, blob) = service();
+        // Every request takes a while, so that moments differ.
+        fake.service().rules.push(Rule::next("", Wire::Slow(1)).times(1000));
+        let running = job();
+        let stop = running.cancel.clone();
+        let (ended, ()) = tokio::join!(image.upload(&blob, &running), async {
+            tokio::time::sleep(Duration::from_millis(millis * 10)).await;
+            stop.cancel();
+        });
+        if let Err(fault) = &ended {
+            assert_eq!(fault.kind(), Kind::Interrupted, "after {millis}0 ms: {fault}");
+        }
+        image.assert_no_false_claim(&fake, "stopped");
+        let service = fake.service();
+        let held = service
+            .blobs
+            .get(PATH)
+            .is_some_and(|held| held.lease.is_held(fake.now()));
+        assert!(!held, "after {millis}0 ms: {ended:?}");
+    }
 }

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::support::http::Response;
 use crate::support::disks::{Disks, no_secret};
+use crate::support::http::Response;
 use crate::support::small::seeded;
 use crate::support::vhd::{MIB, Vhd};
 use crate::support::*;
@@ -78,14 +78,24 @@ fn a_service_that_is_not_there_is_told_with_what_was_done_and_the_next_run_goes_
     let disk = Vhd::new(4 * MIB).random(0, 4 << 20, 3);
     disks.write("disk.vhd", &disk);
     // From the tenth write on nothing gets through.
-    disks
-        .proxy
-        .rule(Rule::new(Fault::Answer(Response::new(500, ""))).when(|entry| entry.method == "PUT" && entry.query.contains("comp=page")).skip(10));
-    let output = disks.upload("a.vhd", &["--parallel", "2"]).limit(Duration::from_secs(280)).run().expect(5);
+    disks.proxy.rule(
+        Rule::new(Fault::Answer(Response::new(500, "")))
+            .when(|entry| entry.method == "PUT" && entry.query.contains("comp=page"))
+            .skip(10),
+    );
+    let output = disks
+        .upload("a.vhd", &["--parallel", "2"])
+        .limit(Duration::from_secs(280))
+        .run()
+        .expect(5);
     no_secret(&output);
     output.says("bytes of data are there: the next run goes on from there");
     disks.assert_claims_nothing("a.vhd", "failed");
-    assert_eq!(disks.show("a.vhd")["leased"], false, "a run that fails gives up the lease");
+    assert_eq!(
+        disks.show("a.vhd")["leased"],
+        false,
+        "a run that fails gives up the lease"
+    );
     disks.proxy.clear();
     let document = disks.upload("a.vhd", &["--json"]).run().ok().json();
     assert!(document["bytes-resumed"].as_u64().unwrap() > 0, "{document}");

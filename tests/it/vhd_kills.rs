@@ -56,7 +56,10 @@ impl Sweep {
                     && head.get("x-ms-meta-aosm_digest").is_some()
                 {
                     assert_eq!(head.get("x-ms-meta-aosm_upload"), None, "{kill}");
-                    assert!(self.disk.content() == machine.azurite.content(&machine.container, &blob), "{kill}");
+                    assert!(
+                        self.disk.content() == machine.azurite.content(&machine.container, &blob),
+                        "{kill}"
+                    );
                 }
             } else {
                 output.ok();
@@ -67,7 +70,10 @@ impl Sweep {
         let document = output.json();
         let data = document["data-bytes"].as_u64().unwrap();
         let sent = machine.sent(&blob, mark);
-        assert!(sent <= data * 11 / 10, "after {kill}: {sent} bytes were sent for {data}");
+        assert!(
+            sent <= data * 11 / 10,
+            "after {kill}: {sent} bytes were sent for {data}"
+        );
         // Whoever died with the digest claimed could not give up the lease: it ends by itself.
         let content = machine.azurite.content(&machine.container, &blob);
         assert!(content == self.disk.content(), "after {kill}");
@@ -87,7 +93,11 @@ impl Sweep {
             self.kill(point, again);
         });
         let killed = self.killed.load(Ordering::SeqCst);
-        assert!(killed * 10 >= points.len() * 8, "{killed} runs died at {} points", points.len());
+        assert!(
+            killed * 10 >= points.len() * 8,
+            "{killed} runs died at {} points",
+            points.len()
+        );
     }
 }
 
@@ -96,8 +106,18 @@ fn after_a_kill_at_any_boundary_of_a_small_upload_the_next_run_finishes_it() {
     let disk = Vhd::new(2 * MIB).random(1000, 400_000, 1).random(MIB, 300_000, 2);
     let sweep = Sweep::new("killsweep", disk, "1");
     let boundaries = sweep.boundaries();
-    for part in ["request HEAD", "request PUT", "request GET", "rename into place", "uploads/", "remove file"] {
-        assert!(boundaries.iter().any(|line| line.contains(part)), "no boundary has {part}: {boundaries:#?}");
+    for part in [
+        "request HEAD",
+        "request PUT",
+        "request GET",
+        "rename into place",
+        "uploads/",
+        "remove file",
+    ] {
+        assert!(
+            boundaries.iter().any(|line| line.contains(part)),
+            "no boundary has {part}: {boundaries:#?}"
+        );
     }
     let points: Vec<_> = (1..=boundaries.len()).map(|point| (point, None)).collect();
     sweep.run(&points);

@@ -1,5 +1,6 @@
 //! An upload that did not come to its end: the next run goes on with it, on this machine or another, and believes only what is proven.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -20,10 +21,17 @@ fn killed_before_request(disks: &Disks, blob: &str, number: usize) {
     // Boundaries are counted together: a first run shows which of them are requests.
     let scout = disks.elsewhere();
     std::fs::copy(disks.project.path("disk.vhd"), scout.project.path("disk.vhd")).unwrap();
-    scout.upload("scout.vhd", &["--parallel", "1"]).env("AOSM_ABORT_COUNT", &boundaries).run().ok();
+    scout
+        .upload("scout.vhd", &["--parallel", "1"])
+        .env("AOSM_ABORT_COUNT", &boundaries)
+        .run()
+        .ok();
     let text = std::fs::read_to_string(&boundaries).unwrap();
     let requests = text.lines().enumerate().filter(|(_, line)| line.contains(" request "));
-    let at = requests.map(|(at, _)| at + 1).nth(number - 1).expect("so many requests");
+    let at = requests
+        .map(|(at, _)| at + 1)
+        .nth(number - 1)
+        .expect("so many requests");
     let output = disks.upload(blob, &["--parallel", "1"]).abort_at(at).run();
     assert_eq!(output.code(), -1, "{output}");
     assert_eq!(disks.by_hand("DELETE", "scout.vhd", "", &[], b""), 202);
@@ -42,7 +50,10 @@ fn after_a_kill_the_next_run_sends_only_what_is_missing() {
     assert_eq!((&partial["digest"], &partial["leased"]), (&json!(null), &json!(true)));
     let before = disks.sent("a.vhd", mark);
     let document = disks.upload("a.vhd", &["--json"]).run().ok().json();
-    let (moved, resumed) = (document["bytes-moved"].as_u64().unwrap(), document["bytes-resumed"].as_u64().unwrap());
+    let (moved, resumed) = (
+        document["bytes-moved"].as_u64().unwrap(),
+        document["bytes-resumed"].as_u64().unwrap(),
+    );
     let data = document["data-bytes"].as_u64().unwrap();
     assert_eq!(moved + resumed, data, "{document}");
     assert!(resumed > 0 && moved < data, "{document}");
@@ -59,12 +70,23 @@ fn without_proof_everything_is_compared_and_only_what_differs_is_sent() {
     // Somebody breaks the lease, damages a page that was sent and writes one where zeros belong.
     disks.break_lease("a.vhd");
     let content = disk.content();
-    let free = content.chunks(64 << 10).position(|block| block.iter().all(|byte| *byte == 0)).unwrap() * (64 << 10);
+    let free = content
+        .chunks(64 << 10)
+        .position(|block| block.iter().all(|byte| *byte == 0))
+        .unwrap()
+        * (64 << 10);
     disks.put_pages("a.vhd", free, &[9; 1024]);
-    let full = content.chunks(512).position(|page| page.iter().any(|byte| *byte != 0)).unwrap() * 512;
+    let full = content
+        .chunks(512)
+        .position(|page| page.iter().any(|byte| *byte != 0))
+        .unwrap()
+        * 512;
     disks.put_pages("a.vhd", full, &[9; 512]);
     let document = disks.upload("a.vhd", &["--json"]).run().ok().json();
-    let (moved, resumed) = (document["bytes-moved"].as_u64().unwrap(), document["bytes-resumed"].as_u64().unwrap());
+    let (moved, resumed) = (
+        document["bytes-moved"].as_u64().unwrap(),
+        document["bytes-resumed"].as_u64().unwrap(),
+    );
     assert!(resumed > 0, "what is right is found to be right: {document}");
     assert!(moved > 0, "{document}");
     disks.assert_holds("a.vhd", &disk, "after the comparison");
@@ -126,6 +148,7 @@ fn a_file_that_changed_since_begins_anew_without_being_asked() {
     disks.assert_holds("a.vhd", &other, "the new content");
 }
 
+#[cfg(unix)]
 #[test]
 fn ctrl_c_gives_up_the_lease_and_says_that_the_next_run_goes_on() {
     let disks = Disks::new("interrupt");
@@ -145,7 +168,9 @@ fn ctrl_c_gives_up_the_lease_and_says_that_the_next_run_goes_on() {
     running.interrupt();
     let output = running.wait().expect(130);
     no_secret(&output);
-    output.says("the next run goes on from there").says("bytes of data are there");
+    output
+        .says("the next run goes on from there")
+        .says("bytes of data are there");
     disks.assert_claims_nothing("a.vhd", "stopped");
     let partial = disks.show("a.vhd");
     assert_eq!(partial["leased"], false, "{partial}");
@@ -153,7 +178,10 @@ fn ctrl_c_gives_up_the_lease_and_says_that_the_next_run_goes_on() {
     let document = disks.upload("a.vhd", &["--json"]).run().ok().json();
     assert!(document["bytes-resumed"].as_u64().unwrap() >= 2 << 20, "{document}");
     let data = document["data-bytes"].as_u64().unwrap();
-    assert_eq!(document["bytes-moved"].as_u64().unwrap() + document["bytes-resumed"].as_u64().unwrap(), data);
+    assert_eq!(
+        document["bytes-moved"].as_u64().unwrap() + document["bytes-resumed"].as_u64().unwrap(),
+        data
+    );
     assert!(disks.sent("a.vhd", mark) <= data * 11 / 10);
     disks.assert_holds("a.vhd", &disk, "after the second run");
 }
@@ -174,7 +202,9 @@ fn a_second_upload_on_the_same_machine_waits_for_nobody_and_says_who_is_there() 
         std::thread::sleep(Duration::from_millis(5));
     }
     let second = disks.upload("a.vhd", &[]).run().expect(6);
-    second.says("another run here is writing it").says(&format!("process {}", first.id()));
+    second
+        .says("another run here is writing it")
+        .says(&format!("process {}", first.id()));
     first.wait().ok();
     disks.assert_holds("a.vhd", &disk, "by the first");
 }
@@ -198,7 +228,9 @@ fn a_lease_that_is_taken_in_the_middle_stops_the_upload_and_is_named() {
     disks.take_lease("a.vhd");
     let output = running.wait().expect(1);
     no_secret(&output);
-    output.says("a.vhd: somebody else is writing it").says("somebody holds its lease");
+    output
+        .says("a.vhd: somebody else is writing it")
+        .says("somebody holds its lease");
     disks.assert_claims_nothing("a.vhd", "stolen");
     disks.proxy.clear();
     disks.break_lease("a.vhd");
@@ -222,8 +254,13 @@ fn a_file_that_changes_while_it_is_sent_claims_nothing() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let changed = Vhd::new(8 * MIB).random(0, 8 << 20, 90);
-    let file = std::fs::File::options().write(true).open(disks.project.path("disk.vhd")).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&file, &changed.content(), 0).unwrap();
+    // In place, as something that still writes it does.
+    let mut file = std::fs::File::options()
+        .write(true)
+        .open(disks.project.path("disk.vhd"))
+        .unwrap();
+    file.write_all(&changed.content()).unwrap();
+    drop(file);
     running.wait().expect(4).says("changed while it was read");
     disks.assert_claims_nothing("a.vhd", "changed");
     disks.proxy.clear();

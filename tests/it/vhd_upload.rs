@@ -20,7 +20,11 @@ fn disk(seed: u64) -> Vhd {
 fn data_of(disk: &Vhd) -> u64 {
     let content = disk.content();
     let full = |block: &&[u8]| block.iter().any(|byte| *byte != 0);
-    content.chunks(64 << 10).filter(full).map(|block| block.len() as u64).sum()
+    content
+        .chunks(64 << 10)
+        .filter(full)
+        .map(|block| block.len() as u64)
+        .sum()
 }
 
 #[test]
@@ -43,7 +47,10 @@ fn a_disk_arrives_byte_for_byte_without_its_zeros_and_the_second_run_asks_once()
     let mark = disks.proxy.mark();
     let document = disks.upload("a.vhd", &["--json"]).run().ok().json();
     fits(&disks.project, "vhd", &document);
-    assert_eq!((&document["outcome"], &document["bytes-moved"]), (&json!("present"), &json!(0)));
+    assert_eq!(
+        (&document["outcome"], &document["bytes-moved"]),
+        (&json!("present"), &json!(0))
+    );
     let requests = disks.requests("a.vhd", mark);
     let methods: Vec<&str> = requests.iter().map(|entry| entry.method.as_str()).collect();
     assert_eq!(methods, ["HEAD"]);
@@ -51,7 +58,10 @@ fn a_disk_arrives_byte_for_byte_without_its_zeros_and_the_second_run_asks_once()
     let there = disks.elsewhere();
     there.write("disk.vhd", &disk);
     let document = there.upload("a.vhd", &["--json"]).run().ok().json();
-    assert_eq!((&document["outcome"], &document["requests"]), (&json!("present"), &json!(1)));
+    assert_eq!(
+        (&document["outcome"], &document["requests"]),
+        (&json!("present"), &json!(1))
+    );
 }
 
 #[test]
@@ -62,13 +72,37 @@ fn container_and_blob_are_called_after_the_artifact() {
     disks.azurite.make_container(&named.container);
     let disk = disk(2);
     named.write("disk.vhd", &disk);
-    let run = ["vhd", "upload", "disk.vhd", "up-names-ubuntu-vhd:1-0-0", "--sas-env", VARIABLE];
+    let run = [
+        "vhd",
+        "upload",
+        "disk.vhd",
+        "up-names-ubuntu-vhd:1-0-0",
+        "--sas-env",
+        VARIABLE,
+    ];
     let output = named.aosm(&run).run().ok();
-    assert!(output.stdout.contains("/upnamesubuntuvhd-1-0-0/upnamesubuntu-1-0-0.vhd"), "{output}");
+    assert!(
+        output
+            .stdout
+            .contains("/upnamesubuntuvhd-1-0-0/upnamesubuntu-1-0-0.vhd"),
+        "{output}"
+    );
     named.assert_holds("upnamesubuntu-1-0-0.vhd", &disk, "by the argument");
-    let flags = ["--name", "up-names-ubuntu-vhd", "--version", "1-0-0", "--sas-env", VARIABLE];
+    let flags = [
+        "--name",
+        "up-names-ubuntu-vhd",
+        "--version",
+        "1-0-0",
+        "--sas-env",
+        VARIABLE,
+    ];
     let show = [&["vhd", "show"][..], &flags].concat();
-    named.aosm(&show).run().ok().says("page blob").says(&content_digest(&disk.content()));
+    named
+        .aosm(&show)
+        .run()
+        .ok()
+        .says("page blob")
+        .says(&content_digest(&disk.content()));
     // The signature is for that container alone.
     disks.write("disk.vhd", &disk);
     let refused = disks.aosm(&run).run().expect(4);
@@ -89,19 +123,30 @@ fn a_store_of_the_project_is_a_place_and_the_signature_may_lie_in_a_file() {
     let disk = disk(3);
     named.write("disk.vhd", &disk);
     let head = "[stores.disks]\nkind = \"storage-account\"\nverify = \"full\"\n";
-    let image = "[[vhds]]\nname = \"up-store-vhd\"\nversion = \"2-0-1\"\nfile = \"disk.vhd\"\nsas-env = \"DISKS_SAS\"\n";
+    let image =
+        "[[vhds]]\nname = \"up-store-vhd\"\nversion = \"2-0-1\"\nfile = \"disk.vhd\"\nsas-env = \"DISKS_SAS\"\n";
     named.project.write("aosm.toml", format!("{head}{image}"));
-    let output = named.aosm(&["vhd", "upload", "disk.vhd", "disks:up-store-vhd:2-0-1"]).run().ok();
+    let output = named
+        .aosm(&["vhd", "upload", "disk.vhd", "disks:up-store-vhd:2-0-1"])
+        .run()
+        .ok();
     no_secret(&output);
     named.assert_holds("upstore-2-0-1.vhd", &disk, "by the store");
-    assert!(named.project.path(".aosm/state/disks").is_dir(), "the project remembers");
+    assert!(
+        named.project.path(".aosm/state/disks").is_dir(),
+        "the project remembers"
+    );
     assert!(named.project.path(".aosm/state/.gitignore").is_file());
     for (destination, words) in [
         ("nowhere:up-store-vhd:2-0-1", "no store of this name"),
         ("disks:other-vhd:2-0-1", "names no such disk image"),
         ("disks:up-store-vhd:2.0.1", "write `2-0-1`"),
     ] {
-        named.aosm(&["vhd", "upload", "disk.vhd", destination]).run().expect(4).says(words);
+        named
+            .aosm(&["vhd", "upload", "disk.vhd", destination])
+            .run()
+            .expect(4)
+            .says(words);
     }
     named.project.write("sas.txt", named.url(&Sas::default()));
     let run = ["vhd", "show", "up-store-vhd:2-0-1", "--sas-file", "sas.txt"];
@@ -114,7 +159,11 @@ fn the_official_sdk_reads_what_was_sent_and_md5_and_full_proof_are_right() {
     let disks = Disks::new("sdk");
     let disk = disk(4);
     disks.write("disk.vhd", &disk);
-    let document = disks.upload("a.vhd", &["--md5", "--verify", "full", "--json"]).run().ok().json();
+    let document = disks
+        .upload("a.vhd", &["--md5", "--verify", "full", "--json"])
+        .run()
+        .ok()
+        .json();
     fits(&disks.project, "vhd", &document);
     disks.assert_holds("a.vhd", &disk, "after the upload");
     if !python_sdk::available() {
@@ -128,12 +177,19 @@ with open(sys.argv[2], 'rb') as file:
     local = file.read()
 answer({'same': content == local, 'local': hashlib.md5(local).hexdigest(), 'head': headers(blob)})
 ";
-    let url = disks.azurite.url(&format!("{}/a.vhd", disks.container), &Sas::default());
+    let url = disks
+        .azurite
+        .url(&format!("{}/a.vhd", disks.container), &Sas::default());
     let path = disks.project.path("disk.vhd");
     let told = python_sdk::run(program, &[&url, path.to_str().unwrap()]);
     assert_eq!(told["same"], true);
     assert_eq!(told["head"]["md5"], told["local"]);
-    assert_eq!(told["head"]["type"].as_str().map(|kind| kind.contains("Page") || kind.contains("PAGE")), Some(true));
+    assert_eq!(
+        told["head"]["type"]
+            .as_str()
+            .map(|kind| kind.contains("Page") || kind.contains("PAGE")),
+        Some(true)
+    );
 }
 
 #[test]
@@ -143,7 +199,11 @@ fn what_another_tool_put_there_is_unknown_until_it_is_read_then_adopted_or_told_
     disks.write("disk.vhd", &disk);
     let content = disk.content();
     let length = content.len().to_string();
-    let create = [("x-ms-blob-type", "PageBlob"), ("x-ms-blob-content-length", length.as_str()), ("x-ms-meta-owner", "peer")];
+    let create = [
+        ("x-ms-blob-type", "PageBlob"),
+        ("x-ms-blob-content-length", length.as_str()),
+        ("x-ms-meta-owner", "peer"),
+    ];
     for blob in ["same.vhd", "other.vhd"] {
         assert_eq!(disks.by_hand("PUT", blob, "", &create, b""), 201);
         for (at, piece) in content.chunks(4 << 20).enumerate() {
@@ -153,11 +213,23 @@ fn what_another_tool_put_there_is_unknown_until_it_is_read_then_adopted_or_told_
     disks.put_pages("other.vhd", 5 * 1024 * 1024, &[7; 512]);
     for blob in ["same.vhd", "other.vhd"] {
         let mark = disks.proxy.mark();
-        disks.upload(blob, &[]).run().expect(4).says("says nothing of its content").says("--verify full");
+        disks
+            .upload(blob, &[])
+            .run()
+            .expect(4)
+            .says("says nothing of its content")
+            .says("--verify full");
         assert_eq!(disks.sent(blob, mark), 0);
     }
-    let document = disks.upload("same.vhd", &["--verify", "full", "--json"]).run().ok().json();
-    assert_eq!((&document["outcome"], &document["bytes-moved"]), (&json!("present"), &json!(0)));
+    let document = disks
+        .upload("same.vhd", &["--verify", "full", "--json"])
+        .run()
+        .ok()
+        .json();
+    assert_eq!(
+        (&document["outcome"], &document["bytes-moved"]),
+        (&json!("present"), &json!(0))
+    );
     disks.assert_holds("same.vhd", &disk, "adopted");
     let head = disks.azurite.head(&disks.container, "same.vhd").unwrap();
     assert_eq!(head.get("x-ms-meta-owner"), Some("peer"), "other metadata is kept");
@@ -171,18 +243,31 @@ fn what_another_tool_put_there_is_unknown_until_it_is_read_then_adopted_or_told_
 #[test]
 fn something_else_is_refused_with_the_command_that_replaces_it() {
     let disks = Disks::new("replace");
-    disks.azurite.put_block_blob(&disks.container, "block.vhd", b"something");
+    disks
+        .azurite
+        .put_block_blob(&disks.container, "block.vhd", b"something");
     disks.write("disk.vhd", &disk(6));
     disks.upload("block.vhd", &[]).run().expect(4).says("--replace");
     disks.upload("a.vhd", &[]).run().ok();
     let small = Vhd::new(2 * MIB).random(4096, 5000, 60);
     let other = disk(61);
-    for (next, words) in [(&small, "bytes are there instead of 2097664"), (&other, "something else is there")] {
+    for (next, words) in [
+        (&small, "bytes are there instead of 2097664"),
+        (&other, "something else is there"),
+    ] {
         disks.write("disk.vhd", next);
         let mark = disks.proxy.mark();
         disks.upload("a.vhd", &[]).run().expect(4).says(words).says("--replace");
         assert_eq!(disks.sent("a.vhd", mark), 0);
-        disks.assert_holds("a.vhd", &if next.content().len() < 3 << 20 { disk(6) } else { small.clone() }, "refused");
+        disks.assert_holds(
+            "a.vhd",
+            &if next.content().len() < 3 << 20 {
+                disk(6)
+            } else {
+                small.clone()
+            },
+            "refused",
+        );
         disks.upload("a.vhd", &["--replace"]).run().ok();
         disks.assert_holds("a.vhd", next, "replaced");
     }
@@ -201,12 +286,19 @@ fn somebody_who_writes_afterwards_is_noticed_by_the_pages() {
     let headers = [("x-ms-meta-aosm_digest", digest.as_str()), ("x-ms-meta-owner", "me")];
     assert_eq!(disks.by_hand("PUT", "a.vhd", "?comp=metadata", &headers, b""), 200);
     let document = disks.upload("a.vhd", &["--json"]).run().ok().json();
-    assert_eq!((&document["outcome"], &document["requests"]), (&json!("present"), &json!(2)));
+    assert_eq!(
+        (&document["outcome"], &document["requests"]),
+        (&json!("present"), &json!(2))
+    );
     let document = disks.upload("a.vhd", &["--json"]).run().ok().json();
     assert_eq!(document["requests"], 1, "the new tag is remembered");
     // A page where zeros belong.
     disks.put_pages("a.vhd", 7 << 20, &[1; 512]);
-    disks.upload("a.vhd", &[]).run().expect(4).says("byte 7340032 is written and should be zero");
+    disks
+        .upload("a.vhd", &[])
+        .run()
+        .expect(4)
+        .says("byte 7340032 is written and should be zero");
     let refused = disks.upload("a.vhd", &["--verify", "full"]).run().expect(4);
     refused.says("from byte 7340032 on, although its metadata claims so");
     disks.upload("a.vhd", &["--replace"]).run().ok();
@@ -224,7 +316,9 @@ fn what_is_no_disk_for_azure_is_refused_with_all_reasons_before_anything_is_aske
     assert_eq!(disks.requests("a.vhd", mark).len(), 0);
     // Both are told: the file and the place.
     disks.project.write("disk.vhd", vec![1_u8; 700]);
-    let both = disks.project.run(&["vhd", "upload", "disk.vhd", "x-vhd:1.0.0", "--sas-env", VARIABLE]);
+    let both = disks
+        .project
+        .run(&["vhd", "upload", "disk.vhd", "x-vhd:1.0.0", "--sas-env", VARIABLE]);
     assert!(both.code() == 4 && both.stderr.matches("error").count() >= 2, "{both}");
     disks.project.remove("disk.vhd");
     disks.upload("a.vhd", &[]).run().expect(4).says("disk.vhd");
@@ -241,12 +335,27 @@ fn a_signature_that_is_no_good_is_told_with_its_reason_and_never_shown() {
     let good = disks.url(&Sas::default());
     for (what, url, code, words) in [
         ("expired", disks.url(&Sas::expired()), 5, "expired"),
-        ("not yet", disks.url(&Sas::default().from(3600).until(7200)), 5, "good from"),
+        (
+            "not yet",
+            disks.url(&Sas::default().from(3600).until(7200)),
+            5,
+            "good from",
+        ),
         ("no r", disks.url(&Sas::rights("cw")), 5, "r (read)"),
         ("no w", disks.url(&Sas::rights("rc")), 5, "w (write)"),
         ("only r", disks.url(&Sas::rights("r")), 5, "w (write)"),
-        ("cut off", format!("{}&sig=abcd", good.split("&sig=").next().unwrap()), 5, "refused"),
-        ("no signature", good.split("&sig=").next().unwrap().to_owned(), 4, "`sig`"),
+        (
+            "cut off",
+            format!("{}&sig=abcd", good.split("&sig=").next().unwrap()),
+            5,
+            "refused",
+        ),
+        (
+            "no signature",
+            good.split("&sig=").next().unwrap().to_owned(),
+            4,
+            "`sig`",
+        ),
         ("no URL", "hello".to_owned(), 4, "is no URL"),
         ("empty", String::new(), 4, "is empty"),
     ] {
@@ -257,13 +366,22 @@ fn a_signature_that_is_no_good_is_told_with_its_reason_and_never_shown() {
     disks.project.run(&run).expect(4).says("is not set");
     // Another container's signature is refused by the service.
     let other = disks.azurite.container("othersas");
-    let theirs = disks.azurite.url(&other, &Sas::default()).split_once('?').unwrap().1.to_owned();
+    let theirs = disks
+        .azurite
+        .url(&other, &Sas::default())
+        .split_once('?')
+        .unwrap()
+        .1
+        .to_owned();
     let mixed = format!("{}?{theirs}", good.split('?').next().unwrap());
     no_secret(&with(mixed).expect(5).says("refused"));
     // A container that is not there.
     let gone = disks.url(&Sas::default()).replace(&disks.container, "upnowhere");
     assert!(with(gone).code() == 5);
-    assert!(disks.azurite.head(&disks.container, "a.vhd").is_none(), "nothing was made");
+    assert!(
+        disks.azurite.head(&disks.container, "a.vhd").is_none(),
+        "nothing was made"
+    );
 }
 
 #[test]
@@ -283,7 +401,18 @@ fn wrong_ways_to_name_a_place_are_wrong_use() {
         &["vhd", "upload", "disk.vhd", "one"],
         &["vhd", "upload", "disk.vhd", "a:b:c:d"],
         &["vhd", "upload", "disk.vhd", "--sas-env", VARIABLE],
-        &["vhd", "upload", "disk.vhd", "a:1-0-0", "--sas-env", VARIABLE, "--name", "a", "--version", "1-0-0"],
+        &[
+            "vhd",
+            "upload",
+            "disk.vhd",
+            "a:1-0-0",
+            "--sas-env",
+            VARIABLE,
+            "--name",
+            "a",
+            "--version",
+            "1-0-0",
+        ],
         &["vhd", "upload", "disk.vhd", "s:a:1-0-0", "--sas-env", VARIABLE],
         &["vhd", "upload", "disk.vhd", "s:a:1-0-0", "--blob", "b"],
         &["vhd", "upload", "disk.vhd", "--name", "a", "--sas-env", VARIABLE],
@@ -303,10 +432,15 @@ fn show_tells_what_is_there_and_what_is_not() {
     let absent = disks.aosm(&[&show[..], &["--json"]].concat()).run().expect(4).json();
     fits(&disks.project, "vhd", &absent);
     assert_eq!(absent["outcome"], "absent");
-    disks.azurite.put_block_blob(&disks.container, "block.vhd", b"something");
+    disks
+        .azurite
+        .put_block_blob(&disks.container, "block.vhd", b"something");
     let block = disks.show("block.vhd");
     fits(&disks.project, "vhd", &block);
-    assert_eq!((&block["type"], &block["data-bytes"]), (&json!("BlockBlob"), &json!(null)));
+    assert_eq!(
+        (&block["type"], &block["data-bytes"]),
+        (&json!("BlockBlob"), &json!(null))
+    );
     let disk = disk(9);
     disks.write("disk.vhd", &disk);
     disks.upload("a.vhd", &[]).run().ok();

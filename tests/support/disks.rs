@@ -115,7 +115,11 @@ impl Disks {
         let head = self.azurite.head(&self.container, blob).expect("a blob");
         let header = |name: &str| head.get(name).unwrap_or_default().to_owned();
         assert_eq!(header("x-ms-blob-type"), "PageBlob", "{when}");
-        assert_eq!(header("x-ms-meta-aosm_digest"), super::vhd::content_digest(&content), "{when}");
+        assert_eq!(
+            header("x-ms-meta-aosm_digest"),
+            super::vhd::content_digest(&content),
+            "{when}"
+        );
         assert_eq!(header("x-ms-meta-aosm_upload"), "", "{when}");
         assert_eq!(header("x-ms-lease-state"), "available", "{when}");
         // A dump of a whole disk helps nobody.
