@@ -13,6 +13,7 @@ mod container;
 mod denied;
 mod emulator;
 mod error;
+mod metadata;
 mod moment;
 mod page_blob;
 mod properties;

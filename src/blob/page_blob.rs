@@ -22,6 +22,7 @@ use base64::Engine as _;
 use bytes::Bytes;
 
 use super::carrier::{Ask, Carrier};
+use super::metadata::{checked, same};
 use super::properties::Told;
 use super::{BlobError, BlobErrorKind, BlobProperties, Condition, Container, CopyState, Etag, Lease, Right, SasUrl};
 use crate::oci::Job;
@@ -119,7 +120,7 @@ impl PageBlob {
             if_match: if_match(condition),
             if_none_match: if_none_match(condition),
             lease_id: condition.lease.clone(),
-            metadata: Some(hash_map(metadata)).filter(|map| !map.is_empty()),
+            metadata: self.metadata(DOING, metadata)?,
             ..Default::default()
         };
         let called = self
@@ -263,7 +264,7 @@ impl PageBlob {
             lease_id: condition.lease.clone(),
             ..Default::default()
         };
-        let all = hash_map(metadata);
+        let all = self.metadata(DOING, metadata)?.unwrap_or_default();
         let called = self
             .call(
                 self.ask(DOING, &[Right::Write], Class::Small),
@@ -362,7 +363,7 @@ impl PageBlob {
             if_match: if_match(condition),
             if_none_match: if_none_match(condition),
             lease_id: condition.lease.clone(),
-            metadata: Some(hash_map(metadata)).filter(|map| !map.is_empty()),
+            metadata: self.metadata(DOING, metadata)?,
             source_if_match: source_etag.map(|etag| AzureEtag::from(etag.0.as_str())),
             ..Default::default()
         };
@@ -420,6 +421,16 @@ impl PageBlob {
             })
             .await;
         called.or_done(BlobErrorKind::Absent)
+    }
+
+    /// Metadata for the client; `None` for none.
+    fn metadata(
+        &self,
+        doing: &str,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<Option<HashMap<String, String>>, BlobError> {
+        let checked = checked(metadata).map_err(|why| self.error(doing, BlobErrorKind::Refused, why))?;
+        Ok(Some(checked).filter(|map| !map.is_empty()))
     }
 
     pub(super) fn ask(&self, operation: &'static str, needs: &'static [Right], class: Class) -> Ask {
@@ -555,18 +566,4 @@ pub(super) fn if_match(condition: &Condition) -> Option<AzureEtag> {
 
 fn if_none_match(condition: &Condition) -> Option<AzureEtag> {
     condition.if_absent.then(|| AzureEtag::from("*"))
-}
-
-fn hash_map(metadata: &BTreeMap<String, String>) -> HashMap<String, String> {
-    metadata.clone().into_iter().collect()
-}
-
-/// The same, whatever the case of the names.
-fn same(held: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
-    let lower = |map: &BTreeMap<String, String>| -> BTreeMap<String, String> {
-        map.iter()
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
-            .collect()
-    };
-    lower(held) == lower(wanted)
 }

@@ -28,7 +28,7 @@ impl PageBlob {
         job: &Job,
     ) -> Result<Vec<Range<u64>>, BlobError> {
         const DOING: &str = "list the pages of";
-        if within.as_ref().is_some_and(|range| range.is_empty()) {
+        if within.as_ref().is_some_and(Range::is_empty) {
             return Ok(Vec::new());
         }
         let options = PageBlobClientListPageRangesOptions {

@@ -185,7 +185,7 @@ impl SasUrl {
 }
 
 /// The letters for people.
-fn spelt(letters: &str) -> String {
+pub(super) fn spelt(letters: &str) -> String {
     let all: Vec<String> = letters
         .chars()
         .filter(char::is_ascii_alphabetic)

@@ -169,6 +169,7 @@ fn new_target(config: &AttachmentConfig, store: usize, store_name: &str, name: A
         guards: BTreeMap::new(),
         along: Vec::new(),
         image: None,
+        disk: None,
     };
     rename(&mut target, format!("{subject}/{}", config.artifact_type));
     target
@@ -319,7 +320,7 @@ async fn of_step(
     let root = match &subject.desired {
         Desired::Known(root) => root,
         Desired::NotAsked => return Ok(Known::Not(Desired::NotAsked, Seen::NotAsked)),
-        Desired::NotLocated(_) | Desired::NoSubject(_) => {
+        Desired::NotLocated(_) | Desired::NoSubject(_) | Desired::Unfit(_) => {
             let why = format!("it waits for {}", subject.id);
             return Ok(Known::Not(Desired::NoSubject(why), Seen::NotAsked));
         }

@@ -16,6 +16,7 @@ use crate::fault::{Fault, Faults};
 use crate::graph::{StepId, StepKind};
 use crate::oci::Descriptor;
 use crate::oci::recursive::ReferrerFound;
+use crate::project::StoreConfig;
 use crate::store::{ArtifactName, Observed};
 
 /// Makes the plan.
@@ -126,7 +127,8 @@ fn targets(session: &Session, bundle: &Bundle) -> Result<Vec<Target>, Faults> {
     let stores = &session.project.stores;
     let mut unknown: Vec<&str> = Vec::new();
     for entry in &bundle.document.entries {
-        let Some(store) = stores.iter().position(|store| store.name.value == entry.store) else {
+        let fits = |store: &StoreConfig| store.name.value == entry.store && !store.kind.is_for_disks();
+        let Some(store) = stores.iter().position(fits) else {
             if !unknown.contains(&entry.store.as_str()) {
                 unknown.push(&entry.store);
             }
@@ -206,6 +208,7 @@ fn target(entry: &BundleEntry, store: usize, all: &[BundleEntry]) -> Target {
         local: Vec::new(),
         guards: BTreeMap::new(),
         image: None,
+        disk: None,
         along: entry.referrers.iter().map(ReferrerFound::from).collect(),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Session;
+use super::{DiskStores, Session};
 use crate::digest::{Digest, FileDigests};
 use crate::fault::{Fault, Faults};
 use crate::locate::SourceEntry;
@@ -21,6 +21,8 @@ use crate::store::{ArtifactStore, LocalStore, RegistryStore};
 pub struct World {
     /// Stores of OCI artifacts, by their position in the project.
     pub stores: BTreeMap<usize, Arc<dyn ArtifactStore>>,
+    /// Storage accounts, where the project has disk images.
+    pub disks: Option<DiskStores>,
     registries: Arc<Registries>,
     project: Arc<Project>,
     offline: bool,
@@ -67,6 +69,7 @@ impl World {
         }
         let (world, _) = faults.into_result(Self {
             stores,
+            disks: DiskStores::open(session),
             registries,
             project,
             offline: session.mode.offline,

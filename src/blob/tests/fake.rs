@@ -18,6 +18,8 @@ use crate::oci::{ErrorKind, OciError};
 pub(crate) struct Fake {
     service: Arc<Mutex<Service>>,
     start: Instant,
+    /// So long is waited between pieces of a body.
+    pace: Arc<Mutex<Duration>>,
 }
 
 impl Fake {
@@ -26,12 +28,18 @@ impl Fake {
         Self {
             service: Arc::new(Mutex::new(Service::with_containers(names))),
             start: Instant::now(),
+            pace: Arc::default(),
         }
     }
 
     /// The service itself: to look at what it holds, to plant, to set faults.
     pub(crate) fn service(&self) -> MutexGuard<'_, Service> {
         self.service.lock().unwrap()
+    }
+
+    /// Takes so long for each piece of a body from now on.
+    pub(crate) fn pace(&self, pace: Duration) {
+        *self.pace.lock().unwrap() = pace;
     }
 
     /// The service's time.
@@ -55,6 +63,8 @@ impl Transport for Fake {
             Body::Stream { mut stream, length } => {
                 let mut all = BytesMut::new();
                 while let Some(piece) = stream.next().await {
+                    let pace = *self.pace.lock().unwrap();
+                    tokio::time::sleep(pace).await;
                     all.extend_from_slice(&piece.map_err(|e| broken(TransportFailure::Broken, &e.detail))?);
                 }
                 assert_eq!(all.len() as u64, length, "as many bytes as were announced");

@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::pedantic,
+    clippy::single_range_in_vec_init,
     reason = "tests may fail loudly"
 )]
 

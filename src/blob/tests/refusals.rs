@@ -274,7 +274,9 @@ async fn copies_are_pending_done_failed_or_aborted_and_never_show_their_source_i
     assert_eq!((held.length, held.copy.unwrap().status), (0, CopyStatus::Aborted));
 
     fake.service().copies = CopyPlan::Refused(403, "CannotVerifyCopySource".into());
-    let error = blob.start_copy(&source, None, &metadata(&[]), &Condition::none(), &job).await;
+    let error = blob
+        .start_copy(&source, None, &metadata(&[]), &Condition::none(), &job)
+        .await;
     assert_eq!(kind(error), BlobErrorKind::Source);
 }
 

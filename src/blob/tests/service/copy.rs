@@ -51,6 +51,11 @@ impl Copying {
         copying
     }
 
+    /// Goes on as this plan says.
+    pub fn let_go(&mut self, plan: CopyPlan) {
+        self.plan = plan;
+    }
+
     pub fn is_pending(&self) -> bool {
         self.status == "pending"
     }

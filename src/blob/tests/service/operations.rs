@@ -327,6 +327,12 @@ impl Service {
             return Err(Reply::error(403, "CannotVerifyCopySource"));
         }
         let origin = self.blobs.get(&from.path).ok_or_else(unseen)?.clone();
+        if ask
+            .header("x-ms-source-if-match")
+            .is_some_and(|etag| etag != origin.etag)
+        {
+            return Err(Reply::error(412, "SourceConditionNotMet"));
+        }
         self.may_put(ask, now)?;
         self.copy_ids += 1;
         let id = format!("c0ffee00-0000-0000-0000-{:012}", self.copy_ids);
