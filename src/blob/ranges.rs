@@ -6,7 +6,7 @@ use azure_core::http::XmlFormat;
 use azure_storage_blob::models::{HttpRange, PageBlobClientListPageRangesOptions, PageList};
 use futures_util::TryStreamExt as _;
 
-use super::page_blob::if_match;
+use super::call::if_match;
 use super::{BlobError, BlobErrorKind, Condition, PageBlob, Right};
 use crate::oci::Job;
 use crate::oci::registry::Class;

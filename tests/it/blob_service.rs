@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aosm_build::blob::{
-    BlobError, BlobErrorKind, BlobKind, Condition, Container, ContainerAccess, Containers,
-    CopyStatus, EmulatorSas, Etag, FixedSas, PageBlob, SasUrl,
+    BlobError, BlobErrorKind, BlobKind, Condition, Container, ContainerAccess, Containers, CopyStatus, EmulatorSas,
+    Etag, FixedSas, PageBlob, SasUrl,
 };
 use aosm_build::event::Silent;
 use aosm_build::oci::Job;
