@@ -127,12 +127,12 @@ fn draw(text: &mut String, step: &PlanStep, style: TreeStyle, column: usize, sai
         text.push_str(&paint(DIM, &from, color));
     }
     text.push('\n');
-    // What the line above says already needs no second one, nor does what was said about an earlier step.
-    let new = |reason: &&Reason| {
-        !matches!(
-            reason,
-            Reason::Absent { .. } | Reason::DigestDiffers { .. } | Reason::Unfit { .. }
-        )
+    // What the line above says already needs no second one, nor does what was said about an earlier step; what is wrong with
+    // a disk image is an error of its own.
+    let new = |reason: &&Reason| match reason {
+        Reason::Absent { .. } | Reason::DigestDiffers { .. } | Reason::Unfit { .. } => false,
+        Reason::OtherContent { old, hint, .. } => old.is_none() || hint.is_some(),
+        _ => true,
     };
     for reason in step.reasons.iter().filter(new) {
         let words = super::diagnostic::printable(&reason.words());
