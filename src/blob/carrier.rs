@@ -208,8 +208,10 @@ impl Carrier {
                     value.set_sensitive(true);
                     value
                 }
-                _ => HeaderValue::from_str(value.as_str())
-                    .map_err(|_| refused(&format!("the header {name} with characters that are not ASCII")))?,
+                _ => Some(value.as_str())
+                    .filter(|text| text.is_ascii())
+                    .and_then(|text| HeaderValue::from_str(text).ok())
+                    .ok_or_else(|| refused(&format!("the header {name} with characters that are not ASCII")))?,
             };
             headers.insert(name, value);
         }

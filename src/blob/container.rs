@@ -16,7 +16,7 @@ use crate::project::Network;
 pub const REQUESTS_AT_ONCE: usize = 16;
 
 /// What can be set for all containers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct ContainerOptions {
     /// Requests to one account at a time; lowered where it says that it is busy. Two more than are wanted for pages: one is
     /// kept for small requests.
@@ -32,8 +32,8 @@ impl Default for ContainerOptions {
         Self {
             requests_at_once: REQUESTS_AT_ONCE,
             retry: RetryPolicy {
-                // The service computes nothing for longer once it has all bytes of a request: it ends those itself after 30 s.
-                idle_upload: Duration::from_secs(60),
+                // All of a write may be in this machine's buffers while a slow link still drains them: 4 MiB at 35 KiB a second.
+                idle_upload: Duration::from_secs(120),
                 ..RetryPolicy::default()
             },
             seed: None,

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use super::answer::Refusal;
+use super::sas::spelt;
 use super::{BlobErrorKind, ContainerAccess, Right};
 
 /// A refusal in words, with what to do about it.
@@ -48,6 +49,17 @@ pub fn explain(refusal: &Refusal, access: &ContainerAccess, needed: &[Right], no
     }
     if let Some(objection) = url.objection(needed, now) {
         return told(format!("{objection} (the service says {service})"), renew);
+    }
+    // Who may only create may not replace.
+    let letters = url.rights().unwrap_or_default();
+    if needed.contains(&Right::Create) && letters.contains('c') && !letters.contains('w') {
+        return told(
+            format!(
+                "the right w (write) is needed to replace what is there, and the signature grants only {}: {service}",
+                spelt(&letters)
+            ),
+            renew,
+        );
     }
     match refusal.code.as_str() {
         "AuthorizationPermissionMismatch" => {

@@ -1,31 +1,26 @@
 //! One page blob, and all that can be done with it: each method is one request, tried again as the settings say.
-//!
-//! A try may take effect although its answer is lost, and the next one then meets its traces: the blob is there already, it has
-//! another entity tag, its lease is gone. Where the traces can be told apart from somebody else's work they count as success.
 
-use std::collections::{BTreeMap, HashMap};
-use std::future::Future;
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::ops::Range;
 use std::sync::Arc;
 
+use azure_core::http::Etag as AzureEtag;
 use azure_core::http::headers::Headers;
-use azure_core::http::{ClientOptions, Etag as AzureEtag, RetryOptions, Transport};
 use azure_storage_blob::models::{
-    BlobClientAbortCopyOptions, BlobClientAcquireLeaseOptions, BlobClientDeleteOptions, BlobClientDownloadOptions,
-    BlobClientGetPropertiesOptions, BlobClientSetMetadataOptions, BlobClientSetPropertiesOptions,
-    BlobClientStartCopyFromUrlOptions, HttpRange, PageBlobClientClearPagesOptions, PageBlobClientCreateOptions,
+    BlobClientDeleteOptions, BlobClientDownloadOptions, BlobClientGetPropertiesOptions, BlobClientSetMetadataOptions,
+    BlobClientSetPropertiesOptions, HttpRange, PageBlobClientClearPagesOptions, PageBlobClientCreateOptions,
     PageBlobClientUploadPagesOptions,
 };
-use azure_storage_blob::{BlobClient, BlobClientOptions};
 use base64::Engine as _;
 use bytes::Bytes;
 
-use super::carrier::{Ask, Carrier};
+use super::call::{if_match, if_none_match};
+use super::metadata::same;
 use super::properties::Told;
-use super::{BlobError, BlobErrorKind, BlobProperties, Condition, Container, CopyState, Etag, Lease, Right, SasUrl};
+use super::{BlobError, BlobErrorKind, BlobProperties, Condition, Container, Etag, Right};
 use crate::oci::Job;
-use crate::oci::registry::{Caller, Class};
+use crate::oci::registry::Class;
 
 /// Bytes of a page (REST reference, "Put Page").
 pub const PAGE: u64 = 512;
@@ -33,23 +28,12 @@ pub const PAGE: u64 = 512;
 pub const WRITE_LIMIT: u64 = 4 * 1024 * 1024;
 /// At most this many bytes are read at once: it all goes into memory.
 pub const READ_LIMIT: u64 = 64 * 1024 * 1024;
-/// The time that a lease lasts: the longest that ends by itself (REST reference, "Lease Blob").
-pub const LEASE_SECONDS: i32 = 60;
-/// Answers other than content are small.
-pub(super) const SMALL: usize = 1024 * 1024;
 
 /// One page blob.
 #[derive(Clone)]
 pub struct PageBlob {
-    container: Container,
+    pub(super) container: Container,
     name: Arc<str>,
-}
-
-/// What a call of the client came to.
-pub(super) struct Called<T> {
-    pub(super) result: Result<T, BlobError>,
-    /// An earlier try may have taken effect.
-    pub(super) unsure: bool,
 }
 
 impl PageBlob {
@@ -119,7 +103,7 @@ impl PageBlob {
             if_match: if_match(condition),
             if_none_match: if_none_match(condition),
             lease_id: condition.lease.clone(),
-            metadata: Some(hash_map(metadata)).filter(|map| !map.is_empty()),
+            metadata: self.metadata(DOING, metadata)?,
             ..Default::default()
         };
         let called = self
@@ -263,7 +247,7 @@ impl PageBlob {
             lease_id: condition.lease.clone(),
             ..Default::default()
         };
-        let all = hash_map(metadata);
+        let all = self.metadata(DOING, metadata)?.unwrap_or_default();
         let called = self
             .call(
                 self.ask(DOING, &[Right::Write], Class::Small),
@@ -305,106 +289,6 @@ impl PageBlob {
             .await
     }
 
-    /// Takes a lease for 60 s under an id of our choice (a GUID). Taking it again under the same id prolongs it.
-    pub async fn acquire_lease(&self, id: &str, job: &Job) -> Result<Lease, BlobError> {
-        let options = BlobClientAcquireLeaseOptions {
-            proposed_lease_id: Some(id.to_owned()),
-            ..Default::default()
-        };
-        let ask = self.ask("take the lease of", &[Right::Write], Class::Small);
-        let called = self
-            .call(ask, job, |client| async move {
-                client.acquire_lease(LEASE_SECONDS, Some(options)).await?;
-                Ok(())
-            })
-            .await;
-        called.result.map(|()| Lease { id: id.to_owned() })
-    }
-
-    /// Renews it. Works after its end too, as long as nobody wrote or leased since: which proves just that.
-    pub async fn renew_lease(&self, lease: &Lease, job: &Job) -> Result<(), BlobError> {
-        let id = lease.id.clone();
-        let ask = self.ask("renew the lease of", &[Right::Write], Class::Small);
-        let called = self
-            .call(ask, job, |client| async move {
-                client.renew_lease(id, None).await?;
-                Ok(())
-            })
-            .await;
-        called.result
-    }
-
-    /// Gives it up.
-    pub async fn release_lease(&self, lease: &Lease, job: &Job) -> Result<(), BlobError> {
-        let id = lease.id.clone();
-        let ask = self.ask("give up the lease of", &[Right::Write], Class::Small);
-        let called = self
-            .call(ask, job, |client| async move {
-                client.release_lease(id, None).await?;
-                Ok(())
-            })
-            .await;
-        called.or_done(BlobErrorKind::Leased)
-    }
-
-    /// Asks the service to copy from a URL into it, if the source is still the one of this entity tag. Without metadata of one's
-    /// own the source's come along.
-    pub async fn start_copy(
-        &self,
-        source: &SasUrl,
-        source_etag: Option<&Etag>,
-        metadata: &BTreeMap<String, String>,
-        condition: &Condition,
-        job: &Job,
-    ) -> Result<CopyState, BlobError> {
-        const DOING: &str = "start a copy into";
-        let options = BlobClientStartCopyFromUrlOptions {
-            if_match: if_match(condition),
-            if_none_match: if_none_match(condition),
-            lease_id: condition.lease.clone(),
-            metadata: Some(hash_map(metadata)).filter(|map| !map.is_empty()),
-            source_if_match: source_etag.map(|etag| AzureEtag::from(etag.0.as_str())),
-            ..Default::default()
-        };
-        let place = source.place.to_string();
-        let mut ask = self.ask(DOING, &[Right::Create], Class::Small);
-        ask.copy_source = Some(source.clone());
-        let called = self
-            .call(ask, job, |client| async move {
-                Ok(client.start_copy_from_url(place, Some(options)).await?.deconstruct().1)
-            })
-            .await;
-        let wrong = |why| self.error(DOING, BlobErrorKind::Refused, why);
-        let error = match called.result {
-            Ok(headers) => return Told(&headers).started_copy(&source.place).map_err(wrong),
-            Err(error) if called.unsure && error.kind == BlobErrorKind::Changed => error,
-            Err(error) => return Err(error),
-        };
-        // Metadata as well: an earlier copy from the same place is not this one.
-        let held = self
-            .properties(job)
-            .await?
-            .filter(|held| same(&held.metadata, metadata));
-        let ours = held
-            .and_then(|held| held.copy)
-            .filter(|copy| copy.source.as_deref() == Some(source.place.as_str()));
-        ours.ok_or_else(|| perhaps_ours(error))
-    }
-
-    /// Stops a copy; what is left is an empty blob. A copy that has ended meanwhile is [`BlobErrorKind::Changed`].
-    pub async fn abort_copy(&self, id: &str, job: &Job) -> Result<(), BlobError> {
-        let id = id.to_owned();
-        let options = BlobClientAbortCopyOptions::default();
-        let ask = self.ask("stop the copy into", &[Right::Write], Class::Small);
-        let called = self
-            .call(ask, job, |client| async move {
-                client.abort_copy(&id, Some(options)).await?;
-                Ok(())
-            })
-            .await;
-        called.or_done(BlobErrorKind::Changed)
-    }
-
     /// Deletes it. Nothing there is [`BlobErrorKind::Absent`].
     pub async fn delete(&self, condition: &Condition, job: &Job) -> Result<(), BlobError> {
         let options = BlobClientDeleteOptions {
@@ -421,122 +305,6 @@ impl PageBlob {
             .await;
         called.or_done(BlobErrorKind::Absent)
     }
-
-    pub(super) fn ask(&self, operation: &'static str, needs: &'static [Right], class: Class) -> Ask {
-        Ask {
-            operation,
-            target: self.label(),
-            needs,
-            class,
-            limit: SMALL,
-            exact: None,
-            copy_source: None,
-        }
-    }
-
-    pub(super) fn error(&self, operation: &str, kind: BlobErrorKind, detail: impl AsRef<str>) -> BlobError {
-        BlobError::new(kind, operation, self.label(), detail)
-    }
-
-    /// One call of the client, with a carrier of its own. Ends when the job is cancelled.
-    pub(super) async fn call<T, F>(&self, ask: Ask, job: &Job, ask_client: impl FnOnce(BlobClient) -> F) -> Called<T>
-    where
-        F: Future<Output = azure_core::Result<T>>,
-    {
-        let (operation, target) = (ask.operation, ask.target.clone());
-        let wrong = |kind, detail: String| BlobError::new(kind, operation, &target, detail);
-        let interrupted = || wrong(BlobErrorKind::Interrupted, "stopped".into());
-        let failed = |error| Called {
-            result: Err(error),
-            unsure: false,
-        };
-        let place = tokio::select! {
-            biased;
-            () = job.cancel.cancelled() => return failed(interrupted()),
-            access = self.container.access() => match access {
-                Ok(access) => access.url.place,
-                Err(error) => return failed(error),
-            },
-        };
-        let carrier = Arc::new(Carrier::new(
-            Arc::clone(self.container.containers().wire()),
-            self.container.containers().gate(&place),
-            Arc::clone(self.container.source()),
-            Caller::from(job),
-            ask,
-        ));
-        let mut url = place;
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.push(&self.name);
-        }
-        let transport: Arc<dyn azure_core::http::HttpClient> = Arc::clone(&carrier) as _;
-        let options = BlobClientOptions {
-            client_options: ClientOptions {
-                transport: Some(Transport::new(transport)),
-                retry: RetryOptions::none(),
-                ..Default::default()
-            },
-            ..Default::default()
-        };
-        let client = match BlobClient::new(url, None, Some(options)) {
-            Ok(client) => client,
-            Err(error) => return failed(wrong(BlobErrorKind::Refused, error.to_string())),
-        };
-        let result = tokio::select! {
-            biased;
-            () = job.cancel.cancelled() => Err(interrupted()),
-            result = ask_client(client) => result.map_err(|error| {
-                carrier.failure().unwrap_or_else(|| wrong(BlobErrorKind::Refused, format!("the answer makes no sense: {error}")))
-            }),
-        };
-        Called {
-            result,
-            unsure: carrier.unsure(),
-        }
-    }
-
-    fn etag(&self, doing: &str, called: Called<Headers>) -> Result<Etag, BlobError> {
-        match called.result {
-            Ok(headers) => Told(&headers)
-                .etag()
-                .ok_or_else(|| self.error(doing, BlobErrorKind::Refused, "the answer has no etag")),
-            Err(error) if called.unsure && error.kind == BlobErrorKind::Changed => Err(perhaps_ours(error)),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The entity tag of the answer; or, where an earlier try may have taken effect, of what is there if it is ours.
-    async fn etag_or_traces(
-        &self,
-        doing: &str,
-        called: Called<Headers>,
-        ours: impl Fn(&BlobProperties) -> bool,
-        job: &Job,
-    ) -> Result<Etag, BlobError> {
-        if called.unsure
-            && matches!(&called.result, Err(error) if error.kind == BlobErrorKind::Changed)
-            && let Some(held) = self.properties(job).await?
-            && ours(&held)
-        {
-            return Ok(held.etag);
-        }
-        self.etag(doing, called)
-    }
-}
-
-impl Called<()> {
-    /// Success also where an earlier try may have done it, and this is how that shows.
-    fn or_done(self, trace: BlobErrorKind) -> Result<(), BlobError> {
-        match self.result {
-            Err(error) if self.unsure && error.kind == trace => Ok(()),
-            result => result,
-        }
-    }
-}
-
-fn perhaps_ours(mut error: BlobError) -> BlobError {
-    error.detail = format!("{}, perhaps by a try of this run whose answer was lost", error.detail);
-    error
 }
 
 fn bad_range(offset: u64, length: u64, most: u64) -> Option<String> {
@@ -547,26 +315,4 @@ fn bad_range(offset: u64, length: u64, most: u64) -> Option<String> {
         return Some("no pages are named".into());
     }
     (length > most).then(|| format!("{length} bytes are more than the {most} of one write"))
-}
-
-pub(super) fn if_match(condition: &Condition) -> Option<AzureEtag> {
-    condition.if_match.as_ref().map(|etag| AzureEtag::from(etag.0.as_str()))
-}
-
-fn if_none_match(condition: &Condition) -> Option<AzureEtag> {
-    condition.if_absent.then(|| AzureEtag::from("*"))
-}
-
-fn hash_map(metadata: &BTreeMap<String, String>) -> HashMap<String, String> {
-    metadata.clone().into_iter().collect()
-}
-
-/// The same, whatever the case of the names.
-fn same(held: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
-    let lower = |map: &BTreeMap<String, String>| -> BTreeMap<String, String> {
-        map.iter()
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
-            .collect()
-    };
-    lower(held) == lower(wanted)
 }

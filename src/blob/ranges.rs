@@ -6,7 +6,7 @@ use azure_core::http::XmlFormat;
 use azure_storage_blob::models::{HttpRange, PageBlobClientListPageRangesOptions, PageList};
 use futures_util::TryStreamExt as _;
 
-use super::page_blob::if_match;
+use super::call::if_match;
 use super::{BlobError, BlobErrorKind, Condition, PageBlob, Right};
 use crate::oci::Job;
 use crate::oci::registry::Class;
@@ -28,7 +28,7 @@ impl PageBlob {
         job: &Job,
     ) -> Result<Vec<Range<u64>>, BlobError> {
         const DOING: &str = "list the pages of";
-        if within.as_ref().is_some_and(|range| range.is_empty()) {
+        if within.as_ref().is_some_and(Range::is_empty) {
             return Ok(Vec::new());
         }
         let options = PageBlobClientListPageRangesOptions {
@@ -48,7 +48,8 @@ impl PageBlob {
                 let mut pages = client.page_blob_client().list_page_ranges(Some(options))?;
                 while let Some(page) = pages.try_next().await? {
                     let list: PageList = azure_core::http::Response::<PageList, XmlFormat>::into_model(page)?;
-                    if let Err(why) = kept.add(&list) {
+                    let bounds = list.page_ranges.iter().map(|range| (range.start, range.end));
+                    if let Err(why) = kept.add(bounds) {
                         return Ok(Err(why));
                     }
                 }
@@ -79,15 +80,16 @@ struct Joined {
 }
 
 impl Joined {
-    fn add(&mut self, list: &PageList) -> Result<(), String> {
-        self.empty = if list.page_ranges.is_empty() { self.empty + 1 } else { 0 };
+    /// Takes in one page of the list: first and last byte of each range.
+    fn add(&mut self, page: impl Iterator<Item = (Option<i64>, Option<i64>)>) -> Result<(), String> {
+        self.empty += 1;
         if self.empty > MOST_EMPTY {
             return Err("the list has no end".into());
         }
-        for range in &list.page_ranges {
+        for (start, last) in page {
+            self.empty = 0;
             let bound = |end: Option<i64>| end.and_then(|end| u64::try_from(end).ok());
-            // The end is the last byte.
-            let (Some(start), Some(last)) = (bound(range.start), bound(range.end)) else {
+            let (Some(start), Some(last)) = (bound(start), bound(last)) else {
                 return Err("a range without its bounds".into());
             };
             let end = last.saturating_add(1);
@@ -110,37 +112,26 @@ impl Joined {
 mod tests {
     #![allow(clippy::single_range_in_vec_init, reason = "lists of one range")]
 
-    use azure_storage_blob::models::PageRange;
-
     use super::*;
 
-    fn list(ranges: &[(i64, i64)]) -> PageList {
-        PageList {
-            page_ranges: ranges
-                .iter()
-                .map(|(start, end)| PageRange {
-                    start: Some(*start),
-                    end: Some(*end),
-                })
-                .collect(),
-            ..Default::default()
-        }
+    fn list(ranges: &[(i64, i64)]) -> impl Iterator<Item = (Option<i64>, Option<i64>)> {
+        ranges.iter().map(|(start, last)| (Some(*start), Some(*last)))
     }
 
     #[test]
     fn neighbours_are_joined_over_pages_and_disorder_is_an_error() {
         let mut joined = Joined::default();
-        assert_eq!(joined.add(&list(&[(0, 511), (512, 1023)])), Ok(()));
-        assert_eq!(joined.add(&list(&[(1024, 1535), (4096, 4607)])), Ok(()));
+        assert_eq!(joined.add(list(&[(0, 511), (512, 1023)])), Ok(()));
+        assert_eq!(joined.add(list(&[(1024, 1535), (4096, 4607)])), Ok(()));
         assert_eq!(joined.ranges, [0..1536, 4096..4608]);
         for wrong in [(4096, 4607), (0, 511), (9000, 8000), (-512, -1)] {
-            assert!(joined.add(&list(&[wrong])).is_err(), "{wrong:?}");
+            assert!(joined.add(list(&[wrong])).is_err(), "{wrong:?}");
         }
     }
 
     #[test]
     fn a_list_without_end_is_given_up() {
         let mut joined = Joined::default();
-        assert!((0..2000).any(|_| joined.add(&list(&[])).is_err()));
+        assert!((0..2000).any(|_| joined.add(list(&[])).is_err()));
     }
 }

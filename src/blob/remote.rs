@@ -113,7 +113,9 @@ impl Remote {
         if part.bytes.len() as u64 == expected {
             Ok(part.bytes)
         } else {
-            Err(self.error(BlobErrorKind::Changed, "it is shorter than it was").hint(AGAIN))
+            Err(self
+                .error(BlobErrorKind::Changed, "it is shorter than it was")
+                .hint(AGAIN))
         }
     }
 
@@ -137,13 +139,19 @@ impl Remote {
                     ErrorKind::Protocol => BlobErrorKind::Refused,
                     _ => BlobErrorKind::Unreachable,
                 };
-                let hint = trouble.hint.unwrap_or_else(|| "check the address and the network, then run again".into());
+                let hint = trouble
+                    .hint
+                    .unwrap_or_else(|| "check the address and the network, then run again".into());
                 return Err(self.error(kind, &trouble.detail).hint(hint));
             };
             if matches!(trouble.again, Again::Throttled(_)) {
                 self.containers.gate(&self.url.place).throttled(delay);
             }
-            caller.retrying(tries.failed(), delay, format!("{READ} {}: {}", self.label(), self.scrubbed(&trouble.detail)));
+            caller.retrying(
+                tries.failed(),
+                delay,
+                format!("{READ} {}: {}", self.label(), self.scrubbed(&trouble.detail)),
+            );
             tokio::select! {
                 () = job.cancel.cancelled() => return stopped(),
                 () = tokio::time::sleep(delay) => {}
@@ -156,8 +164,16 @@ impl Remote {
         let gate = self.containers.gate(&self.url.place);
         let _place = gate.enter(Class::Download).await;
         gate.pause().await;
-        let Response { status, headers, mut body } =
-            self.containers.wire().exchange(request, caller).await.map_err(Failure::Passing)?;
+        let Response {
+            status,
+            headers,
+            mut body,
+        } = self
+            .containers
+            .wire()
+            .exchange(request, caller)
+            .await
+            .map_err(Failure::Passing)?;
         let told = content_range(&headers);
         if status == StatusCode::RANGE_NOT_SATISFIABLE && range.start == 0 && told == Some((None, 0)) {
             return Ok(Part {
@@ -169,8 +185,11 @@ impl Remote {
             (StatusCode::PARTIAL_CONTENT, Some((Some(from), whole))) if from == range.start => whole,
             (StatusCode::OK | StatusCode::PARTIAL_CONTENT, _) => {
                 return Err(Failure::Final(
-                    self.error(BlobErrorKind::Refused, "the server does not answer with the range it was asked for")
-                        .hint("download the file by other means, and upload it"),
+                    self.error(
+                        BlobErrorKind::Refused,
+                        "the server does not answer with the range it was asked for",
+                    )
+                    .hint("download the file by other means, and upload it"),
                 ));
             }
             _ => return Err(self.refusal(status, &headers, body).await),
@@ -200,7 +219,8 @@ impl Remote {
         let mut headers = HeaderMap::new();
         let mut put = |name: HeaderName, text: &str| {
             let value = HeaderValue::from_str(text);
-            let value = value.map_err(|_| Failure::Final(self.error(BlobErrorKind::Refused, "its entity tag is no header")))?;
+            let value =
+                value.map_err(|_| Failure::Final(self.error(BlobErrorKind::Refused, "its entity tag is no header")))?;
             headers.insert(name, value);
             Ok(())
         };
@@ -236,8 +256,9 @@ impl Remote {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 let objection = self.url.objection(&[Right::Read], SystemTime::now());
                 let detail = objection.map_or_else(|| said.clone(), |why| format!("{why} ({said})"));
-                self.error(BlobErrorKind::Denied, &detail)
-                    .hint(format!("put a URL into {origin} whose signature grants r (read) and is good now"))
+                self.error(BlobErrorKind::Denied, &detail).hint(format!(
+                    "put a URL into {origin} whose signature grants r (read) and is good now"
+                ))
             }
             StatusCode::NOT_FOUND | StatusCode::GONE => self
                 .error(BlobErrorKind::Absent, &said)
@@ -292,7 +313,9 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// First byte (`None` in an answer without content) and whole length (RFC 9110, 14.4).
 fn content_range(headers: &HeaderMap) -> Option<(Option<u64>, u64)> {
-    let (range, whole) = text(headers, CONTENT_RANGE.as_str())?.strip_prefix("bytes ")?.split_once('/')?;
+    let (range, whole) = text(headers, CONTENT_RANGE.as_str())?
+        .strip_prefix("bytes ")?
+        .split_once('/')?;
     let from = range.split_once('-').and_then(|(from, _)| from.trim().parse().ok());
     Some((from, whole.trim().parse().ok()?))
 }
@@ -346,7 +369,10 @@ fn split(place: &Url) -> Option<(Url, String)> {
         return None;
     }
     let name = name.join("/");
-    let name = percent_encoding::percent_decode_str(&name).decode_utf8().ok()?.into_owned();
+    let name = percent_encoding::percent_decode_str(&name)
+        .decode_utf8()
+        .ok()?
+        .into_owned();
     let mut url = place.clone();
     url.set_path(&container.join("/"));
     Some((url, name))
@@ -360,9 +386,18 @@ mod tests {
     #[test]
     fn a_url_is_split_into_container_and_blob() {
         for (url, expected) in [
-            ("https://a.blob.core.windows.net/c/b.vhd", Some(("https://a.blob.core.windows.net/c", "b.vhd"))),
-            ("https://a.blob.core.windows.net/c/x/y%20z.vhd", Some(("https://a.blob.core.windows.net/c", "x/y z.vhd"))),
-            ("http://127.0.0.1:1/acc/c/b.vhd", Some(("http://127.0.0.1:1/acc/c", "b.vhd"))),
+            (
+                "https://a.blob.core.windows.net/c/b.vhd",
+                Some(("https://a.blob.core.windows.net/c", "b.vhd")),
+            ),
+            (
+                "https://a.blob.core.windows.net/c/x/y%20z.vhd",
+                Some(("https://a.blob.core.windows.net/c", "x/y z.vhd")),
+            ),
+            (
+                "http://127.0.0.1:1/acc/c/b.vhd",
+                Some(("http://127.0.0.1:1/acc/c", "b.vhd")),
+            ),
             ("http://127.0.0.1:1/acc/c", None),
             ("https://a.blob.core.windows.net/c", None),
             ("https://a.blob.core.windows.net/c/", None),

@@ -171,9 +171,13 @@ impl SasUrl {
         if missing.is_empty() {
             return None;
         }
-        let noun = if missing.len() == 1 { "right" } else { "rights" };
+        let (noun, verb) = if missing.len() == 1 {
+            ("right", "is")
+        } else {
+            ("rights", "are")
+        };
         Some(format!(
-            "the {noun} {} is needed and the signature grants only {}",
+            "the {noun} {} {verb} needed and the signature grants only {}",
             missing.join(", "),
             spelt(&letters)
         ))
@@ -181,7 +185,7 @@ impl SasUrl {
 }
 
 /// The letters for people.
-fn spelt(letters: &str) -> String {
+pub(super) fn spelt(letters: &str) -> String {
     let all: Vec<String> = letters
         .chars()
         .filter(char::is_ascii_alphabetic)

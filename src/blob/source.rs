@@ -117,7 +117,7 @@ fn pick(text: &str, name: Option<&str>) -> Result<String, String> {
         }
         named
     };
-    let names = || {
+    let known = || {
         named
             .iter()
             .map(|(name, _)| name.as_str())
@@ -129,10 +129,10 @@ fn pick(text: &str, name: Option<&str>) -> Result<String, String> {
             .iter()
             .find(|(held, _)| held == name)
             .map(|(_, url)| url.clone())
-            .ok_or_else(|| format!("holds no {name}, only {}", names())),
+            .ok_or_else(|| format!("holds no {name}, only {}", known())),
         (None, [(_, url)]) => Ok(url.clone()),
         (None, []) => Err("holds no URL".into()),
-        (None, _) => Err(format!("holds several: {}", names())),
+        (None, _) => Err(format!("holds several: {}", known())),
     }
 }
 

@@ -28,9 +28,7 @@ mod standing;
 mod upload;
 mod verify;
 
-pub use copy::{
-    Copied, CopyHeld, CopyKey, CopyOptions, CopyReceipt, Origin, Way, copy, copy_receipt, look_copy,
-};
+pub use copy::{Copied, CopyHeld, CopyKey, CopyOptions, CopyReceipt, Origin, Way, copy, copy_receipt, look_copy};
 pub use document::{CopyEntry, UploadEntry, VhdDocument, VhdOutcome};
 pub use download::{DownloadOptions, Downloaded, download};
 pub use look::{Held, Receipt, Verify, Wanted, look, look_at, look_for};

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::hashes::PieceHashes;
-use super::sparse;
 use super::spans::{self, PieceReads};
+use super::sparse;
 use crate::blob::{BlobError, BlobErrorKind, BlobKind, Condition, Etag, PageBlob, Remote, RemoteFacts};
 use crate::fault::Fault;
 use crate::oci::Job;
@@ -50,7 +50,9 @@ impl Readable {
         match self {
             Self::Blob(blob, condition) => blob.page_ranges(None, condition, job).await,
             Self::Remote(remote, etag, Some(BlobKind::Page)) => {
-                let Some(pages) = remote.pages() else { return Ok(whole()) };
+                let Some(pages) = remote.pages() else {
+                    return Ok(whole());
+                };
                 let condition = Condition {
                     if_match: etag.clone(),
                     ..Condition::default()

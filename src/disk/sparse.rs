@@ -81,7 +81,9 @@ pub fn write(file: &File, bodies: &Bodies, fresh: bool) -> io::Result<u64> {
     let mut written = 0;
     for (range, body) in bodies {
         for (run, zero) in runs(range.start, body) {
-            let Some(bytes) = slice(body, range.start, &run) else { continue };
+            let Some(bytes) = slice(body, range.start, &run) else {
+                continue;
+            };
             if !zero {
                 write_at(file, bytes, run.start)?;
                 written += bytes.len() as u64;
@@ -100,7 +102,9 @@ fn clear(file: &File, range: &Range<u64>) -> io::Result<()> {
     while at < range.end {
         let count = (range.end - at).min(STEP);
         let wanted = zeros(count);
-        let Some(held) = buffer.get_mut(..wanted.len()) else { break };
+        let Some(held) = buffer.get_mut(..wanted.len()) else {
+            break;
+        };
         read_at(file, held, at)?;
         if !is_zero(held) {
             write_at(file, wanted, at)?;
@@ -214,7 +218,11 @@ mod tests {
         body[ZEROS.len()] = 1;
         assert_eq!(
             runs(STEP, &body),
-            [(STEP..2 * STEP, true), (2 * STEP..3 * STEP, false), (3 * STEP..4 * STEP, true)]
+            [
+                (STEP..2 * STEP, true),
+                (2 * STEP..3 * STEP, false),
+                (3 * STEP..4 * STEP, true)
+            ]
         );
         let file = scratch(4 * STEP);
         assert_eq!(write(&file, &vec![(STEP..4 * STEP, body.into())], true).unwrap(), STEP);

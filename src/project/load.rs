@@ -10,7 +10,7 @@ use super::model::{ImageSource, Project, Spanned, StoreConfig};
 use super::paths::{Resolver, normalise};
 use super::settings::{self, Settings};
 use super::sources::{self, SourceList, with_first};
-use super::{charts, stores, vhds};
+use super::{artifacts, charts, stores, vhds};
 use crate::fault::{Fault, Faults, Place};
 
 /// What to load, and from where.
@@ -93,13 +93,19 @@ impl Loading<'_> {
         let input_path = match named {
             Named::Is(path) => Some(path),
             Named::Broken => None,
-            Named::Nothing => files.input,
+            Named::Nothing => {
+                if let Some(other) = &files.other {
+                    self.faults.push(two_inputs(&self.resolver.show(other), has_settings));
+                }
+                files.input
+            }
         };
         let input_document = input_path.as_ref().and_then(|path| self.read(path, Format::Jsonc));
         input_lost |= input_path.is_some() && input_document.is_none();
         let input = input_document
             .as_ref()
-            .map(|document| input::decode(document, self.resolver, &mut self.faults));
+            .and_then(|document| input::decode(document, self.resolver, &mut self.faults));
+        input_lost |= input_document.is_some() && input.is_none();
         if has_settings && settings.is_none() {
             // The rest would be judged by half of what was written.
             return None;
@@ -130,7 +136,7 @@ impl Loading<'_> {
                     super::check::shorten(&written.value)
                 ))
                 .at_opt(written.place.clone())
-                .hint("name the input file of the Azure CLI extension: `cnf-input.jsonc`"),
+                .hint("name the input file of the Azure CLI extension: `cnf-input.jsonc` or `vnf-input.jsonc`"),
             );
             return Named::Broken;
         }
@@ -153,6 +159,7 @@ impl Loading<'_> {
             settings.stores
         };
         let packages = charts::join(input.packages, settings.charts, faults);
+        settings.artifacts = artifacts::join(input.artifacts, settings.artifacts, faults);
         let disks = vhds::join(input.vhds, settings.vhds, faults);
         if self.must_name_something
             && packages.is_empty()
@@ -207,6 +214,19 @@ impl Loading<'_> {
             root,
         }
     }
+}
+
+/// One input file is read; the other is not forgotten silently.
+fn two_inputs(other: &Utf8Path, has_settings: bool) -> Fault {
+    let name = other.file_name().unwrap_or_default();
+    let hint = if has_settings {
+        format!("`input` in `[project]` says which one is meant: `input = \"{name}\"` for this one")
+    } else {
+        format!("`--project {other}` reads this one")
+    };
+    Fault::warning(format!("{other}: not read, as the other input file is"))
+        .at(Place::file_only(other))
+        .hint(hint)
 }
 
 enum Named {
@@ -304,6 +324,7 @@ impl Input {
             version: None,
             image_sources: None,
             packages: Vec::new(),
+            artifacts: Vec::new(),
             vhds: Vec::new(),
         }
     }

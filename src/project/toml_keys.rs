@@ -72,7 +72,7 @@ const PROJECT: &[Key] = &[
         Shape::Text,
         "The input file of the Azure CLI `aosm` extension that this file adds to.",
     )
-    .default("`cnf-input.jsonc`, where it stands beside this file"),
+    .default("`cnf-input.jsonc`, else `vnf-input.jsonc`, where it stands beside this file"),
     key(
         "image-sources",
         Shape::Texts,

@@ -98,7 +98,7 @@ fn source(view: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> (Opti
     (variable.map(VhdSource::UrlInVariable), broken)
 }
 
-fn image_file(
+pub(crate) fn image_file(
     written: &Spanned<String>,
     view: &View<'_>,
     resolver: Resolver<'_>,
@@ -341,7 +341,7 @@ fn one(partial: PartialVhd, store: Option<usize>, stores: &[StoreConfig], faults
         let what = "neither `file` nor `blob-url-env`".to_owned();
         faults.push(missing(
             what,
-            "add `file`: the VHD; or `blob-url-env`: the variable with the URL of a blob",
+            "add `file` (in an input file `file_path`): the VHD; or `blob-url-env`: the variable with the URL of a blob",
         ));
     }
     let emulator = store.and_then(|store| match &stores.get(store)?.kind {

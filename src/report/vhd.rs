@@ -30,7 +30,12 @@ pub fn copied(document: &VhdDocument) -> String {
         Some(_) => format!("copied to {} by the service", document.blob),
     };
     let mut lines = vec![printable(&first)];
-    lines.extend(document.source.as_ref().map(|source| format!("  from   {}", printable(source))));
+    lines.extend(
+        document
+            .source
+            .as_ref()
+            .map(|source| format!("  from   {}", printable(source))),
+    );
     if document.bytes_resumed > 0 {
         lines.push(format!("  before {} were there already", bytes(document.bytes_resumed)));
     }
@@ -58,8 +63,18 @@ pub fn downloaded(document: &VhdDocument, proven: bool) -> String {
     } else {
         "computed: the blob does not say what it holds"
     };
-    lines.extend(document.digest.as_ref().map(|digest| format!("  digest {digest} ({how})")));
-    lines.extend(document.md5.as_ref().map(|md5| format!("  md5    {md5} (as the blob says)")));
+    lines.extend(
+        document
+            .digest
+            .as_ref()
+            .map(|digest| format!("  digest {digest} ({how})")),
+    );
+    lines.extend(
+        document
+            .md5
+            .as_ref()
+            .map(|md5| format!("  md5    {md5} (as the blob says)")),
+    );
     lines.join("\n")
 }
 
@@ -105,7 +120,10 @@ pub fn shown(document: &VhdDocument) -> String {
         line("copy", format!("{}{so_far}{source}{reason}", copy.status));
     }
     if document.leased == Some(true) {
-        line("lease", "somebody is writing it".to_owned());
+        line(
+            "lease",
+            "held: somebody is writing it, or died a minute ago at most".to_owned(),
+        );
     }
     if let Some(md5) = &document.md5 {
         line("md5", md5.clone());

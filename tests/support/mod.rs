@@ -12,6 +12,7 @@ pub mod charts;
 pub mod client;
 pub mod contoso;
 pub mod disk;
+pub mod disks;
 pub mod entra;
 pub mod fault;
 pub mod faulty;

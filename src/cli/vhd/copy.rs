@@ -107,34 +107,36 @@ fn source_url(context: &Context, args: &CopyArgs) -> Result<(SasUrl, String), Fa
     };
     let url = SasUrl::parse(&text, &origin).map_err(given)?;
     if let Some(objection) = url.objection(&[Right::Read], SystemTime::now()) {
-        return Err(Fault::invalid(format!("the URL in {origin}: {objection}"))
-            .hint(format!("put one into {origin} whose signature grants r (read) and is good now")));
+        return Err(
+            Fault::invalid(format!("the URL in {origin}: {objection}")).hint(format!(
+                "put one into {origin} whose signature grants r (read) and is good now"
+            )),
+        );
     }
     Ok((url, origin))
 }
 
-async fn copy_into(
-    context: &Context,
-    args: &CopyArgs,
-    source: &Remote,
-    place: &Place,
-) -> Result<VhdDocument, Faults> {
+async fn copy_into(context: &Context, args: &CopyArgs, source: &Remote, place: &Place) -> Result<VhdDocument, Faults> {
     let job = Job::new("vhd copy", context.screen.events(), context.cancel.clone());
     let blob = &place.blob;
     let access = blob.container().access().await.map_err(Fault::from)?;
     let needed = [Right::Read, Right::Write];
     access.check(&needed, SystemTime::now()).map_err(Fault::from)?;
     let replace = if args.replace {
-        blob.properties(&job).await.map_err(Fault::from)?.map(|there| there.etag)
+        blob.properties(&job)
+            .await
+            .map_err(Fault::from)?
+            .map(|there| there.etag)
     } else {
         None
     };
     let store = place.store.as_ref();
     let options = CopyOptions {
         stream: args.stream,
-        parallel: args
-            .parallel
-            .map_or_else(|| store.map_or(DISK_PARALLEL, |store| store.parallel), NonZeroUsize::get),
+        parallel: args.parallel.map_or_else(
+            || store.map_or(DISK_PARALLEL, |store| store.parallel),
+            NonZeroUsize::get,
+        ),
         verify: match (args.verify, store.map(|store| store.verify)) {
             (Some(mode), _) => mode.into(),
             (None, Some(DiskProof::Full)) => Verify::Full,

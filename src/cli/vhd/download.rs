@@ -91,8 +91,10 @@ fn target(args: &DownloadArgs, place: &Place, folder: &Utf8Path) -> Result<Utf8P
     let name = place.blob.name().rsplit(['/', '\\']).next().unwrap_or_default();
     let named = || {
         if name.is_empty() || matches!(name, "." | "..") || name.contains(|c: char| c.is_control() || c == ':') {
-            Err(Fault::invalid(format!("{}: its name is no file name", place.blob.label()))
-                .hint("say with --output how the file is to be called"))
+            Err(
+                Fault::invalid(format!("{}: its name is no file name", place.blob.label()))
+                    .hint("say with --output how the file is to be called"),
+            )
         } else {
             Ok(Utf8PathBuf::from(name))
         }

@@ -106,10 +106,7 @@ pub async fn run(context: &Context, args: &UploadArgs) -> Ended {
 /// Everything that is wrong with the file as a disk image.
 fn check(file: &Utf8Path) -> Faults {
     match vhd::check_file(file) {
-        Ok(problems) => problems
-            .into_iter()
-            .map(|problem| Fault::invalid(format!("{file}: {}", problem.message)).hint(problem.repair))
-            .collect(),
+        Ok(problems) => vhd::faults(file.as_str(), &problems).into_iter().collect(),
         Err(fault) => fault.into(),
     }
 }

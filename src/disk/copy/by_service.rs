@@ -47,9 +47,13 @@ impl Copying<'_> {
         }
         let what = match self.origin.kind.as_str() {
             "no blob" => "the source is no blob of a storage account, and the service copies only those".to_owned(),
-            kind => format!("the source is a {kind}: a copy by the service would be one, too, and disk images are page blobs"),
+            kind => format!(
+                "the source is a {kind}: a copy by the service would be one, too, and disk images are page blobs"
+            ),
         };
-        Err(self.fault(Kind::Invalid, &what).hint("--stream moves it through this machine and writes pages"))
+        Err(self
+            .fault(Kind::Invalid, &what)
+            .hint("--stream moves it through this machine and writes pages"))
     }
 
     async fn begun_after_all(&self, error: BlobError) -> Result<CopyState, Fault> {
@@ -77,12 +81,20 @@ impl Copying<'_> {
     fn refused(&self, error: BlobError) -> Fault {
         let source = self.source.label();
         match error.kind {
+            BlobErrorKind::Source if error.detail.contains("SourceConditionNotMet") => self
+                .fault(
+                    Kind::StepsFailed,
+                    &format!("somebody wrote to the source {source} since it was looked at"),
+                )
+                .hint("run this again when nobody writes there any more"),
             BlobErrorKind::Source => self
                 .fault(
                     Kind::Infrastructure,
                     &format!("the service cannot read the source {source}: {}", error.detail),
                 )
-                .because("this machine can: so a firewall of the source's account, or another cloud, is between the two")
+                .because(
+                    "this machine can: so a firewall of the source's account, or another cloud, is between the two",
+                )
                 .hint("--stream moves it through this machine"),
             _ => error.into(),
         }

@@ -197,7 +197,10 @@ mod tests {
             kind: BlobKind::Page,
             length: 2048,
             etag: Etag("\"1\"".into()),
-            metadata: metadata.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<BTreeMap<_, _>>(),
+            metadata: metadata
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect::<BTreeMap<_, _>>(),
             md5: None,
             copy: Some(copy_state(CopyStatus::Success)),
             leased: false,
@@ -230,7 +233,10 @@ mod tests {
             (&[("aosm_copy", other_key.clone())], "other"),
             (&[("aosm_copy", "nonsense".into())], "unknown"),
             (&[("aosm_digest", digest("source"))], "same"),
-            (&[("aosm_digest", digest("source")), ("aosm_copy", other_key.clone())], "same"),
+            (
+                &[("aosm_digest", digest("source")), ("aosm_copy", other_key.clone())],
+                "same",
+            ),
             (&[("aosm_digest", digest("else"))], "other"),
             (&[("aosm_upload", mark.clone())], "other"),
             (&[("aosm_upload", mark.clone()), ("aosm_copy", key.clone())], "partial"),
@@ -256,7 +262,11 @@ mod tests {
             let mut failed = blob(metadata);
             failed.copy = Some(copy_state(CopyStatus::Failed));
             failed.length = length;
-            assert_eq!(word(&judge(&origin(), &failed, None)), expected, "{metadata:?} {length}");
+            assert_eq!(
+                word(&judge(&origin(), &failed, None)),
+                expected,
+                "{metadata:?} {length}"
+            );
         }
     }
 

@@ -16,6 +16,8 @@ mod remember;
 mod stop;
 mod stream;
 mod stream_notes;
+#[cfg(test)]
+mod tests;
 
 use camino::Utf8PathBuf;
 

@@ -41,7 +41,11 @@ impl Copying<'_> {
             Some(begun) => begun,
             None => self.anew(&notes, condition).await?,
         };
-        let Begun { head, lease, mut pieces } = begun;
+        let Begun {
+            head,
+            lease,
+            mut pieces,
+        } = begun;
         let condition = lease.condition();
         let ended = tokio::select! {
             ended = self.move_pieces(&notes, &head, &condition, &mut pieces) => ended,
@@ -65,9 +69,13 @@ impl Copying<'_> {
         lease.release(self.job).await;
         notes.remove();
         self.intents.remove();
-        let Verify::Full = self.options.verify else { return Ok(copied) };
+        let Verify::Full = self.options.verify else {
+            return Ok(copied);
+        };
         let readable = Readable::blob(self.blob, &copied.receipt.etag);
-        let held = readable.hashes(self.origin.length, self.options.parallel, self.job).await?;
+        let held = readable
+            .hashes(self.origin.length, self.options.parallel, self.job)
+            .await?;
         if held.digest(self.origin.length) == copied.receipt.digest {
             return Ok(copied);
         }
@@ -81,13 +89,20 @@ impl Copying<'_> {
             return Ok(None);
         };
         // Renewed first: from then on nobody else can write, and what the blob says stays so.
-        let Some(lease) = HeldLease::renew(self.blob, &head.lease, self.job).await? else {
-            return Ok(None);
+        let lease = match HeldLease::renew(self.blob, &head.lease, self.job).await {
+            Ok(Some(lease)) => lease,
+            Ok(None) => return Ok(None),
+            // It died before there was anything to lease.
+            Err(error) if error.kind == BlobErrorKind::Absent => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
         let there = self.blob.properties(self.job).await?;
         let mark = self.mark(&head).to_string();
         let same = there.is_some_and(|there| {
-            let found = there.metadata.iter().find(|(name, _)| name.eq_ignore_ascii_case(UPLOAD));
+            let found = there
+                .metadata
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(UPLOAD));
             there.length == self.origin.length && found.is_some_and(|(_, found)| *found == mark)
         });
         if same {
@@ -105,7 +120,9 @@ impl Copying<'_> {
             (COPY.to_owned(), self.origin.key().to_string()),
             (UPLOAD.to_owned(), self.mark(&head).to_string()),
         ]);
-        self.blob.create(self.origin.length, &metadata, condition, self.job).await?;
+        self.blob
+            .create(self.origin.length, &metadata, condition, self.job)
+            .await?;
         let lease = HeldLease::acquire(self.blob, &head.lease, self.job).await?;
         Ok(Begun { head, lease, pieces })
     }

@@ -83,7 +83,11 @@ pub async fn download(
     let digest = part.digest()?;
     if let Some(claimed) = claimed.as_ref().filter(|claimed| **claimed != digest) {
         part.discard();
-        let what = format!("its content is {}, and its metadata says {}", digest.short(), claimed.short());
+        let what = format!(
+            "its content is {}, and its metadata says {}",
+            digest.short(),
+            claimed.short()
+        );
         return Err(told(blob, &what));
     }
     let md5 = properties.md5.clone().filter(|_| options.md5);
@@ -91,7 +95,10 @@ pub async fn download(
         let found = part.md5(&job.cancel).await?;
         if found != *wanted {
             part.discard();
-            return Err(told(blob, &format!("its MD5 is {found}, and its MD5 property says {wanted}")));
+            return Err(told(
+                blob,
+                &format!("its MD5 is {found}, and its MD5 property says {wanted}"),
+            ));
         }
     }
     place::check(file, options.force)?;

@@ -162,7 +162,9 @@ impl Part {
         });
         match read.await? {
             Ok(Some(md5)) => Ok(md5),
-            Ok(None) => Err(Fault::new(Kind::Interrupted, "download: stopped").hint("run it again: it goes on from here")),
+            Ok(None) => {
+                Err(Fault::new(Kind::Interrupted, "download: stopped").hint("run it again: it goes on from here"))
+            }
             Err(error) => Err(failed(&self.0.target, &error, None)),
         }
     }
