@@ -122,7 +122,8 @@ impl Start<'_> {
 
     /// Goes on with an upload of the same content: one of this machine, or one that another left behind.
     async fn resume(&self, mark: UploadMark, earlier: Option<Checkpoint>) -> Result<Begun, Failure> {
-        let own = earlier.filter(|checkpoint| checkpoint.is_of(self.scanned) && checkpoint.upload == mark.id);
+        let own = earlier.filter(|checkpoint| checkpoint.upload == mark.id && checkpoint.digest == mark.digest);
+        let own = own.map(|checkpoint| checkpoint.read_from(self.scanned));
         let mut checkpoint = own.unwrap_or_else(|| {
             let mut taken = Checkpoint::new(self.blob.label(), self.scanned, mark.id.clone());
             // How runs elsewhere ended is their affair.

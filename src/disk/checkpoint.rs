@@ -75,9 +75,16 @@ impl Checkpoint {
         }
     }
 
-    /// Is it of this content, read from the same file that has not changed since?
-    pub fn is_of(&self, scanned: &Scanned) -> bool {
-        self.digest == scanned.digest && self.file == scanned.identity
+    /// The same for a run that reads from this file. Another file of the same content gets in by the same lease, and
+    /// believes nothing.
+    #[must_use]
+    pub fn read_from(mut self, scanned: &Scanned) -> Self {
+        if self.file != scanned.identity {
+            self.file = scanned.identity.clone();
+            self.doubt = true;
+            self.done.clear();
+        }
+        self
     }
 }
 
@@ -172,26 +179,27 @@ mod tests {
         checkpoint.done = vec![512..1024];
         file.save(&checkpoint).await.unwrap();
         assert_eq!(file.load(), Some(checkpoint.clone()));
-        assert!(checkpoint.is_of(&scanned()));
+        assert_eq!(checkpoint.clone().read_from(&scanned()), checkpoint);
         assert_eq!(CheckpointFile::new(state, "host/container/other").load(), None);
         file.remove();
         assert_eq!(file.load(), None);
     }
 
     #[tokio::test]
-    async fn a_checkpoint_of_another_file_content_or_blob_does_not_count() {
+    async fn a_checkpoint_of_another_blob_or_a_damaged_one_does_not_count_and_of_another_file_it_proves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let state = Utf8Path::from_path(folder.path()).unwrap();
         let file = CheckpointFile::new(state, "a");
-        let checkpoint = Checkpoint::new("a".into(), &scanned(), UploadId::new());
+        let mut checkpoint = Checkpoint::new("a".into(), &scanned(), UploadId::new());
+        checkpoint.done = vec![512..1024];
         for change in [
             |scanned: &mut Scanned| scanned.identity.modified += 1,
             |scanned: &mut Scanned| scanned.identity.inode -= 1,
-            |scanned: &mut Scanned| scanned.digest = ContentDigest(Digest::of(b"y")),
         ] {
             let mut other = scanned();
             change(&mut other);
-            assert!(!checkpoint.is_of(&other));
+            let read = checkpoint.clone().read_from(&other);
+            assert!(read.doubt && read.done.is_empty(), "{read:?}");
         }
         let mut foreign = checkpoint.clone();
         foreign.blob = "b".into();

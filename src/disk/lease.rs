@@ -16,6 +16,9 @@ use crate::oci::Job;
 /// How often a lease of 60 s is renewed.
 const RENEW: Duration = Duration::from_secs(20);
 
+/// How long giving it up may take.
+const GIVE_UP: Duration = Duration::from_secs(10);
+
 /// A lease that is kept alive until it is released or dropped.
 pub struct HeldLease {
     lease: Lease,
@@ -104,10 +107,13 @@ impl HeldLease {
         self.why_lost().is_none() && self.blob.renew_lease(&self.lease, job).await.is_ok()
     }
 
-    /// Gives it up, so that others can write at once. A failure costs them a minute and is nobody's error.
+    /// Gives it up, so that others can write at once; also when the user has stopped the run. A failure costs them a minute and
+    /// is nobody's error.
     pub async fn release(self, job: &Job) {
         self.renewing.abort();
-        let _ = self.blob.release_lease(&self.lease, job).await;
+        let mut last = job.clone();
+        last.cancel = CancellationToken::new();
+        let _ = tokio::time::timeout(GIVE_UP, self.blob.release_lease(&self.lease, &last)).await;
     }
 }
 

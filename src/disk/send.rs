@@ -135,9 +135,11 @@ impl Sender<'_> {
             }
         };
         for range in &piece.compare {
+            let held = self.blob.read(range.clone(), &Condition::none(), self.job).await?;
             for slice in slices(range, self.slice) {
                 let wanted = part(&slice)?;
-                if self.blob.read(slice.clone(), &Condition::none(), self.job).await? == wanted {
+                let from = usize::try_from(slice.start - range.start).unwrap_or(usize::MAX);
+                if held.get(from..from.saturating_add(wanted.len())) == Some(&wanted[..]) {
                     self.found(slice.end - slice.start);
                 } else {
                     self.put(&slice, wanted).await?;

@@ -322,3 +322,7 @@ fn who(now: &BlobProperties) -> String {
         None => leased.to_owned(),
     }
 }
+
+#[cfg(test)]
+#[path = "upload_tests.rs"]
+mod tests;

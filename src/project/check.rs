@@ -125,7 +125,7 @@ impl Check<'_> {
                 }
             }
             (Value::Table(table), Shape::Table(keys) | Shape::TableOrTables(keys)) => {
-                self.table(table, keys, path, &node.span)
+                self.table(table, keys, path, &node.span);
             }
             (Value::Table(table), Shape::Named(keys)) => {
                 for entry in &table.entries {

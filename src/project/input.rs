@@ -29,6 +29,8 @@ pub(crate) struct Input {
     pub(crate) artifacts: Vec<ArtifactConfig>,
     /// Disk images: one, of a virtualised network function.
     pub(crate) vhds: Vec<PartialVhd>,
+    /// One of them is of no use, which was told: what leans on it needs no word.
+    pub(crate) vhd_lost: bool,
 }
 
 /// Keys that the Azure CLI extension asks for.
@@ -84,6 +86,7 @@ fn decode_cnf(document: &Document, resolver: Resolver<'_>, faults: &mut Faults) 
         packages: charts::from_input(&root, resolver, faults),
         artifacts: Vec::new(),
         vhds: Vec::new(),
+        vhd_lost: false,
     }
 }
 

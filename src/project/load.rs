@@ -160,6 +160,11 @@ impl Loading<'_> {
         };
         let packages = charts::join(input.packages, settings.charts, faults);
         settings.artifacts = artifacts::join(input.artifacts, settings.artifacts, faults);
+        if input.vhd_lost {
+            settings
+                .vhds
+                .retain(|vhd| vhd.version.is_some() && vhd.source.is_some());
+        }
         let disks = vhds::join(input.vhds, settings.vhds, faults);
         if self.must_name_something
             && packages.is_empty()
@@ -326,6 +331,7 @@ impl Input {
             packages: Vec::new(),
             artifacts: Vec::new(),
             vhds: Vec::new(),
+            vhd_lost: false,
         }
     }
 }

@@ -22,6 +22,7 @@ mod schemas;
 mod settings_errors;
 mod settings_file;
 mod vhds;
+mod vnf_input;
 
 /// A folder that is gone with the test.
 struct Folder {

@@ -36,9 +36,11 @@ pub(crate) fn decode(document: &Document, resolver: Resolver<'_>, faults: &mut F
     }
     input::check_head(&root, faults);
     let name = root.text("nf_name");
+    let vhds = disks(&root, name.as_ref(), resolver, faults);
     Input {
         artifacts: templates(&root, resolver, faults),
-        vhds: disks(&root, name.as_ref(), resolver, faults),
+        vhd_lost: vhds.is_empty(),
+        vhds,
         name,
         version,
         image_sources: None,

@@ -170,6 +170,8 @@ fn another_format(name: &str, length: u64, head: &[u8], last: &Last) -> Option<P
             format!("{what}, by its first bytes: Azure takes fixed VHDs"),
             Input::of(name, qemu).to_fixed(size),
         ),
+        // What a disk begins with is its own affair, where all else is right.
+        Format::Compressed { .. } if wrapped => return None,
         Format::Compressed { name: what, unpack } => Problem::new(
             "compressed",
             format!("compressed ({what}), by its first bytes: Azure takes fixed VHDs"),

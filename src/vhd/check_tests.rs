@@ -32,6 +32,7 @@ fn good_disks_have_no_problems() {
     for size in [MIB, 20 * MIB, 30 << 30, MAX_LENGTH - MIB] {
         assert_eq!(found(size + 512, &[0; 512], &footer(size)), vec![], "{size}");
     }
+    assert_eq!(found(DISK + 512, &[0x1f, 0x8b, 8], &footer(DISK)), vec![]);
     // A boot sector is nothing that looks like another format.
     assert_eq!(found(DISK + 512, &noise(1, 512), &footer(DISK)), vec![]);
 }

@@ -78,4 +78,5 @@ mod vhd_kills;
 mod vhd_project;
 mod vhd_resume;
 mod vhd_upload;
+mod vnf_input;
 mod worked_example;

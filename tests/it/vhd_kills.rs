@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::support::disks::Disks;
 use crate::support::small::{in_parallel, seeded};
 use crate::support::vhd::{MIB, Vhd};
-use crate::support::*;
 
 /// A container for all kills of a sweep, a blob for each.
 struct Sweep {

@@ -344,7 +344,12 @@ fn a_signature_that_is_no_good_is_told_with_its_reason_and_never_shown() {
         ("no r", disks.url(&Sas::rights("cw")), 5, "r (read)"),
         ("no w", disks.url(&Sas::rights("rc")), 5, "w (write)"),
         ("only r", disks.url(&Sas::rights("r")), 5, "w (write)"),
-        ("cut off", good[..good.len() - 20].to_owned(), 5, "refused"),
+        (
+            "cut off",
+            format!("{}&sig=abcd", good.split("&sig=").next().unwrap()),
+            5,
+            "refused",
+        ),
         (
             "no signature",
             good.split("&sig=").next().unwrap().to_owned(),
@@ -356,10 +361,7 @@ fn a_signature_that_is_no_good_is_told_with_its_reason_and_never_shown() {
     ] {
         let output = with(url).expect(code);
         no_secret(&output);
-        assert!(
-            output.stderr.contains(words) || output.stderr.replace("\n  │ ", " ").contains(words),
-            "{what}: {output}"
-        );
+        assert!(output.stderr.replace("\n  │ ", " ").contains(words), "{what}: {output}");
     }
     disks.project.run(&run).expect(4).says("is not set");
     // Another container's signature is refused by the service.

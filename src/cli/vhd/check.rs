@@ -113,22 +113,18 @@ async fn read(context: &Context, path: &Utf8Path, length: u64) -> Result<Scanned
 /// One line about a file that is as it should be.
 fn words(entry: &CheckedFile) -> String {
     let disk = entry.disk_size.map_or_else(String::new, bytes);
-    match (entry.data_bytes, entry.zero_bytes, &entry.digest) {
-        (Some(data), Some(zero), Some(digest)) => {
-            let short = digest
-                .split_once(':')
-                .and_then(|(_, hex)| hex.get(..12))
-                .unwrap_or(digest);
-            format!(
-                "{}: ok: a disk of {disk}, {} of data, {} of zeros, content digest {short}",
-                entry.file,
-                bytes(data),
-                bytes(zero)
-            )
-        }
-        _ => {
-            let most = entry.allocated_bytes.map_or_else(String::new, bytes);
-            format!("{}: ok: a disk of {disk}, at most {most} of data", entry.file)
-        }
+    if let (Some(data), Some(zero), Some(digest)) = (entry.data_bytes, entry.zero_bytes, &entry.digest) {
+        let short = digest
+            .split_once(':')
+            .and_then(|(_, hex)| hex.get(..12))
+            .unwrap_or(digest);
+        return format!(
+            "{}: ok: a disk of {disk}, {} of data, {} of zeros, content digest {short}",
+            entry.file,
+            bytes(data),
+            bytes(zero)
+        );
     }
+    let most = entry.allocated_bytes.map_or_else(String::new, bytes);
+    format!("{}: ok: a disk of {disk}, at most {most} of data", entry.file)
 }

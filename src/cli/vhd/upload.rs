@@ -143,7 +143,14 @@ impl Run<'_> {
                 document.data_bytes = Some(scanned.data_bytes());
                 return Ok(document);
             }
-            Held::Absent | Held::Partial { .. } => None,
+            Held::Absent => None,
+            Held::Partial { .. } => {
+                let label = blob.label();
+                self.context
+                    .screen
+                    .say(&format!("{label}: an upload that did not end is gone on with"));
+                None
+            }
             held => Some(self.may_replace(held)?),
         };
         let uploaded = self.upload(&scanned, verify, replace).await?;
