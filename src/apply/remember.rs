@@ -37,6 +37,15 @@ pub(super) fn remember(session: &Session, planned: &Planned, done: &[usize]) {
             .entry(target.store)
             .or_insert_with(|| Receipts::load(&folder, &identity))
             .set(target.title.clone(), held);
+        // What was read counts only once it is in place: until then `why` has to tell what changed.
+        if let Some(DiskContent::File { key, .. }) = target.disk.as_ref().and_then(|disk| disk.content.as_ref()) {
+            let id = StepId::local(StepKind::Inspect, &target.name.repository);
+            let read = Remembered {
+                key: Some(key.key()),
+                ..Remembered::default()
+            };
+            history.set(id.as_str(), read);
+        }
         let archive = target.chart.as_ref().map(|chart| chart.output.archive.clone());
         history.set(
             target.id.as_str(),
@@ -63,16 +72,6 @@ pub(super) fn remember(session: &Session, planned: &Planned, done: &[usize]) {
         keep(StepKind::Discover, package.keys.discover.key(), None);
         if let (Some(key), Some(chart)) = (&package.keys.package, &package.chart) {
             keep(StepKind::Package, key.key(), Some(chart.archive.clone()));
-        }
-    }
-    for target in &planned.targets {
-        if let Some(DiskContent::File { key, .. }) = target.disk.as_ref().and_then(|disk| disk.content.as_ref()) {
-            let id = StepId::local(StepKind::Inspect, &target.name.repository);
-            let read = Remembered {
-                key: Some(key.key()),
-                ..Remembered::default()
-            };
-            history.set(id.as_str(), read);
         }
     }
     for pack in planned.packs() {
