@@ -139,6 +139,8 @@ impl Disks {
 /// Fails if a run says anything of the signature.
 pub fn no_secret(output: &Output) {
     for text in [&output.stdout, &output.stderr] {
+        // Hints show what a signature looks like, with dots in it.
+        let text = text.replace("sig=…", "").replace("sv=…", "");
         assert!(!text.contains("sig=") && !text.contains("sv="), "{output}");
     }
 }
