@@ -16,7 +16,7 @@ use crate::plan::{Explained, ImagesDocument, Plan};
 use crate::report::{CachePruneDocument, CheckDocument, LoginDocument, LogoutDocument};
 use crate::vhd::documents::VhdCheckDocument;
 
-/// File name and text of every schema, sorted by name.
+/// File name and text of every schema, sorted by the name before `.schema.json`.
 pub fn all() -> Vec<(&'static str, String)> {
     let mut all = crate::project::schemas();
     all.extend([
@@ -59,7 +59,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ),
         ("why.schema.json", document::<Explained>("aosm-why/1")),
     ]);
-    all.sort_by_key(|(name, _)| *name);
+    // By the name that people type: `vhd` before `vhd-check`.
+    all.sort_by_key(|(name, _)| name.trim_end_matches(".schema.json"));
     all
 }
 
