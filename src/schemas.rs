@@ -9,13 +9,15 @@ use crate::artifact::documents::{
 };
 use crate::artifact::transfer_documents::{PullDocument, PushDocument};
 use crate::bundle::BundleDocument;
+use crate::disk::VhdDocument;
 use crate::graph::GraphDocument;
 use crate::lock::LockChangesDocument;
 use crate::plan::{Explained, ImagesDocument, Plan};
 use crate::report::{CachePruneDocument, CheckDocument, LoginDocument, LogoutDocument};
 use crate::values::ValuesPathsDocument;
+use crate::vhd::documents::VhdCheckDocument;
 
-/// File name and text of every schema, sorted by name.
+/// File name and text of every schema, sorted by the name before `.schema.json`.
 pub fn all() -> Vec<(&'static str, String)> {
     let mut all = crate::project::schemas();
     all.extend([
@@ -55,9 +57,15 @@ pub fn all() -> Vec<(&'static str, String)> {
             "values-paths.schema.json",
             document::<ValuesPathsDocument>("aosm-values-paths/1"),
         ),
+        ("vhd.schema.json", document::<VhdDocument>("aosm-vhd/1")),
+        (
+            "vhd-check.schema.json",
+            document::<VhdCheckDocument>("aosm-vhd-check/1"),
+        ),
         ("why.schema.json", document::<Explained>("aosm-why/1")),
     ]);
-    all.sort_by_key(|(name, _)| *name);
+    // By the name that people type: `vhd` before `vhd-check`.
+    all.sort_by_key(|(name, _)| name.trim_end_matches(".schema.json"));
     all
 }
 

@@ -26,7 +26,10 @@ impl Running {
         ) else {
             return Err(Fault::bug("a step without a target"));
         };
-        let Some(store) = self.planned.world.stores.get(target.store) else {
+        if let Some(disk) = &target.disk {
+            return self.put_disk(target, step, disk).await;
+        }
+        let Some(store) = self.planned.world.stores.get(&target.store) else {
             return Err(Fault::bug(format!("{}: its store is not open", target.id)));
         };
         self.fill(target, step, store).await

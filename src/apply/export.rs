@@ -12,7 +12,7 @@ use super::effects::content_of;
 use crate::bundle::{self, BundleChart, BundleDocument, BundleEntry, BundleReferrer, EntryKind, Part};
 use crate::digest::Digest;
 use crate::event::{Event, Outcome, Phase};
-use crate::fault::{Fault, Faults};
+use crate::fault::{Fault, Faults, some_of};
 use crate::graph::StepKind;
 use crate::oci::graph::read_graph;
 use crate::oci::{Content, Descriptor, Job};
@@ -46,7 +46,8 @@ pub async fn export(session: &Arc<Session>, planned: &Planned, path: &Utf8Path) 
     let mut parts: BTreeMap<Digest, Part> = BTreeMap::new();
     let mut entries = Vec::new();
     let mut charts = Vec::new();
-    for target in &planned.targets {
+    left_out(session, planned);
+    for target in planned.targets.iter().filter(|target| target.disk.is_none()) {
         session.stopped()?;
         let entry = entry(session, planned, target, &mut parts, &job).await;
         entries.push(entry.map_err(|fault| fault.context(&target.id))?);
@@ -92,6 +93,21 @@ pub async fn export(session: &Arc<Session>, planned: &Planned, path: &Utf8Path) 
     })
 }
 
+/// Disk images are too large for a file that is carried around, and have a store of their own: said, so that nobody misses them.
+fn left_out(session: &Session, planned: &Planned) {
+    let disks: Vec<&str> = planned
+        .targets
+        .iter()
+        .filter(|target| target.disk.is_some())
+        .map(|target| target.title.as_str())
+        .collect();
+    if !disks.is_empty() {
+        let warning = Fault::warning(format!("disk images are in no bundle: {}", some_of(&disks)));
+        let hint = "carry the files along, and use `aosm-build apply` or `aosm-build vhd upload` there";
+        session.events.emit(Event::Fault(warning.hint(hint)));
+    }
+}
+
 /// A bundle that lacks something would be found out where nothing can be done about it.
 fn whole(planned: &Planned) -> Result<(), Faults> {
     let mut faults = Faults::new();
@@ -99,13 +115,16 @@ fn whole(planned: &Planned) -> Result<(), Faults> {
     for target in &planned.targets {
         let (why, fault) = match &target.desired {
             Desired::Known(_) => continue,
+            // Disk images are in no bundle.
+            _ if target.disk.is_some() => continue,
             Desired::NotAsked => (
                 "what belongs into the bundle is not known",
                 Fault::infrastructure as fn(String) -> Fault,
             ),
             // Where something else is wrong already, it says why.
-            Desired::NotLocated(_) | Desired::NoSubject(_) if faults.has_errors() => continue,
+            Desired::NotLocated(_) | Desired::NoSubject(_) | Desired::Unfit(_) if faults.has_errors() => continue,
             Desired::NotLocated(why) | Desired::NoSubject(why) => (why.as_str(), Fault::invalid as fn(String) -> Fault),
+            Desired::Unfit(_) => ("what should be there is no good", Fault::invalid as fn(String) -> Fault),
         };
         faults.push(
             fault(format!("{}: {why}", target.id))

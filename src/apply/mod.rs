@@ -1,5 +1,6 @@
 //! Applying: the lock first, then the stale steps, in parallel, then what this machine remembers.
 
+mod disks;
 mod document;
 mod effects;
 mod export;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::disk::remember::keep_receipt;
 use crate::event::Event;
 use crate::fault::Fault;
 use crate::graph::{StepId, StepKind};
-use crate::plan::{Planned, Session};
+use crate::plan::{DiskContent, Planned, Session};
 use crate::state::{History, Receipts, Remembered};
 
 /// Remembers the steps that are in place now. Failing to remember is a warning.
@@ -17,9 +18,16 @@ pub(super) fn remember(session: &Session, planned: &Planned, done: &[usize]) {
         let (Some(target), Some(step)) = (planned.targets.get(*index), planned.plan.steps.get(*index)) else {
             continue;
         };
-        let Some(store) = planned.world.stores.get(target.store) else {
-            continue;
+        let identity = match (planned.world.stores.get(&target.store), &planned.world.disks) {
+            (Some(store), _) => store.identity().to_string(),
+            (None, Some(disks)) => disks.identity(target.store),
+            (None, None) => continue,
         };
+        if let Some(disk) = &target.disk
+            && let (Some(blob), Some(receipt)) = (&disk.blob, &disk.receipt)
+        {
+            keep_receipt(session.state.root(), &blob.label(), receipt);
+        }
         // A chart with the same content under another digest stays what it is.
         let held = match step.action {
             crate::plan::Action::Fresh => step.observed.clone(),
@@ -27,8 +35,17 @@ pub(super) fn remember(session: &Session, planned: &Planned, done: &[usize]) {
         };
         receipts
             .entry(target.store)
-            .or_insert_with(|| Receipts::load(&folder, &store.identity().to_string()))
+            .or_insert_with(|| Receipts::load(&folder, &identity))
             .set(target.title.clone(), held);
+        // What was read counts only once it is in place: until then `why` has to tell what changed.
+        if let Some(DiskContent::File { key, .. }) = target.disk.as_ref().and_then(|disk| disk.content.as_ref()) {
+            let id = StepId::local(StepKind::Inspect, &target.name.repository);
+            let read = Remembered {
+                key: Some(key.key()),
+                ..Remembered::default()
+            };
+            history.set(id.as_str(), read);
+        }
         let archive = target.chart.as_ref().map(|chart| chart.output.archive.clone());
         history.set(
             target.id.as_str(),

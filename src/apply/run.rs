@@ -236,9 +236,9 @@ fn announce(
 /// Makes every store durable that was filled. Each failure with the index of its store.
 async fn flush(planned: &Planned) -> Vec<(usize, Fault)> {
     let mut faults = Vec::new();
-    for (index, store) in planned.world.stores.iter().enumerate() {
+    for (index, store) in &planned.world.stores {
         if let Err(e) = store.flush().await {
-            faults.push((index, Fault::from(e).context(format!("store {}", store.name()))));
+            faults.push((*index, Fault::from(e).context(format!("store {}", store.name()))));
         }
     }
     faults

@@ -1,5 +1,6 @@
 //! What can go wrong with a blob.
 
+use super::scrub::scrub;
 use crate::fault::{Fault, Kind};
 
 /// The sort of failure, as far as somebody decides by it.
@@ -27,6 +28,8 @@ pub enum BlobErrorKind {
     Interrupted,
     /// This machine: a file, a disk.
     Local,
+    /// The service cannot read the source of a copy: another cloud, a firewall, a signature.
+    Source,
 }
 
 /// A failure: what was done, to what, and what the service said. Holds no signature.
@@ -42,6 +45,31 @@ pub struct BlobError {
     pub detail: String,
     /// What to do about it.
     pub hint: Option<String>,
+}
+
+impl BlobError {
+    /// A failure. The detail is scrubbed of signatures.
+    pub fn new(
+        kind: BlobErrorKind,
+        operation: impl Into<String>,
+        target: impl Into<String>,
+        detail: impl AsRef<str>,
+    ) -> Self {
+        Self {
+            kind,
+            operation: operation.into(),
+            target: target.into(),
+            detail: scrub(detail.as_ref()),
+            hint: None,
+        }
+    }
+
+    /// With what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
 }
 
 impl std::fmt::Display for BlobError {
@@ -62,9 +90,27 @@ impl From<BlobError> for Fault {
             _ => Kind::Infrastructure,
         };
         let fault = Fault::new(kind, error.to_string());
-        match error.hint {
+        let usual = usual_hint(error.kind);
+        match error.hint.or_else(|| usual.map(str::to_owned)) {
             Some(hint) => fault.hint(hint),
             None => fault,
         }
     }
+}
+
+/// What to do about an error whose maker knew nothing better.
+fn usual_hint(kind: BlobErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        BlobErrorKind::Absent => "check the name and the version",
+        BlobErrorKind::NoContainer => "check the URL of the container, or create it",
+        BlobErrorKind::Denied => "put a new signature where this one came from",
+        BlobErrorKind::Changed | BlobErrorKind::Leased => "run again when nobody else writes there",
+        BlobErrorKind::OtherType => "check the name: disk images are page blobs",
+        BlobErrorKind::Refused => "check the address: something else than a storage account may have answered",
+        BlobErrorKind::Corrupt => "run again; if it stays like this, something on the way changes what passes",
+        BlobErrorKind::Unreachable => "check the address and the network, then run again",
+        BlobErrorKind::Local => "check free space and permissions",
+        BlobErrorKind::Source => "check the source's URL and its signature",
+        BlobErrorKind::Interrupted => return None,
+    })
 }

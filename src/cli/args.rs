@@ -118,12 +118,24 @@ pub struct Looking {
     /// Check everything below each tag, not only what the tag names (local stores are hashed again)
     #[arg(long)]
     pub force_check: bool,
+    /// Prove disk images so: `full` reads back what is there, and adopts what another tool put there if it is right
+    #[arg(long, value_name = "HOW")]
+    pub verify: Option<Proof>,
     /// Only steps whose id or name matches GLOB, and what they need
     #[arg(long, value_name = "GLOB")]
     pub only: Vec<String>,
     /// Fill the stores from this bundle: charts are not read, and no source is asked
     #[arg(long, value_name = "FILE")]
     pub from_bundle: Option<Utf8PathBuf>,
+}
+
+/// How thoroughly disk images are proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Proof {
+    /// By size, type, page ranges and metadata.
+    Quick,
+    /// Everything is read back.
+    Full,
 }
 
 /// The commands.
@@ -240,6 +252,7 @@ The file is an OCI image layout in a plain tar, which other tools read as well. 
         command: Box<super::artifact::ArtifactCommand>,
     },
     /// Check, upload, copy, download or show one disk image (VHD)
+    #[command(after_help = "Example:\n  aosm-build vhd check ubuntu.vhd")]
     Vhd {
         /// What to do
         #[command(subcommand)]

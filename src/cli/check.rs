@@ -4,12 +4,13 @@ use super::Ended;
 use super::context::Context;
 use crate::fault::Faults;
 use crate::lock::Lock;
-use crate::plan::{Steps, check_names, prepare, wanted};
+use crate::plan::{Steps, check_disks, check_names, prepare, wanted};
 use crate::report::{CheckDocument, count};
 
 pub async fn run(context: &Context) -> Ended {
     let session = context.session()?;
     let mut faults = Faults::new();
+    faults.extend(check_disks(&session.project));
     faults.extend(Lock::load(&session.lock_path()).err().into_iter().flatten());
     let outcome = prepare(&session, Steps::All).await.and_then(|prepared| {
         context.screen.faults(&prepared.warnings);
@@ -36,6 +37,7 @@ pub async fn run(context: &Context) -> Ended {
             charts: wanted.charts.len(),
             images: wanted.images.len(),
             artifacts: wanted.artifacts.len(),
+            vhds: session.project.vhds.len(),
             attachments: session.project.attachments.len(),
             candidates: wanted.candidates.len(),
             warnings: prepared.warnings.len(),
@@ -48,6 +50,7 @@ pub async fn run(context: &Context) -> Ended {
         ];
         for (number, word) in [
             (wanted.artifacts.len(), "artifact"),
+            (session.project.vhds.len(), "disk image"),
             (session.project.attachments.len(), "attachment"),
         ] {
             if number > 0 {

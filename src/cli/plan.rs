@@ -5,10 +5,11 @@ use std::sync::Arc;
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::Ended;
-use super::args::Looking;
+use super::args::{Looking, Proof};
 use super::context::{Context, current_folder};
 use crate::bundle::Bundle;
 use crate::digest::FileDigests;
+use crate::disk::Verify;
 use crate::fault::{Fault, Faults, Kind};
 use crate::plan::{PlanOptions, Planned, Session, plan, plan_bundle};
 use crate::report::plan_tree;
@@ -62,6 +63,10 @@ pub fn options(looking: &Looking) -> Result<PlanOptions, Fault> {
         replace: globs("--replace", &looking.replace)?,
         force_check: looking.force_check,
         only: globs("--only", &looking.only)?,
+        verify: looking.verify.map(|proof| match proof {
+            Proof::Quick => Verify::Quick,
+            Proof::Full => Verify::Full,
+        }),
         ..PlanOptions::default()
     })
 }

@@ -35,7 +35,11 @@ fn chosen<'g>(ids: impl Iterator<Item = &'g str>, text: &str) -> Result<String, 
     let effects: Vec<&str> = matching
         .iter()
         .copied()
-        .filter(|id| ["copy:", "push:", "attach:"].iter().any(|kind| id.starts_with(kind)))
+        .filter(|id| {
+            ["copy:", "push:", "upload:", "attach:"]
+                .iter()
+                .any(|kind| id.starts_with(kind))
+        })
         .collect();
     match (matching.as_slice(), effects.as_slice()) {
         ([one], _) | (_, [one]) => Ok((*one).to_owned()),

@@ -18,6 +18,10 @@ pub enum Phase {
     Apply,
     /// A bundle is written.
     Bundle,
+    /// A disk image is read; its total is bytes.
+    ReadDisk,
+    /// A disk image is moved; its total is bytes.
+    MoveDisk,
 }
 
 /// How a step ended.
@@ -68,6 +72,13 @@ pub enum Event {
         step: Arc<str>,
         /// An upper bound of what it may move.
         bytes: Option<u64>,
+    },
+    /// How much a step will move has become known.
+    StepTotal {
+        /// Its id.
+        step: Arc<str>,
+        /// Bytes.
+        bytes: u64,
     },
     /// Bytes moved by a step since the last such event.
     StepProgress {

@@ -18,12 +18,18 @@ pub enum StepKind {
     Package,
     /// Packs files as an artifact or an attachment (local, cached).
     Pack,
+    /// Checks that a file is a disk image that Azure takes (local).
+    Validate,
+    /// Reads a disk image once: its digest, and where its data is (local, cached).
+    Inspect,
     /// Finds out which source holds an image and which digest its tag names (reads sources; truth is the lock).
     Locate,
     /// Copies one image from its source to a store.
     Copy,
     /// Pushes one chart or artifact to a store.
     Push,
+    /// Uploads a disk image to a storage account, or has it copied there.
+    Upload,
     /// Attaches files to what a store holds, as a referrer.
     Attach,
 }
@@ -36,16 +42,19 @@ impl StepKind {
             Self::Discover => "discover",
             Self::Package => "package",
             Self::Pack => "pack",
+            Self::Validate => "validate",
+            Self::Inspect => "inspect",
             Self::Locate => "locate",
             Self::Copy => "copy",
             Self::Push => "push",
+            Self::Upload => "upload",
             Self::Attach => "attach",
         }
     }
 
     /// Does it change a store?
     pub fn is_effect(self) -> bool {
-        matches!(self, Self::Copy | Self::Push | Self::Attach)
+        matches!(self, Self::Copy | Self::Push | Self::Upload | Self::Attach)
     }
 }
 
@@ -101,7 +110,7 @@ impl JsonSchema for StepId {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": "^(render|discover|package|pack|locate|copy|push|attach):.+$",
+            "pattern": "^(render|discover|package|pack|validate|inspect|locate|copy|push|upload|attach):.+$",
             "description": "kind, colon, and a name; effects: kind, colon, store name, slash, artifact name"
         })
     }

@@ -169,6 +169,7 @@ fn new_target(config: &AttachmentConfig, store: usize, store_name: &str, name: A
         guards: BTreeMap::new(),
         along: Vec::new(),
         image: None,
+        disk: None,
     };
     rename(&mut target, format!("{subject}/{}", config.artifact_type));
     target
@@ -275,7 +276,7 @@ async fn look_at(
     target.desired = Desired::Known(pack.output.manifest.clone());
     let digest = pack.output.manifest.digest.clone();
     target.pack = Some(Arc::new(pack));
-    let Some(store) = world.stores.get(target.store) else {
+    let Some(store) = world.stores.get(&target.store) else {
         return Err(Fault::bug(format!("{}: its store is not open", target.id)).into());
     };
     if answers.is_some() && session.mode.offline && store.is_remote() {
@@ -319,7 +320,7 @@ async fn of_step(
     let root = match &subject.desired {
         Desired::Known(root) => root,
         Desired::NotAsked => return Ok(Known::Not(Desired::NotAsked, Seen::NotAsked)),
-        Desired::NotLocated(_) | Desired::NoSubject(_) => {
+        Desired::NotLocated(_) | Desired::NoSubject(_) | Desired::Unfit(_) => {
             let why = format!("it waits for {}", subject.id);
             return Ok(Known::Not(Desired::NoSubject(why), Seen::NotAsked));
         }
@@ -376,7 +377,7 @@ fn whole_of(held: &Descriptor, like: &Descriptor) -> Descriptor {
 
 /// What a store holds, whoever put it there: asked once.
 async fn held(session: &Arc<Session>, world: &World, target: &Target, selector: &Selector) -> Known {
-    let Some(store) = world.stores.get(target.store) else {
+    let Some(store) = world.stores.get(&target.store) else {
         return Known::Not(Desired::NotAsked, Seen::NotAsked);
     };
     if session.mode.offline && store.is_remote() {

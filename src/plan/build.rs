@@ -7,6 +7,7 @@ use globset::GlobMatcher;
 
 use super::attach::{self, Named};
 use super::bytes::transfer_sizes;
+use super::disks;
 use super::locating::{Asking, Locations, locate_images};
 use super::observe::{Answers, Look, observe};
 use super::packs::PackStep;
@@ -15,6 +16,7 @@ use super::target::{Target, targets};
 use super::wanted::{Wanted, wanted};
 use super::world::World;
 use super::{Action, Desired, Effect, Plan, PlanStep, Seen, Session, Transfer, Unwanted, decide};
+use crate::disk::Verify;
 use crate::event::Event;
 use crate::fault::some_of;
 use crate::fault::{Fault, Faults};
@@ -35,6 +37,8 @@ pub struct PlanOptions {
     pub asking: Asking,
     /// How far to look.
     pub depth: Depth,
+    /// How blobs are proven, where the command line says so: `Full` reads back what is there, too.
+    pub verify: Option<Verify>,
 }
 
 /// How far a plan looks. The graph is the same in each case.
@@ -56,6 +60,7 @@ impl Default for PlanOptions {
             only: Vec::new(),
             asking: Asking::Missing,
             depth: Depth::Stores,
+            verify: None,
         }
     }
 }
@@ -76,6 +81,8 @@ pub struct Planned {
     pub locations: Locations,
     /// Sources and stores.
     pub world: World,
+    /// How blobs are proven, where the command line says so.
+    pub verify: Option<Verify>,
     /// Errors that made steps invalid, each with its place.
     pub faults: Faults,
 }
@@ -103,9 +110,11 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
     let world = World::open(session)?;
     let locations = locate_images(session, &prepared, &wanted, &world, options.asking.clone()).await?;
     let mut targets = targets(&session.project, &wanted, &locations)?;
+    let mut disks = disks::named(&session.project);
     let mut named = attach::named(&session.project, &wanted, &locations, &targets)?;
     if !options.only.is_empty() {
         select(&options.only, &mut targets, &mut named);
+        disks.retain(|target| selected(&options.only, target));
     }
     let answers = Arc::new(Answers::default());
     let mut seen = if options.depth == Depth::Stores {
@@ -120,7 +129,8 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
         let answers = (options.depth == Depth::Stores).then_some(&*answers);
         attach::looked_at(session, &world, &locations, answers, (&targets, &seen), named).await?
     };
-    for (target, what) in attached {
+    let looked_at = disks::looked_at(session, &world, options, disks).await?;
+    for (target, what) in attached.into_iter().chain(looked_at) {
         let at = targets.partition_point(|other| other.id < target.id);
         targets.insert(at, target);
         seen.insert(at, what);
@@ -169,6 +179,7 @@ pub(super) async fn finish(
         wanted,
         locations,
         world,
+        verify: options.verify,
         faults,
     })
 }
@@ -176,7 +187,7 @@ pub(super) async fn finish(
 fn looks(targets: &[Target], world: &World) -> Vec<Look> {
     let looks = targets.iter().filter_map(|target| {
         Some(Look {
-            store: Arc::clone(world.stores.get(target.store)?),
+            store: Arc::clone(world.stores.get(&target.store)?),
             name: target.name.clone(),
             title: target.title.clone(),
             chart: target.chart.as_ref().map(|chart| chart.output.clone()),
@@ -237,6 +248,7 @@ fn decided(
         Seen::Store(Observed::Present(root) | Observed::Damaged { root: Some(root), .. })
         | Seen::SameContent(root)
         | Seen::Incomplete { root, .. } => Some(root.digest.clone()),
+        Seen::Disk(seen) => seen.digest().cloned(),
         _ => None,
     };
     if decision.action == Action::Invalid && matches!(target.desired, Desired::Known(_)) {
@@ -261,7 +273,7 @@ fn decided(
             target.guards.insert(one.tag.clone(), Guard::Replace(one.old.clone()));
         }
     }
-    PlanStep {
+    let mut step = PlanStep {
         id: target.id.clone(),
         kind: target.kind,
         store: store_name,
@@ -273,9 +285,12 @@ fn decided(
         bytes: 0,
         reasons: decision.reasons,
         deps: target.needs_effects.clone(),
+        disk: None,
         title: target.title.clone(),
         from: target.from.clone(),
-    }
+    };
+    disks::finish(&mut step, target, &hint, faults);
+    step
 }
 
 /// One fault for each store that could not be read, however many steps that concerns.
@@ -297,6 +312,7 @@ fn unreadable(session: &Session, targets: &[Target], seen: &[Seen]) -> Vec<Fault
             Some(StoreKind::Registry { host, .. }) => {
                 format!("check that {host} can be reached, or log in: aosm-build login {host}")
             }
+            Some(StoreKind::StorageAccount(_)) => "check that it can be reached, and the signature at hand".to_owned(),
             _ => "look at what lies at the store's path: move it away, or set another path for this store".to_owned(),
         };
         Fault::infrastructure(format!("store {name} could not be read: {why}"))
@@ -333,11 +349,11 @@ async fn unwanted(session: &Arc<Session>, targets: &[Target], world: &World) -> 
         }
     }
     let mut unwanted = Vec::new();
-    for (index, store) in world.stores.iter().enumerate() {
+    for (index, store) in &world.stores {
         let Ok(Some(held)) = store.names(&session.job("list")).await else {
             continue;
         };
-        let kept = names.remove(&index).unwrap_or_default();
+        let kept = names.remove(index).unwrap_or_default();
         unwanted.extend(
             held.into_iter()
                 .map(|name| name.to_string())

@@ -32,7 +32,7 @@ pub async fn transfer_sizes(
         .iter()
         .zip(steps.iter())
         .enumerate()
-        .filter(|(_, (_, step))| step.action == Action::Run)
+        .filter(|(_, (target, step))| step.action == Action::Run && target.disk.is_none())
         .map(|(index, (target, step))| {
             let session = Arc::clone(session);
             let job = session.job(target.id.as_str());

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Reason;
+use super::disks::{DiskRule, decide_disk};
+use super::{DiskSeen, Reason};
 use crate::digest::Digest;
 use crate::oci::Descriptor;
 use crate::store::Observed;
@@ -47,6 +48,8 @@ pub enum Desired {
     NotAsked,
     /// What it is attached to has no known digest; why, in words.
     NoSubject(String),
+    /// What should be there is no good; all that is wrong with it.
+    Unfit(Vec<String>),
 }
 
 /// What is in the store.
@@ -72,6 +75,8 @@ pub enum Seen {
         /// What to do about it.
         hint: Option<String>,
     },
+    /// A storage account answered, about a disk image.
+    Disk(DiskSeen),
     /// The store was not asked.
     NotAsked,
 }
@@ -115,6 +120,10 @@ pub fn decide(desired: &Desired, seen: &Seen, replace_hint: Option<&str>) -> Dec
         Desired::NoSubject(why) => {
             return decision(Action::Blocked, Effect::None, Reason::NoSubject { why: why.clone() });
         }
+        Desired::Unfit(problems) => {
+            let problems = problems.clone();
+            return decision(Action::Invalid, Effect::None, Reason::Unfit { problems });
+        }
     };
     let new = root.digest.clone();
     match seen {
@@ -123,6 +132,7 @@ pub fn decide(desired: &Desired, seen: &Seen, replace_hint: Option<&str>) -> Dec
             Effect::None,
             Reason::StoreUnreadable { why: why.clone() },
         ),
+        Seen::Disk(seen) => decide_disk(&new, seen, DiskRule { replace_hint }),
         Seen::NotAsked => decision(Action::Unknown, Effect::None, Reason::NotAsked),
         Seen::SameContent(old) => decision(
             Action::Fresh,
@@ -179,7 +189,7 @@ pub fn decide(desired: &Desired, seen: &Seen, replace_hint: Option<&str>) -> Dec
     }
 }
 
-fn decision(action: Action, effect: Effect, reason: Reason) -> Decision {
+pub(super) fn decision(action: Action, effect: Effect, reason: Reason) -> Decision {
     Decision {
         action,
         effect,

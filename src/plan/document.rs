@@ -16,6 +16,8 @@ pub enum Transfer {
     Stream,
     /// The registry takes it from another of its repositories.
     Mount,
+    /// The service copies it from a URL.
+    ServerSide,
 }
 
 /// One effect step of a plan.
@@ -23,7 +25,7 @@ pub enum Transfer {
 pub struct PlanStep {
     /// Its id.
     pub id: StepId,
-    /// Copy, push or attach.
+    /// Copy, push, upload or attach.
     pub kind: StepKind,
     /// The store it changes.
     pub store: String,
@@ -43,12 +45,24 @@ pub struct PlanStep {
     pub reasons: Vec<Reason>,
     /// Effect steps that must end first.
     pub deps: Vec<StepId>,
+    /// Of disk images: how large they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk: Option<DiskSize>,
     /// The name in the store, and of an attachment what kind it is.
     #[serde(skip)]
     pub title: String,
     /// Where it comes from, in words (`myregistry.azurecr.io/release/a:1.0.0`, `charts/contoso`).
     #[serde(skip)]
     pub from: String,
+}
+
+/// How large a disk image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct DiskSize {
+    /// Bytes, zeros included.
+    pub size: u64,
+    /// Bytes that are zero, and need not be sent.
+    pub zero: u64,
 }
 
 /// How many steps there are of each action.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::packs::PackStep;
 use super::prepare::Package;
-use super::{Planned, Session};
+use super::{DiskContent, Planned, Session};
 use crate::archive::{Limits, read_all};
 use crate::cache::{KeyChange, KeyDocument};
 use crate::digest::Digest;
@@ -101,6 +101,17 @@ pub fn explain(session: &Session, planned: &Planned, id: &str) -> Explained {
             explained
                 .changes
                 .extend(changed(session, &history, step.as_str(), key, &told));
+        }
+    }
+    for target in &planned.targets {
+        let id = StepId::local(StepKind::Inspect, &target.name.repository);
+        if let Some(DiskContent::File { key, path, .. }) = target.disk.as_ref().and_then(|disk| disk.content.as_ref())
+            && local.iter().any(|known| known == id.as_str())
+        {
+            let told = |change: &KeyChange| format!("{} {}", shown(session, path), verb(change));
+            explained
+                .changes
+                .extend(changed(session, &history, id.as_str(), key, &told));
         }
     }
     for pack in planned.packs() {

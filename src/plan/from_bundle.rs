@@ -16,6 +16,7 @@ use crate::fault::{Fault, Faults};
 use crate::graph::{StepId, StepKind};
 use crate::oci::Descriptor;
 use crate::oci::recursive::ReferrerFound;
+use crate::project::StoreConfig;
 use crate::store::{ArtifactName, Observed};
 
 /// Makes the plan.
@@ -26,7 +27,7 @@ pub async fn plan_bundle(session: &Arc<Session>, options: &PlanOptions, bundle: 
     let answers = Arc::new(Answers::default());
     let mut looks = Vec::new();
     for target in &targets {
-        let Some(store) = world.stores.get(target.store) else {
+        let Some(store) = world.stores.get(&target.store) else {
             return Err(Fault::bug(format!("{}: its store is not open", target.id)).into());
         };
         looks.push(Look {
@@ -126,7 +127,8 @@ fn targets(session: &Session, bundle: &Bundle) -> Result<Vec<Target>, Faults> {
     let stores = &session.project.stores;
     let mut unknown: Vec<&str> = Vec::new();
     for entry in &bundle.document.entries {
-        let Some(store) = stores.iter().position(|store| store.name.value == entry.store) else {
+        let fits = |store: &StoreConfig| store.name.value == entry.store && !store.kind.is_for_disks();
+        let Some(store) = stores.iter().position(fits) else {
             if !unknown.contains(&entry.store.as_str()) {
                 unknown.push(&entry.store);
             }
@@ -206,6 +208,7 @@ fn target(entry: &BundleEntry, store: usize, all: &[BundleEntry]) -> Target {
         local: Vec::new(),
         guards: BTreeMap::new(),
         image: None,
+        disk: None,
         along: entry.referrers.iter().map(ReferrerFound::from).collect(),
     }
 }

@@ -6,6 +6,7 @@ mod build;
 mod bytes;
 mod cut;
 mod decide;
+mod disks;
 mod document;
 mod explain;
 mod from_bundle;
@@ -24,7 +25,8 @@ mod world;
 
 pub use build::{Depth, PlanOptions, Planned, plan};
 pub use decide::{Action, Decision, Desired, Effect, Seen, TakenTag, decide};
-pub use document::{Plan, PlanStep, Summary, Transfer, Unwanted};
+pub use disks::{DiskContent, DiskSeen, DiskStores, DiskTarget, check_disks};
+pub use document::{DiskSize, Plan, PlanStep, Summary, Transfer, Unwanted};
 pub use explain::{Change, Explained, explain};
 pub use from_bundle::plan_bundle;
 pub use images::{FoundAt, ImageEntry, ImagesDocument};

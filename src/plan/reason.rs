@@ -61,6 +61,34 @@ pub enum Reason {
         /// Why.
         why: String,
     },
+    /// The blob holds something else.
+    OtherContent {
+        /// What is there, where it is known.
+        old: Option<Digest>,
+        /// What should be there.
+        new: Digest,
+        /// What tells them apart.
+        why: String,
+        /// Where it may not be replaced: the command that replaces it.
+        hint: Option<String>,
+    },
+    /// An earlier run began to put it there, and did not end.
+    GoesOn,
+    /// The service is copying it there already: it is waited for.
+    CopyUnderWay {
+        /// The copy's id.
+        copy: String,
+    },
+    /// A blob of the right size, and nobody can tell what it holds without reading it.
+    CannotTell {
+        /// Why.
+        why: String,
+    },
+    /// What should be put there is no good.
+    Unfit {
+        /// All that is wrong with it.
+        problems: Vec<String>,
+    },
     /// Nobody was asked: the run is offline and nothing is remembered.
     NotAsked,
 }
@@ -85,6 +113,14 @@ impl Reason {
                 format!("the image is there, what refers to it is not: {}", some_of(&digests))
             }
             Self::NotLocated { why } | Self::StoreUnreadable { why } | Self::NoSubject { why } => why.clone(),
+            Self::OtherContent { why, hint, .. } => match hint {
+                Some(hint) => format!("the blob holds something else: {why}; to replace it: {hint}"),
+                None => format!("the blob holds something else: {why}"),
+            },
+            Self::GoesOn => "goes on where an earlier run stopped".to_owned(),
+            Self::CopyUnderWay { copy } => format!("the service is copying it already (copy {copy})"),
+            Self::CannotTell { why } => format!("nobody can tell what the blob holds: {why}"),
+            Self::Unfit { problems } => problems.join("; "),
             Self::NotAsked => "offline, and nothing is remembered".to_owned(),
         }
     }

@@ -10,7 +10,7 @@ use crate::fault::{Fault, some_of};
 use crate::graph::StepKind;
 use crate::locate::Located;
 use crate::oci::Selector;
-use crate::project::{AttachmentConfig, Project, Subject};
+use crate::project::{AttachmentConfig, Project, StoreConfig, Subject};
 use crate::store::ArtifactName;
 
 /// What an attachment is attached to.
@@ -131,7 +131,8 @@ fn artifacts<'w>(project: &'w Project, wanted: &'w Wanted, name: &'w str) -> imp
 /// `STORE:NAME:TAG` or `STORE:NAME@DIGEST`.
 fn held(project: &Project, text: &str) -> Option<At> {
     let (store, rest) = text.split_once(':')?;
-    let store = project.stores.iter().position(|one| one.name.value == store)?;
+    let fits = |one: &StoreConfig| one.name.value == store && !one.kind.is_for_disks();
+    let store = project.stores.iter().position(fits)?;
     let (repository, selector) = if let Some((repository, digest)) = rest.split_once('@') {
         (repository, Selector::Digest(digest.parse::<Digest>().ok()?))
     } else {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::Desired;
 use super::attach;
 use super::locating::{CopyOf, Locations};
 use super::packs::PackStep;
 use super::wanted::{Wanted, WantedArtifact, WantedChart, WantedImage};
+use super::{Desired, DiskTarget};
 use crate::digest::Digest;
 use crate::fault::{Fault, Faults, Place, some_of};
 use crate::graph::{Step, StepId, StepKind};
@@ -24,7 +24,7 @@ use crate::store::{ArtifactName, Guard};
 pub struct Target {
     /// Its id.
     pub id: StepId,
-    /// Copy, push or attach.
+    /// Copy, push, upload or attach.
     pub kind: StepKind,
     /// Index of its store.
     pub store: usize,
@@ -50,7 +50,7 @@ pub struct Target {
     pub pack: Option<Arc<PackStep>>,
     /// For attachments: the digest of what they are attached to, where it is known.
     pub subject: Option<Digest>,
-    /// For attachments: local steps that are there for this step alone.
+    /// For attachments and uploads: local steps that are there for this step alone.
     pub local: Vec<Step>,
     /// For copies: what travels along.
     pub along: Vec<ReferrerFound>,
@@ -58,6 +58,8 @@ pub struct Target {
     pub guards: BTreeMap<String, Guard>,
     /// For copies: the position of the image among all wanted images.
     pub image: Option<usize>,
+    /// For uploads: the disk image.
+    pub disk: Option<DiskTarget>,
 }
 
 impl Target {
@@ -207,6 +209,7 @@ fn copy(
         guards: BTreeMap::new(),
         along: copy.map_or_else(Vec::new, |copy| copy.along.clone()),
         image: Some(index),
+        disk: None,
     }
 }
 
@@ -251,6 +254,7 @@ fn push(project: &Project, chart: &WantedChart, store_name: String) -> Target {
         guards: BTreeMap::new(),
         along: Vec::new(),
         image: None,
+        disk: None,
     }
 }
 
@@ -279,6 +283,7 @@ fn push_artifact(project: &Project, artifact: &WantedArtifact, store_name: Strin
         guards: BTreeMap::new(),
         along: Vec::new(),
         image: None,
+        disk: None,
     }
 }
 

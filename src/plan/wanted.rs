@@ -189,9 +189,11 @@ fn new_image(reference: ImageReference) -> WantedImage {
     }
 }
 
-/// The store that was named, else the first one. A name that no store has is an error (`check` finds it too).
+/// The store that was named, else the first that is not for disk images. A name that no store has is an error (`check` finds it too).
 fn store_index(project: &Project, chosen: Option<&Spanned<String>>, faults: &mut Faults) -> usize {
-    let Some(chosen) = chosen else { return 0 };
+    let Some(chosen) = chosen else {
+        return project.default_store().unwrap_or_default();
+    };
     project
         .stores
         .iter()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Session;
+use super::{DiskStores, Session};
 use crate::digest::{Digest, FileDigests};
 use crate::fault::{Fault, Faults};
 use crate::locate::SourceEntry;
@@ -19,8 +19,10 @@ use crate::store::{ArtifactStore, LocalStore, RegistryStore};
 
 /// Sources and stores.
 pub struct World {
-    /// Stores in the order of the project.
-    pub stores: Vec<Arc<dyn ArtifactStore>>,
+    /// Stores of OCI artifacts, by their position in the project.
+    pub stores: BTreeMap<usize, Arc<dyn ArtifactStore>>,
+    /// Storage accounts, where the project has disk images.
+    pub disks: Option<DiskStores>,
     registries: Arc<Registries>,
     project: Arc<Project>,
     offline: bool,
@@ -35,20 +37,24 @@ impl World {
         let registries = Registries::new(&project.network, RegistryOptions::default());
         let stats: Arc<dyn FileDigests> = Arc::clone(&session.stats) as Arc<dyn FileDigests>;
         let mut faults = Faults::new();
-        let mut stores: Vec<Arc<dyn ArtifactStore>> = Vec::new();
-        for store in &project.stores {
+        let mut stores: BTreeMap<usize, Arc<dyn ArtifactStore>> = BTreeMap::new();
+        for (index, store) in project.stores.iter().enumerate() {
             let name = store.name.value.clone();
             match &store.kind {
                 StoreKind::Local { path } => {
-                    stores.push(Arc::new(LocalStore::new(name, path.clone(), Arc::clone(&stats))));
+                    let store = LocalStore::new(name, path.clone(), Arc::clone(&stats));
+                    stores.insert(index, Arc::new(store));
                 }
                 StoreKind::Registry { host, prefix } => {
                     let options = CopyOptions::default();
                     match RegistryStore::new(&registries, name, host, prefix, store_access(store), options) {
-                        Ok(store) => stores.push(Arc::new(store)),
+                        Ok(store) => {
+                            stores.insert(index, Arc::new(store));
+                        }
                         Err(e) => faults.push(Fault::from(e).at_opt(store.name.place.clone())),
                     }
                 }
+                StoreKind::StorageAccount(_) => {}
             }
         }
         let mut files: BTreeMap<String, Arc<dyn Source>> = BTreeMap::new();
@@ -63,6 +69,7 @@ impl World {
         }
         let (world, _) = faults.into_result(Self {
             stores,
+            disks: DiskStores::open(session),
             registries,
             project,
             offline: session.mode.offline,
@@ -140,7 +147,7 @@ impl World {
         match self.project.stores.get(store).map(|store| &store.kind) {
             Some(StoreKind::Registry { host, .. }) => host.clone(),
             Some(StoreKind::Local { path }) => path.to_string(),
-            None => String::new(),
+            Some(StoreKind::StorageAccount(_)) | None => String::new(),
         }
     }
 

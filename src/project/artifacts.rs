@@ -39,6 +39,28 @@ pub(crate) fn artifacts(root: &View<'_>, resolver: Resolver<'_>, faults: &mut Fa
     all
 }
 
+/// Those of an input file, then those of `aosm.toml`; a name that both have is told with both places.
+pub(crate) fn join(
+    input: Vec<ArtifactConfig>,
+    settings: Vec<ArtifactConfig>,
+    faults: &mut Faults,
+) -> Vec<ArtifactConfig> {
+    let mut joined = input;
+    for artifact in settings {
+        match joined.iter().find(|other| other.name.value == artifact.name.value) {
+            Some(first) => {
+                let name = check::shorten(&artifact.name.value);
+                let fault = Fault::invalid(format!("artifact {name}: named in both files"))
+                    .hint("leave it out here: the input file has it");
+                let (at, first) = (artifact.name.place.clone(), first.name.place.clone());
+                faults.push(with_first(fault, at, first, "the other"));
+            }
+            None => joined.push(artifact),
+        }
+    }
+    joined
+}
+
 fn artifact(view: &View<'_>, place: &Place, resolver: Resolver<'_>, faults: &mut Faults) -> Option<ArtifactConfig> {
     let name = view.text("name");
     let version = view.text("version");

@@ -383,17 +383,29 @@ fn helm_name(
     }
 }
 
-/// A named store must be there.
+/// A named store must be there, and none but disk images go to a storage account.
 pub(crate) fn check_store(store: &Spanned<String>, stores: &[StoreConfig], faults: &mut Faults) {
-    if !stores.iter().any(|other| other.name.value == store.value) {
-        let known: Vec<&str> = stores.iter().map(|other| other.name.value.as_str()).collect();
-        faults.push(
+    match stores.iter().find(|other| other.name.value == store.value) {
+        Some(found) if found.kind.is_for_disks() => faults.push(
             Fault::invalid(format!(
-                "store {}: the project has none of this name",
+                "store {}: a storage account holds disk images only",
                 super::check::shorten(&store.value)
             ))
             .at_opt(store.place.clone())
-            .hint(suggest::hint(&store.value, &known, "stores")),
-        );
+            .hint("name a store of kind `local` or `registry`, or leave `store` out"),
+        ),
+        Some(_) => {}
+        None => faults.push(no_store(store, stores)),
     }
+}
+
+/// No store is called so: what there is.
+pub(crate) fn no_store(store: &Spanned<String>, stores: &[StoreConfig]) -> Fault {
+    let known: Vec<&str> = stores.iter().map(|other| other.name.value.as_str()).collect();
+    Fault::invalid(format!(
+        "store {}: the project has none of this name",
+        super::check::shorten(&store.value)
+    ))
+    .at_opt(store.place.clone())
+    .hint(suggest::hint(&store.value, &known, "stores"))
 }

@@ -68,11 +68,16 @@ impl Check<'_> {
                     .hint("remove it, or use a version of aosm-build that reads it"),
             ),
             // What an older tool wrote by itself and left empty says nothing.
-            Standing::Old(_) if is_empty(&entry.node.value) => {}
+            Standing::Old(_) | Standing::Elsewhere(_) if is_empty(&entry.node.value) => {}
             Standing::Old(why) => self.faults.push(
                 Fault::warning(format!("{path}: has no effect"))
                     .at(at)
                     .hint(format!("remove it: {why}")),
+            ),
+            Standing::Elsewhere(file) => self.faults.push(
+                Fault::invalid(format!("{path}: has no place in this file"))
+                    .at(at)
+                    .hint(format!("it belongs in {file}")),
             ),
         }
     }
@@ -119,7 +124,9 @@ impl Check<'_> {
                     }
                 }
             }
-            (Value::Table(table), Shape::Table(keys)) => self.table(table, keys, path, &node.span),
+            (Value::Table(table), Shape::Table(keys) | Shape::TableOrTables(keys)) => {
+                self.table(table, keys, path, &node.span);
+            }
             (Value::Table(table), Shape::Named(keys)) => {
                 for entry in &table.entries {
                     let path = join(path, &entry.key);
@@ -134,7 +141,7 @@ impl Check<'_> {
                     }
                 }
             }
-            (Value::List(items), Shape::Tables(keys)) => {
+            (Value::List(items), Shape::Tables(keys) | Shape::TableOrTables(keys)) => {
                 for item in items {
                     match &item.value {
                         Value::Table(inner) => self.table(inner, keys, path, &item.span),
@@ -293,6 +300,7 @@ fn shape_word(shape: Shape) -> &'static str {
         Shape::Table(_) | Shape::Named(_) | Shape::Values | Shape::TextsByName => "a table",
         Shape::ChoiceOrTexts(_) => "text or a list of texts",
         Shape::Tables(_) => "a list of tables",
+        Shape::TableOrTables(_) => "a table or a list of tables",
         Shape::Anything => "anything",
     }
 }
@@ -319,7 +327,7 @@ fn shape_hint(shape: Shape, found: &Value, name: &str) -> String {
         (Shape::Tables(_), Value::Table(_)) => {
             format!("it is a list: `[[{name}]]` in TOML, `[{{ … }}]` in JSON")
         }
-        (Shape::Tables(keys) | Shape::Table(keys) | Shape::Named(keys), _) => {
+        (Shape::Tables(keys) | Shape::Table(keys) | Shape::Named(keys) | Shape::TableOrTables(keys), _) => {
             format!("its keys: {}", live_names(keys))
         }
         (Shape::Values | Shape::TextsByName, _) => "write `{ \"key\" = \"value\" }`".into(),

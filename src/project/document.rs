@@ -71,12 +71,14 @@ impl Document {
             );
             return None;
         }
-        let (root, errors) = match format {
+        let (mut root, errors) = match format {
             Format::Toml => toml_tree::parse(text),
             Format::Jsonc => jsonc_tree::parse(text),
         };
         let damaged = errors.iter().any(|error| !error.duplicate);
         let masked = mask::mask(text, &root, damaged);
+        // A signature must not come out by an error that repeats a value either.
+        mask::blank_signatures(&mut root);
         let source = SourceFile::new(shown, masked);
         report(&errors, &source, format, faults);
         let Node {

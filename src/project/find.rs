@@ -8,9 +8,12 @@ use crate::fault::{Fault, Place};
 /// The name of our own project file.
 pub(crate) const PROJECT_FILE: &str = "aosm.toml";
 
-/// Names of the input file, the newest first. The second is what the first versions of the Azure CLI extension wrote;
-/// beside an `aosm.toml` only the first is taken, as the second says too little about what it is.
-pub(crate) const INPUT_FILES: [&str; 2] = ["cnf-input.jsonc", "input.json"];
+/// Names of the input file, the newest first. The last is what the first versions of the Azure CLI extension wrote;
+/// beside an `aosm.toml` it is not taken, as it says too little about what it is.
+pub(crate) const INPUT_FILES: [&str; 3] = ["cnf-input.jsonc", "vnf-input.jsonc", "input.json"];
+
+/// How many of them are taken beside an `aosm.toml`.
+const BESIDE: usize = 2;
 
 /// The files found; at least one is there.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub(crate) struct FoundFiles {
     pub(crate) settings: Option<Utf8PathBuf>,
     /// The input file beside it, unless `aosm.toml` names another.
     pub(crate) input: Option<Utf8PathBuf>,
+    /// Another input file that is there too, and is not read.
+    pub(crate) other: Option<Utf8PathBuf>,
 }
 
 /// Looks in a folder, or at the file given.
@@ -28,15 +33,17 @@ pub(crate) fn find(folder: &Utf8Path, file: Option<&Utf8Path>, current_dir: &Utf
         return match path.extension() {
             Some("toml") => {
                 let folder = path.parent().unwrap_or(folder);
-                let input = Some(folder.join(INPUT_FILES[0])).filter(|input| input.exists());
+                let (input, other) = inputs(folder, BESIDE);
                 Ok(FoundFiles {
                     settings: Some(path),
                     input,
+                    other,
                 })
             }
             Some("jsonc" | "json") => Ok(FoundFiles {
                 settings: None,
                 input: Some(path),
+                other: None,
             }),
             _ => Err(Fault::invalid(format!("{file}: not a project file"))
                 .at(Place::file_only(file))
@@ -44,16 +51,23 @@ pub(crate) fn find(folder: &Utf8Path, file: Option<&Utf8Path>, current_dir: &Utf
         };
     }
     let settings = Some(folder.join(PROJECT_FILE)).filter(|path| path.exists());
-    let names = if settings.is_some() {
-        &INPUT_FILES[..1]
-    } else {
-        &INPUT_FILES[..]
-    };
-    let input = names.iter().map(|name| folder.join(name)).find(|path| path.exists());
+    let (input, other) = inputs(folder, if settings.is_some() { BESIDE } else { INPUT_FILES.len() });
     if settings.is_none() && input.is_none() {
         return Err(nothing(folder, current_dir));
     }
-    Ok(FoundFiles { settings, input })
+    Ok(FoundFiles { settings, input, other })
+}
+
+/// The first input file of a folder, and the next beside it. `input.json` says too little to be missed.
+fn inputs(folder: &Utf8Path, names: usize) -> (Option<Utf8PathBuf>, Option<Utf8PathBuf>) {
+    let mut there = INPUT_FILES
+        .iter()
+        .take(names)
+        .map(|name| folder.join(name))
+        .filter(|path| path.exists());
+    let first = there.next();
+    let other = there.next().filter(|path| path.extension() == Some("jsonc"));
+    (first, other)
 }
 
 /// Is there a project file in a folder?
@@ -80,11 +94,15 @@ fn nothing(folder: &Utf8Path, current_dir: &Utf8Path) -> Fault {
     };
     let other = other_input(folder);
     let above = folder.ancestors().skip(1).find(|above| {
-        [PROJECT_FILE, INPUT_FILES[0]]
+        [PROJECT_FILE]
             .iter()
+            .chain(INPUT_FILES.iter().take(BESIDE))
             .any(|name| above.join(name).is_file())
     });
     match (other, above) {
+        (Some(other), _) if other.starts_with("nsd") => fault.hint(format!(
+            "{other} is there, but input files of network service designs are not read by this version yet"
+        )),
         (Some(other), _) => fault.hint(format!(
             "`--project {}` reads that file",
             relative_to(&folder.join(other), current_dir)

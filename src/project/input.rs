@@ -1,16 +1,19 @@
-//! `cnf-input.jsonc` decoded, in every form that the Azure CLI `aosm` extension has read.
+//! `cnf-input.jsonc` decoded, in every form that the Azure CLI `aosm` extension has read; other input files are handed on.
 //!
 //! What that tool takes is taken. What it asks for and the stores of this tool do not need is one warning.
 
+use super::artifact_model::ArtifactConfig;
 use super::charts::{self, Partial};
 use super::document::Document;
 use super::image_source;
+use super::input_kind::InputKind;
 use super::model::Spanned;
 use super::paths::Resolver;
 use super::sources::{self, SourceList};
+use super::vhds::PartialVhd;
 use super::view::View;
-use super::{check, input_keys, names};
-use crate::fault::{Fault, Faults};
+use super::{check, input_keys, names, vnf_input};
+use crate::fault::{Fault, Faults, Place};
 
 /// What the input file says.
 pub(crate) struct Input {
@@ -22,6 +25,12 @@ pub(crate) struct Input {
     pub(crate) image_sources: Option<SourceList>,
     /// `helm_packages`.
     pub(crate) packages: Vec<Partial>,
+    /// Templates, of a virtualised network function.
+    pub(crate) artifacts: Vec<ArtifactConfig>,
+    /// Disk images: one, of a virtualised network function.
+    pub(crate) vhds: Vec<PartialVhd>,
+    /// One of them is of no use, which was told: what leans on it needs no word.
+    pub(crate) vhd_lost: bool,
 }
 
 /// Keys that the Azure CLI extension asks for.
@@ -34,8 +43,32 @@ const HEAD: [&str; 6] = [
     "version",
 ];
 
-/// Checks and decodes.
-pub(crate) fn decode(document: &Document, resolver: Resolver<'_>, faults: &mut Faults) -> Input {
+/// Checks and decodes whichever input file it is; `None` for those that are not read yet, which is told.
+pub(crate) fn decode(document: &Document, resolver: Resolver<'_>, faults: &mut Faults) -> Option<Input> {
+    match InputKind::of(document) {
+        InputKind::Cnf => Some(decode_cnf(document, resolver, faults)),
+        InputKind::Vnf => Some(vnf_input::decode(document, resolver, faults)),
+        InputKind::Nexus => {
+            faults.push(not_read(document, "input files for Azure Operator Nexus (`images`)"));
+            None
+        }
+        InputKind::Nsd => {
+            faults.push(not_read(document, "input files of network service designs"));
+            None
+        }
+    }
+}
+
+fn not_read(document: &Document, what: &str) -> Fault {
+    Fault::invalid(format!(
+        "{}: {what} are not read by this version yet",
+        document.source.path
+    ))
+    .at(Place::file_only(&document.source.path))
+    .hint("files for Helm charts (`cnf-input.jsonc`) and for virtual machines with a VHD (`vnf-input.jsonc`) are read")
+}
+
+fn decode_cnf(document: &Document, resolver: Resolver<'_>, faults: &mut Faults) -> Input {
     check::check(document, input_keys::ROOT, faults);
     // After a syntax error nothing of the file is left to judge.
     let mut unheard = Faults::new();
@@ -51,11 +84,14 @@ pub(crate) fn decode(document: &Document, resolver: Resolver<'_>, faults: &mut F
         version,
         image_sources: image_sources(&root, faults),
         packages: charts::from_input(&root, resolver, faults),
+        artifacts: Vec::new(),
+        vhds: Vec::new(),
+        vhd_lost: false,
     }
 }
 
 /// Anything with a dot and without a hyphen passes there; only three numbers work later.
-fn check_version(version: &Spanned<String>, faults: &mut Faults) {
+pub(crate) fn check_version(version: &Spanned<String>, faults: &mut Faults) {
     let Err(why) = names::version(&version.value) else {
         return;
     };
@@ -73,7 +109,7 @@ fn check_version(version: &Spanned<String>, faults: &mut Faults) {
     );
 }
 
-fn check_head(root: &View<'_>, faults: &mut Faults) {
+pub(crate) fn check_head(root: &View<'_>, faults: &mut Faults) {
     let missing: Vec<&str> = HEAD.into_iter().filter(|key| root.text(key).is_none()).collect();
     // A file written by hand for local stores has none of them and needs no word.
     let any = HEAD.into_iter().any(|key| root.entry(key).is_some());

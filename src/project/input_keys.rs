@@ -1,6 +1,6 @@
 //! All keys of `cnf-input.jsonc`, in every form that the Azure CLI `aosm` extension has read since 1.0.0b1.
 
-use super::keys::{Key, Shape, key, later, old};
+use super::keys::{Key, Shape, elsewhere, key, later, old};
 
 /// The keys of the file's root.
 pub(crate) const ROOT: &[Key] = &[
@@ -73,9 +73,9 @@ pub(crate) const ROOT: &[Key] = &[
     ),
     old("image_name_parameter", "it belongs to virtual machine images"),
     old("blob_artifact_store_name", "it belongs to disk images"),
-    later("vhd"),
-    later("arm_template"),
-    later("arm_templates"),
+    elsewhere("vhd", "a `vnf-input.jsonc`"),
+    elsewhere("arm_template", "a `vnf-input.jsonc`"),
+    elsewhere("arm_templates", "a `vnf-input.jsonc`"),
     later("nsd_name"),
     later("nsd_version"),
     later("nsdv_description"),

@@ -27,6 +27,8 @@ pub(crate) enum Standing {
     Later,
     /// Older tools wrote it: accepted, with a warning that says this.
     Old(&'static str),
+    /// It belongs in another file: an error that says so.
+    Elsewhere(&'static str),
 }
 
 /// What a value must be.
@@ -50,6 +52,8 @@ pub(crate) enum Shape {
     Named(&'static [Key]),
     /// A list of tables, each with these keys.
     Tables(&'static [Key]),
+    /// The same, or one such table.
+    TableOrTables(&'static [Key]),
     /// A table of texts under names of the user's choice; texts may be empty.
     TextsByName,
     /// One of some words, or a list of texts that are not empty.
@@ -121,6 +125,18 @@ pub(crate) const fn old(name: &'static str, why: &'static str) -> Key {
     }
 }
 
+/// A key that belongs in another file, and which.
+pub(crate) const fn elsewhere(name: &'static str, file: &'static str) -> Key {
+    Key {
+        name,
+        shape: Shape::Anything,
+        doc: "",
+        default: "",
+        required: false,
+        standing: Standing::Elsewhere(file),
+    }
+}
+
 impl Key {
     /// The same key, required.
     pub(crate) const fn required(mut self) -> Self {
@@ -137,9 +153,14 @@ impl Key {
     /// The keys of the table or tables in it.
     pub(crate) fn inner(&self) -> &'static [Key] {
         match self.shape {
-            Shape::Table(keys) | Shape::Named(keys) | Shape::Tables(keys) => keys,
+            Shape::Table(keys) | Shape::Named(keys) | Shape::Tables(keys) | Shape::TableOrTables(keys) => keys,
             _ => &[],
         }
+    }
+
+    /// Is it an error wherever it stands? Schemas and documents do not offer it then.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self.standing, Standing::Later | Standing::Elsewhere(_))
     }
 
     /// True for keys that documents should show.

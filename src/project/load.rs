@@ -10,7 +10,7 @@ use super::model::{ImageSource, Project, Spanned, StoreConfig};
 use super::paths::{Resolver, normalise};
 use super::settings::{self, Settings};
 use super::sources::{self, SourceList, with_first};
-use super::{charts, stores};
+use super::{artifacts, charts, stores, vhds};
 use crate::fault::{Fault, Faults, Place};
 
 /// What to load, and from where.
@@ -93,13 +93,19 @@ impl Loading<'_> {
         let input_path = match named {
             Named::Is(path) => Some(path),
             Named::Broken => None,
-            Named::Nothing => files.input,
+            Named::Nothing => {
+                if let Some(other) = &files.other {
+                    self.faults.push(two_inputs(&self.resolver.show(other), has_settings));
+                }
+                files.input
+            }
         };
         let input_document = input_path.as_ref().and_then(|path| self.read(path, Format::Jsonc));
         input_lost |= input_path.is_some() && input_document.is_none();
         let input = input_document
             .as_ref()
-            .map(|document| input::decode(document, self.resolver, &mut self.faults));
+            .and_then(|document| input::decode(document, self.resolver, &mut self.faults));
+        input_lost |= input_document.is_some() && input.is_none();
         if has_settings && settings.is_none() {
             // The rest would be judged by half of what was written.
             return None;
@@ -130,7 +136,7 @@ impl Loading<'_> {
                     super::check::shorten(&written.value)
                 ))
                 .at_opt(written.place.clone())
-                .hint("name the input file of the Azure CLI extension: `cnf-input.jsonc`"),
+                .hint("name the input file of the Azure CLI extension: `cnf-input.jsonc` or `vnf-input.jsonc`"),
             );
             return Named::Broken;
         }
@@ -153,26 +159,41 @@ impl Loading<'_> {
             settings.stores
         };
         let packages = charts::join(input.packages, settings.charts, faults);
+        settings.artifacts = artifacts::join(input.artifacts, settings.artifacts, faults);
+        if input.vhd_lost {
+            settings
+                .vhds
+                .retain(|vhd| vhd.version.is_some() && vhd.source.is_some());
+        }
+        let disks = vhds::join(input.vhds, settings.vhds, faults);
         if self.must_name_something
             && packages.is_empty()
             && settings.images.is_empty()
             && settings.artifacts.is_empty()
+            && disks.is_empty()
             && !faults.has_errors()
         {
             faults.push(
-                Fault::invalid("the project names no chart, no image and no artifact")
+                Fault::invalid("the project names no chart, no image, no artifact and no disk image")
                     .at_opt(self.files.first().map(Place::file_only))
                     .hint("add `[[charts]]` to aosm.toml, or `helm_packages` to cnf-input.jsonc"),
             );
         }
-        for image in &settings.images {
-            if let Some(store) = &image.store {
-                charts::check_store(store, &project_stores, faults);
-            }
-        }
-        for store in settings.artifacts.iter().filter_map(|artifact| artifact.store.as_ref()) {
+        let stores_named = settings.images.iter().filter_map(|image| image.store.as_ref());
+        let stores_named = stores_named.chain(settings.artifacts.iter().filter_map(|artifact| artifact.store.as_ref()));
+        for store in stores_named {
             charts::check_store(store, &project_stores, faults);
         }
+        let homeless = packages.iter().map(|package| (package.store.as_ref(), &package.name));
+        let homeless = homeless.chain(
+            settings
+                .images
+                .iter()
+                .map(|image| (image.store.as_ref(), &image.reference)),
+        );
+        let homeless = homeless.chain(settings.artifacts.iter().map(|one| (one.store.as_ref(), &one.name)));
+        stores::hold_artifacts(homeless, &project_stores, faults);
+        let vhds = vhds::complete(disks, &project_stores, faults);
         sources::fit(&image_sources, &settings.sources, faults);
         let charts = packages
             .into_iter()
@@ -188,6 +209,7 @@ impl Loading<'_> {
             charts,
             images: settings.images,
             artifacts: settings.artifacts,
+            vhds,
             attachments: settings.attachments,
             discovery: settings.discovery,
             copy: settings.copy,
@@ -197,6 +219,19 @@ impl Loading<'_> {
             root,
         }
     }
+}
+
+/// One input file is read; the other is not forgotten silently.
+fn two_inputs(other: &Utf8Path, has_settings: bool) -> Fault {
+    let name = other.file_name().unwrap_or_default();
+    let hint = if has_settings {
+        format!("`input` in `[project]` says which one is meant: `input = \"{name}\"` for this one")
+    } else {
+        format!("`--project {other}` reads this one")
+    };
+    Fault::warning(format!("{other}: not read, as the other input file is"))
+        .at(Place::file_only(other))
+        .hint(hint)
 }
 
 enum Named {
@@ -276,6 +311,7 @@ impl Settings {
             charts: Vec::new(),
             images: Vec::new(),
             artifacts: Vec::new(),
+            vhds: Vec::new(),
             attachments: Vec::new(),
             discovery: super::model::Discovery::default(),
             copy: super::model::CopyOptions::default(),
@@ -293,6 +329,9 @@ impl Input {
             version: None,
             image_sources: None,
             packages: Vec::new(),
+            artifacts: Vec::new(),
+            vhds: Vec::new(),
+            vhd_lost: false,
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) fn mask(text: &str, root: &Node, damaged: bool) -> String {
         scan_lines(text, &mut spans);
     }
     let mut bytes = text.as_bytes().to_vec();
+    signatures(text, &mut spans);
     for span in spans {
         for byte in bytes.get_mut(span).unwrap_or_default() {
             if !matches!(byte, b'\n' | b'\r') {
@@ -31,6 +32,12 @@ fn collect(node: &Node, text: &str, spans: &mut Vec<Range<usize>>) {
     match &node.value {
         Value::Table(table) => collect_table(table, text, spans),
         Value::List(items) => items.iter().for_each(|item| collect(item, text, spans)),
+        // Written with escapes, so that nobody finds it in the text.
+        Value::Text(value)
+            if has_signature(value) && !has_signature(text.get(node.span.clone()).unwrap_or_default()) =>
+        {
+            spans.push(node.span.clone());
+        }
         Value::Text(value) if has_user_info(value) => {
             if let Some(inner) = user_info(text.get(node.span.clone()).unwrap_or_default()) {
                 spans.push(node.span.start + inner.start..node.span.start + inner.end);
@@ -42,6 +49,10 @@ fn collect(node: &Node, text: &str, spans: &mut Vec<Range<usize>>) {
 
 fn collect_table(table: &Table, text: &str, spans: &mut Vec<Range<usize>>) {
     for entry in &table.entries {
+        if is_sas_key(&entry.key) {
+            collect_leaves(&entry.node, spans);
+            continue;
+        }
         // A mistyped `sett` is shown as an unknown key: its values are no less secret.
         if strsim::damerau_levenshtein(&entry.key.to_ascii_lowercase(), "set") <= 1 {
             collect_leaves(&entry.node, spans);
@@ -60,6 +71,59 @@ fn collect_leaves(node: &Node, spans: &mut Vec<Range<usize>>) {
         Value::List(items) => items.iter().for_each(|item| collect_leaves(item, spans)),
         _ => spans.push(node.span.clone()),
     }
+}
+
+/// The word before a signature in a shared access signature (SAS).
+const SIGNATURE: &str = "sig=";
+
+/// Does a text hold the signature of a SAS?
+pub(crate) fn has_signature(text: &str) -> bool {
+    text.to_ascii_lowercase().contains(SIGNATURE)
+}
+
+/// Signatures wherever they stand, in comments and broken lines too: from `sig=` to what cannot be part of one.
+fn signatures(text: &str, spans: &mut Vec<Range<usize>>) {
+    // Lower case in ASCII keeps every byte where it is.
+    let lower = text.to_ascii_lowercase();
+    let mut from = 0;
+    while let Some(at) = lower.get(from..).and_then(|rest| rest.find(SIGNATURE)) {
+        let start = from + at + SIGNATURE.len();
+        let rest = lower.get(start..).unwrap_or_default();
+        let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '%' | '+' | '/' | '=' | '-' | '_' | '.' | '~');
+        let end = start + rest.find(|c| !inside(c)).unwrap_or(rest.len());
+        if end > start {
+            spans.push(start..end);
+        }
+        from = end;
+    }
+}
+
+/// The same in the values of a tree: what is said about them must not repeat a signature.
+pub(crate) fn blank_signatures(node: &mut Node) {
+    match &mut node.value {
+        Value::Text(text) if has_signature(text) => {
+            let mut spans = Vec::new();
+            signatures(text, &mut spans);
+            for span in spans.into_iter().rev() {
+                text.replace_range(span, "***");
+            }
+        }
+        Value::List(items) => items.iter_mut().for_each(blank_signatures),
+        Value::Table(table) => {
+            for entry in table.entries.iter_mut().filter(|entry| entry.key != SAS_KEY) {
+                blank_signatures(&mut entry.node);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The one key of an input file whose value is a URL with its signature.
+pub(crate) const SAS_KEY: &str = "blob_sas_url";
+
+/// Is it that key, or nearly?
+fn is_sas_key(key: &str) -> bool {
+    strsim::damerau_levenshtein(&key.to_ascii_lowercase(), SAS_KEY) <= 2
 }
 
 /// Does a URL in this text carry a user or a password?
@@ -106,7 +170,7 @@ fn scan_lines(text: &str, spans: &mut Vec<Range<usize>>) {
         let (key, value) = line.split_at(separator);
         let named = key
             .split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_')
-            .any(|part| part == "set");
+            .any(|part| part == "set" || is_sas_key(part));
         if in_set_table || named {
             spans.push(span.start + separator + 1..span.end);
             // A value that does not end on its line hides what follows, up to the next header.

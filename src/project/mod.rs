@@ -1,4 +1,4 @@
-//! Project files: `aosm.toml` and the Azure CLI extension's `cnf-input.jsonc`, read into one [`Project`] in which every
+//! Project files: `aosm.toml` and the Azure CLI extension's `cnf-input.jsonc` and `vnf-input.jsonc`, read into one [`Project`] in which every
 //! value keeps its place.
 //!
 //! Both formats become one spanned tree ([`node`]); one description of keys ([`keys`]) drives the checks, the hints, the
@@ -16,6 +16,7 @@ mod find;
 mod image_source;
 mod input;
 mod input_keys;
+mod input_kind;
 mod jsonc_tree;
 mod keys;
 mod load;
@@ -35,7 +36,12 @@ mod stores;
 mod suggest;
 mod toml_keys;
 mod toml_tree;
+mod vhd_model;
+mod vhds;
 mod view;
+mod vnf_input;
+mod vnf_input_keys;
+mod vnf_template;
 
 pub use artifact_model::*;
 pub use find::is_there;
@@ -43,6 +49,7 @@ pub use load::{LoadOptions, load, load_stores};
 pub use model::*;
 pub use propose::{Proposal, propose};
 pub use schema::schemas;
+pub use vhd_model::*;
 
 #[cfg(test)]
 mod tests;

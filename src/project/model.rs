@@ -6,6 +6,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 
 use super::artifact_model::{ArtifactConfig, AttachmentConfig, Referrers};
+use super::vhd_model::{StorageAccount, VhdConfig};
 use crate::fault::Place;
 
 /// A value and where it was written.
@@ -55,6 +56,8 @@ pub struct Project {
     pub images: Vec<ExtraImage>,
     /// Files that are pushed as artifacts.
     pub artifacts: Vec<ArtifactConfig>,
+    /// Disk images.
+    pub vhds: Vec<VhdConfig>,
     /// Files that are attached to other artifacts.
     pub attachments: Vec<AttachmentConfig>,
     /// What counts as an image, and what does not.
@@ -65,6 +68,14 @@ pub struct Project {
     pub network: Network,
     /// Limits of a Helm render.
     pub render_limits: RenderLimits,
+}
+
+impl Project {
+    /// Position of the store that gets an artifact without a store of its own: the first that is not for disk images. `None`
+    /// only where the project has no such artifact.
+    pub fn default_store(&self) -> Option<usize> {
+        self.stores.iter().position(|store| !store.kind.is_for_disks())
+    }
 }
 
 /// One entry of `image_sources`: a registry and, perhaps, a namespace in it.
@@ -148,6 +159,15 @@ pub enum StoreKind {
         /// Path before every repository name; without slashes at its ends; may be empty.
         prefix: String,
     },
+    /// A storage account: holds disk images, and nothing else.
+    StorageAccount(StorageAccount),
+}
+
+impl StoreKind {
+    /// Does it hold disk images, and nothing else?
+    pub fn is_for_disks(&self) -> bool {
+        matches!(self, Self::StorageAccount(_))
+    }
 }
 
 /// `[stores.NAME]`.

@@ -213,6 +213,19 @@ pub(crate) fn repository_path(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// A container of a storage account (REST reference, "Naming and Referencing Containers, Blobs, and Metadata").
+pub(crate) fn container(text: &str) -> Result<(), String> {
+    let length = text.chars().count();
+    if (3..=MAX_LABEL).contains(&length) && is_label(text) && !text.contains("--") {
+        return Ok(());
+    }
+    Err(format!(
+        "`{}` is no name of a container: 3 to {MAX_LABEL} lower-case letters, digits and single hyphens, with a letter or \
+         digit at both ends",
+        super::check::shorten(text)
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

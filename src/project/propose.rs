@@ -72,13 +72,19 @@ path = \".aosm/store\"
 # registry = \"registry.example:5000/team\"
 ";
 
+const DISKS: &str = "
+# Disk images go to a storage account.
+[stores.disks]
+kind = \"storage-account\"
+";
+
 fn from_input(folder: &Utf8Path, name: &str) -> (String, Vec<String>) {
     let mut notes = Vec::new();
     let mut faults = Faults::new();
     let path = folder.join(name);
     let resolver = Resolver { current_dir: folder };
     let read = Document::read(&path, Utf8Path::new(name), Format::Jsonc, &mut faults)
-        .map(|document| input::decode(&document, resolver, &mut faults));
+        .and_then(|document| input::decode(&document, resolver, &mut faults));
     let errors = faults.iter().filter(|fault| fault.is_error()).count();
     if errors > 0 {
         let count = if errors == 1 {
@@ -91,11 +97,29 @@ fn from_input(folder: &Utf8Path, name: &str) -> (String, Vec<String>) {
     let mut body = String::new();
     let _ = writeln!(
         body,
-        "[project]\n# Charts, their values and the image sources come from here; this file adds to it.\ninput = {}\n",
+        "[project]\n# {} come from here; this file adds to it.\ninput = {}\n",
+        match &read {
+            Some(input) if !input.vhds.is_empty() => "The disk image and the templates",
+            _ => "Charts, their values and the image sources",
+        },
         quote(name)
     );
     body.push_str(STORES);
-    let packages = read.map(|input| input.packages).unwrap_or_default();
+    let (packages, vhds) = read.map(|input| (input.packages, input.vhds)).unwrap_or_default();
+    if !vhds.is_empty() {
+        body.push_str(DISKS);
+        notes.push(
+            "sas-env names the environment variable that has to hold the SAS URL of the disk image's container"
+                .to_owned(),
+        );
+    }
+    for vhd in &vhds {
+        let _ = write!(
+            body,
+            "\n[[vhds]]\nname = {}\n# The environment variable that holds the container's URL with its signature (SAS).\nsas-env = \"DISKS_SAS\"\n",
+            quote(&vhd.name.value)
+        );
+    }
     if let Some(package) = packages.first() {
         let _ = write!(
             body,

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{Choice, Key, Shape, Standing};
-use super::{input_keys, toml_keys};
+use super::{input_keys, toml_keys, vnf_input_keys};
 
 /// All schemas: file name and text.
 pub fn schemas() -> Vec<(&'static str, String)> {
@@ -19,6 +19,12 @@ pub fn schemas() -> Vec<(&'static str, String)> {
             "cnf-input.jsonc",
             "The input file of the Azure CLI extension `aosm` for containerised network functions, in all its forms.",
             input_keys::ROOT,
+        ),
+        (
+            "vnf-input.schema.json",
+            "vnf-input.jsonc",
+            "The input file of the Azure CLI extension `aosm` for virtualised network functions, in all its forms.",
+            vnf_input_keys::ROOT,
         ),
     ]
     .into_iter()
@@ -37,8 +43,8 @@ pub fn schemas() -> Vec<(&'static str, String)> {
 
 fn table(keys: &[Key]) -> Map<String, Value> {
     let mut properties = Map::new();
-    // Keys of later versions are errors, so a schema does not offer them.
-    for key in keys.iter().filter(|key| key.standing != Standing::Later) {
+    // Some keys are only known to be errors: a schema does not offer them.
+    for key in keys.iter().filter(|key| !key.is_refused()) {
         properties.insert(key.name.to_owned(), property(key));
     }
     let required: Vec<&str> = keys.iter().filter(|key| key.required).map(|key| key.name).collect();
@@ -77,6 +83,9 @@ fn shape(shape: Shape) -> Map<String, Value> {
         Shape::Table(keys) => return table(keys),
         Shape::Named(keys) => json!({ "type": "object", "additionalProperties": table(keys) }),
         Shape::Tables(keys) => json!({ "type": "array", "items": table(keys) }),
+        Shape::TableOrTables(keys) => {
+            json!({ "anyOf": [table(keys), { "type": "array", "items": table(keys) }] })
+        }
         Shape::TextsByName => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Shape::ChoiceOrTexts(choices) => {
             json!({ "anyOf": [one_of(choices), { "type": "array", "items": { "type": "string", "pattern": "\\S" } }] })
@@ -116,7 +125,7 @@ pub(crate) fn reference(keys: &[Key]) -> String {
 #[cfg(test)]
 fn rows(keys: &[Key], path: &str, out: &mut String) {
     use std::fmt::Write as _;
-    for key in keys.iter().filter(|key| key.standing != Standing::Later) {
+    for key in keys.iter().filter(|key| !key.is_refused()) {
         let full = format!("{path}{}", key.name);
         let value = match key.shape {
             Shape::Text | Shape::MaybeText => "text".to_owned(),
@@ -138,6 +147,7 @@ fn rows(keys: &[Key], path: &str, out: &mut String) {
             Shape::TextsByName => "table of texts".to_owned(),
             Shape::Named(_) => "tables by name".to_owned(),
             Shape::Tables(_) => "list of tables".to_owned(),
+            Shape::TableOrTables(_) => "table, or list of tables".to_owned(),
             Shape::Anything => "anything".to_owned(),
         };
         let mut meaning = match key.standing {
@@ -159,7 +169,7 @@ fn rows(keys: &[Key], path: &str, out: &mut String) {
         let inner = match key.shape {
             Shape::Table(_) => format!("{full}."),
             Shape::Named(_) => format!("{full}.NAME."),
-            Shape::Tables(_) => format!("{full}[]."),
+            Shape::Tables(_) | Shape::TableOrTables(_) => format!("{full}[]."),
             _ => continue,
         };
         // The stores of environments are the stores again.

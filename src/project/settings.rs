@@ -9,6 +9,7 @@ use super::document::Document;
 use super::model::{CopyOptions, Discovery, ExtraImage, Network, RenderLimits, SourceConfig, Spanned, StoreConfig};
 use super::paths::Resolver;
 use super::sources::{self, SourceList, with_first};
+use super::vhds::{self, PartialVhd};
 use super::view::View;
 use super::{artifacts, check, copying, mask, names, rules, stores, toml_keys};
 use crate::fault::{Fault, Faults};
@@ -34,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) images: Vec<ExtraImage>,
     /// `[[artifacts]]`.
     pub(crate) artifacts: Vec<ArtifactConfig>,
+    /// `[[vhds]]`.
+    pub(crate) vhds: Vec<PartialVhd>,
     /// `[[attachments]]`.
     pub(crate) attachments: Vec<AttachmentConfig>,
     /// `[discovery]`.
@@ -82,6 +85,7 @@ pub(crate) fn decode(
         charts: charts::from_settings(&root, resolver, faults),
         images: images(&root, faults),
         artifacts: artifacts::artifacts(&root, resolver, faults),
+        vhds: vhds::from_settings(&root, resolver, faults),
         attachments: artifacts::attachments(&root, resolver, faults),
         discovery: rules::read(&root, faults),
         copy: copying::read(&root, faults),

@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 
 use super::model::{Spanned, StoreConfig, StoreKind};
 use super::sources::{auth, tenant, with_first};
+use super::vhd_model::{DISK_PARALLEL, DiskProof, StorageAccount};
 use super::view::View;
 use super::{mask, names, paths, suggest};
 use crate::fault::{Fault, Faults, Place};
@@ -113,14 +114,23 @@ fn store(name: &Spanned<String>, layers: &[View<'_>], faults: &mut Faults) -> Op
         }
         return None;
     };
+    let refuse = |keys: &[&str], why: &str, instead: &str, faults: &mut Faults| {
+        for key in keys {
+            refuse(layers, key, &label, why, instead, faults);
+        }
+    };
     let kind = match kind.value.as_str() {
         "local" => {
             refuse(
-                layers,
-                "registry",
-                &label,
+                &["registry"],
                 "a local store has no registry",
                 "kind = \"registry\"",
+                faults,
+            );
+            refuse(
+                DISK_KEYS,
+                "is for disk images only",
+                "kind = \"storage-account\"",
                 faults,
             );
             StoreKind::Local {
@@ -128,35 +138,27 @@ fn store(name: &Spanned<String>, layers: &[View<'_>], faults: &mut Faults) -> Op
             }
         }
         "registry" => {
+            refuse(&["path"], "a registry has no path", "kind = \"local\"", faults);
             refuse(
-                layers,
-                "path",
-                &label,
-                "a registry has no path",
-                "kind = \"local\"",
+                DISK_KEYS,
+                "is for disk images only",
+                "kind = \"storage-account\"",
                 faults,
             );
-            let Some(registry) = text("registry") else {
-                if !layers.iter().any(|view| view.entry("registry").is_some()) {
-                    faults.push(
-                        Fault::invalid(format!("{label}: `registry` is missing"))
-                            .at_opt(name.place.clone())
-                            .hint("add `registry = \"host/path\"`"),
-                    );
-                }
-                return None;
-            };
-            match registry_place(&registry.value) {
-                Ok((host, prefix)) => StoreKind::Registry { host, prefix },
-                Err(why) => {
-                    faults.push(
-                        Fault::invalid(format!("{label}.registry: {why}"))
-                            .at_opt(registry.place)
-                            .hint("write the host with its port and, perhaps, a path: `registry.example:5000/team`"),
-                    );
-                    return None;
-                }
+            registry(name, &label, layers, faults)?
+        }
+        "storage-account" => {
+            refuse(&["path"], "a storage account has no path", "kind = \"local\"", faults);
+            refuse(
+                &["registry"],
+                "a storage account has no registry",
+                "kind = \"registry\"",
+                faults,
+            );
+            for key in ["auth", "tenant"] {
+                refuse_in_account(layers, key, &label, faults);
             }
+            StoreKind::StorageAccount(storage_account(&label, layers, faults))
         }
         // Told by the check of all words.
         _ => return None,
@@ -170,6 +172,106 @@ fn store(name: &Spanned<String>, layers: &[View<'_>], faults: &mut Faults) -> Op
         auth,
         tenant: tenant(&label, text("tenant"), auth, faults),
     })
+}
+
+/// Keys that only a storage account has.
+const DISK_KEYS: &[&str] = &["verify", "md5", "parallel", "emulator"];
+
+fn registry(name: &Spanned<String>, label: &str, layers: &[View<'_>], faults: &mut Faults) -> Option<StoreKind> {
+    let Some(registry) = layers.iter().find_map(|view| view.text("registry")) else {
+        if !layers.iter().any(|view| view.entry("registry").is_some()) {
+            faults.push(
+                Fault::invalid(format!("{label}: `registry` is missing"))
+                    .at_opt(name.place.clone())
+                    .hint("add `registry = \"host/path\"`"),
+            );
+        }
+        return None;
+    };
+    match registry_place(&registry.value) {
+        Ok((host, prefix)) => Some(StoreKind::Registry { host, prefix }),
+        Err(why) => {
+            faults.push(
+                Fault::invalid(format!("{label}.registry: {why}"))
+                    .at_opt(registry.place)
+                    .hint("write the host with its port and, perhaps, a path: `registry.example:5000/team`"),
+            );
+            None
+        }
+    }
+}
+
+fn storage_account(label: &str, layers: &[View<'_>], faults: &mut Faults) -> StorageAccount {
+    let emulator = layers.iter().find_map(|view| view.text("emulator"));
+    let emulator = emulator.and_then(|written| match emulator_account(&written.value) {
+        Ok(account) => Some(account),
+        Err(why) => {
+            faults.push(
+                Fault::invalid(format!("{label}.emulator: {why}"))
+                    .at_opt(written.place)
+                    .hint("write it like `emulator = \"http://127.0.0.1:10000/devstoreaccount1\"`"),
+            );
+            None
+        }
+    });
+    let verify = layers.iter().find_map(|view| view.text("verify"));
+    let parallel = layers.iter().find_map(|view| view.number("parallel"));
+    StorageAccount {
+        emulator,
+        verify: match verify.as_ref().map(|word| word.value.as_str()) {
+            Some("full") => DiskProof::Full,
+            _ => DiskProof::Quick,
+        },
+        md5: layers.iter().find_map(|view| view.truth("md5")).unwrap_or(false),
+        parallel: parallel
+            .and_then(|number| usize::try_from(number).ok())
+            .map_or(DISK_PARALLEL, |number| number.clamp(1, 64)),
+    }
+}
+
+/// The account of an emulator. Its key is public, so it is only ever spoken to on this machine.
+fn emulator_account(text: &str) -> Result<url::Url, &'static str> {
+    let mut url = url::Url::parse(text.trim()).map_err(|_| "is no URL")?;
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("is no http URL");
+    }
+    if !loopback {
+        return Err("is not on this machine: an emulator's key is public, so only a loopback address is allowed");
+    }
+    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        return Err("holds more than host, port and account");
+    }
+    let path = url.path().trim_matches('/').to_owned();
+    if path != EMULATOR_ACCOUNT {
+        return Err("does not name the account `devstoreaccount1`, the one whose key is public");
+    }
+    url.set_path(&path);
+    Ok(url)
+}
+
+/// The account that every emulator has (Azurite's README, "Default Storage Account").
+const EMULATOR_ACCOUNT: &str = "devstoreaccount1";
+
+/// A storage account has no login: a disk image names the signature of its container.
+fn refuse_in_account(layers: &[View<'_>], key: &str, label: &str, faults: &mut Faults) {
+    for view in layers {
+        if let Some(place) = view.key_place(key) {
+            faults.push(
+                Fault::invalid(format!("{label}.{key}: a storage account has no login of its own"))
+                    .at(place)
+                    .hint("remove it: `sas-env` of each `[[vhds]]` names the signature of its container"),
+            );
+        }
+        if view.entry("kind").is_some() {
+            return;
+        }
+    }
 }
 
 /// A key of the other kind is an error in the layer that says the kind; in a layer below it is merely covered.
@@ -224,7 +326,11 @@ fn registry_place(text: &str) -> Result<(String, String), String> {
 /// Two names for one place would make every artifact's target ambiguous.
 fn twins(stores: &[StoreConfig], faults: &mut Faults) {
     for (at, store) in stores.iter().enumerate() {
-        if let Some(first) = stores.iter().take(at).find(|other| other.kind == store.kind) {
+        if let Some(first) = stores
+            .iter()
+            .take(at)
+            .find(|other| same_place(&other.kind, &store.kind))
+        {
             let fault = Fault::invalid(format!(
                 "stores.{}: the same place as stores.{}",
                 store.name.value, first.name.value
@@ -237,5 +343,41 @@ fn twins(stores: &[StoreConfig], faults: &mut Faults) {
                 "the same place",
             ));
         }
+    }
+}
+
+/// What names no store needs one that is not for disk images only. Told once, at the first.
+pub(crate) fn hold_artifacts<'a>(
+    needs: impl Iterator<Item = (Option<&'a Spanned<String>>, &'a Spanned<String>)>,
+    stores: &[StoreConfig],
+    faults: &mut Faults,
+) {
+    if !stores.iter().all(|store| store.kind.is_for_disks()) {
+        return;
+    }
+    let mut needs = needs.filter(|(store, _)| store.is_none()).map(|(_, name)| name);
+    if let Some(first) = needs.next() {
+        let more = match needs.count() {
+            0 => String::new(),
+            n => format!(" (and {n} more)"),
+        };
+        faults.push(
+            Fault::invalid(format!(
+                "{}{more}: no store can hold it: storage accounts hold disk images only",
+                super::check::shorten(&first.value)
+            ))
+            .at_opt(first.place.clone())
+            .hint("add `[stores.local]` with `kind = \"local\"`, or a registry"),
+        );
+    }
+}
+
+/// Where signatures say which container it is, nobody can tell beforehand.
+fn same_place(a: &StoreKind, b: &StoreKind) -> bool {
+    match (a, b) {
+        (StoreKind::StorageAccount(a), StoreKind::StorageAccount(b)) => {
+            a.emulator.is_some() && a.emulator == b.emulator
+        }
+        _ => a == b,
     }
 }

@@ -21,6 +21,8 @@ mod proposal;
 mod schemas;
 mod settings_errors;
 mod settings_file;
+mod vhds;
+mod vnf_input;
 
 /// A folder that is gone with the test.
 struct Folder {

@@ -40,7 +40,11 @@ pub(crate) const ROOT: &[Key] = &[
         Shape::Tables(ARTIFACT),
         "Files that are pushed as they are: templates, disk images, anything.",
     ),
-    later("vhds"),
+    key(
+        "vhds",
+        Shape::Tables(VHD),
+        "Disk images (VHDs) for a storage account: checked, uploaded without their zeros, and proven.",
+    ),
     key(
         "attachments",
         Shape::Tables(ATTACHMENT),
@@ -68,7 +72,7 @@ const PROJECT: &[Key] = &[
         Shape::Text,
         "The input file of the Azure CLI `aosm` extension that this file adds to.",
     )
-    .default("`cnf-input.jsonc`, where it stands beside this file"),
+    .default("`cnf-input.jsonc`, else `vnf-input.jsonc`, where it stands beside this file"),
     key(
         "image-sources",
         Shape::Texts,
@@ -133,7 +137,15 @@ const STORE_KINDS: &[Choice] = &[
     choice("local", "an OCI image layout folder"),
     choice("registry", "any OCI registry"),
     later_choice("acr", "the AOSM artifact store for charts and images"),
-    later_choice("storage-account", "the AOSM artifact store for disk images"),
+    choice(
+        "storage-account",
+        "page blobs of a storage account, for disk images only",
+    ),
+];
+
+const PROOFS: &[Choice] = &[
+    choice("quick", "by size, type, page ranges and metadata"),
+    choice("full", "everything is read back"),
 ];
 
 const STORE: &[Key] = &[
@@ -151,11 +163,34 @@ const STORE: &[Key] = &[
     key(
         "replace",
         Shape::Bool,
-        "Whether a tag that holds something else may be replaced.",
+        "Whether a tag or blob that holds something else may be replaced.",
     )
     .default("`true` for `local`, else `false`"),
     key("auth", Shape::Choice(AUTHS), "How to log in.").default("\"auto\""),
     TENANT,
+    key(
+        "verify",
+        Shape::Choice(PROOFS),
+        "`storage-account`: how a disk image is proven after it was put there.",
+    )
+    .default("\"quick\""),
+    key(
+        "md5",
+        Shape::Bool,
+        "`storage-account`: set the blob's MD5 property too; costs 2 CPU seconds a GiB.",
+    )
+    .default("false"),
+    key(
+        "parallel",
+        Shape::Integer(1, 64),
+        "`storage-account`: requests at a time.",
+    )
+    .default("8"),
+    key(
+        "emulator",
+        Shape::Text,
+        "`storage-account`: the account of a local emulator, instead of a signature for each container; loopback only.",
+    ),
     later("copy"),
     later("seal"),
     later("subscription"),
@@ -328,6 +363,47 @@ const ARTIFACT: &[Key] = &[
     key("files", Shape::Tables(FILE), "What is packed, in this order.").required(),
     key("annotations", Shape::TextsByName, "Annotations of the manifest.").default("{}"),
     key("store", Shape::Text, "The store that gets it.").default("the first that can hold it"),
+];
+
+const VHD: &[Key] = &[
+    key(
+        "name",
+        Shape::Text,
+        "Its artifact name; should end in `-vhd`. Container and blob are named by it.",
+    )
+    .required(),
+    key(
+        "version",
+        Shape::Text,
+        "Its version, numbers joined by hyphens: `1-0-0`. Needed, unless the input file has it.",
+    ),
+    key(
+        "file",
+        Shape::Text,
+        "The disk image: a fixed VHD of a whole number of MiB.",
+    ),
+    key(
+        "blob-url-env",
+        Shape::Text,
+        "Instead of `file`: the environment variable that holds the URL of a blob, with its signature. The service copies it.",
+    ),
+    key(
+        "sas-env",
+        Shape::Text,
+        "The environment variable that holds the URL of its container, with its signature (SAS).",
+    ),
+    key(
+        "sas-file",
+        Shape::Text,
+        "Instead of `sas-env`: the file that holds it, outside of version control.",
+    ),
+    key(
+        "container",
+        Shape::Text,
+        "The container, where it is not the one that AOSM derives from name and version.",
+    )
+    .default("name without hyphens, `-`, version"),
+    key("store", Shape::Text, "The store that gets it.").default("the first of kind `storage-account`"),
 ];
 
 const FILE: &[Key] = &[

@@ -99,9 +99,10 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The tables of a list, each with its place.
+    /// The tables of a list, each with its place; one table that may stand for a list is a list of one.
     pub(crate) fn tables(&self, name: &str) -> Vec<(View<'a>, Place)> {
         match self.entry(name).map(|entry| &entry.node.value) {
+            Some(Value::Table(_)) => self.table(name).zip(self.value_place(name)).into_iter().collect(),
             Some(Value::List(items)) => items
                 .iter()
                 .filter_map(|item| match &item.value {

@@ -17,6 +17,8 @@ pub struct CheckDocument {
     pub images: usize,
     /// Artifacts that would be pushed.
     pub artifacts: usize,
+    /// Disk images that would be uploaded or copied.
+    pub vhds: usize,
     /// What would be attached to others.
     pub attachments: usize,
     /// Texts that look like images where images are not certain.

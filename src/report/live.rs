@@ -94,6 +94,12 @@ impl Live {
                     state.steps.insert(Arc::clone(step), bar);
                 }
             }
+            Event::StepTotal { step, bytes } => {
+                // Of a command that moves one thing the whole is that thing.
+                if let Some(bar) = state.steps.get(step).or(state.whole.as_ref()) {
+                    bar.set_length(*bytes);
+                }
+            }
             Event::StepProgress { step, moved } => {
                 if let Some(bar) = state.steps.get(step) {
                     bar.inc(*moved);
@@ -131,11 +137,19 @@ impl Live {
             Phase::Observe => ("looking at stores", false),
             Phase::Apply => ("applying", true),
             Phase::Bundle => ("bundling", true),
+            Phase::ReadDisk => ("reading", true),
+            Phase::MoveDisk => ("moving", true),
         };
-        let bar = self
-            .bars
-            .add(ProgressBar::new(if counts_bytes { 0 } else { total.unwrap_or(0) }));
+        // Of one disk image the bytes are known from the start; other phases learn them step by step.
+        let whole_known = matches!(phase, Phase::ReadDisk | Phase::MoveDisk);
+        let bar = self.bars.add(ProgressBar::new(if counts_bytes && !whole_known {
+            0
+        } else {
+            total.unwrap_or(0)
+        }));
         bar.set_style(style(match (counts_bytes, self.narrow) {
+            _ if whole_known && self.narrow => "{bytes}/{total_bytes} {eta} left",
+            _ if whole_known => "{prefix} [{bar:24}] {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left",
             (true, true) => "{bytes}/{total_bytes} {eta} left, {msg}",
             (true, false) => "{prefix} [{bar:24}] {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left, {msg}",
             (false, true) => "{prefix} {pos}/{len} {wide_msg}",

@@ -9,6 +9,7 @@ mod live;
 mod screen;
 mod tree;
 mod values_paths;
+pub mod vhd;
 
 pub use documents::{CachePruneDocument, CheckDocument, LoginDocument, LogoutDocument};
 pub use human::{bytes, count, plural};

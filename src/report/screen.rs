@@ -347,7 +347,7 @@ impl Sink for Screen {
             }
             Event::PhaseAdvanced { phase, what, cached } if verbose => {
                 let word = match phase {
-                    Phase::Local | Phase::Apply | Phase::Bundle => "",
+                    Phase::Local | Phase::Apply | Phase::Bundle | Phase::ReadDisk | Phase::MoveDisk => "",
                     Phase::Locate => "locate ",
                     Phase::Observe => "look at ",
                 };

@@ -111,7 +111,12 @@ fn draw(text: &mut String, step: &PlanStep, style: TreeStyle, column: usize, sai
             _ => digest.to_owned(),
         };
         let gap = column.saturating_sub(title.chars().count());
-        let rest = format!("{}  {change}  {:>9}", " ".repeat(gap), bytes(step.bytes));
+        let rest = format!(
+            "{}  {change}  {:>9}{}",
+            " ".repeat(gap),
+            bytes(step.bytes),
+            of_size(step)
+        );
         used += rest.chars().count();
         text.push_str(&rest);
     }
@@ -122,13 +127,26 @@ fn draw(text: &mut String, step: &PlanStep, style: TreeStyle, column: usize, sai
         text.push_str(&paint(DIM, &from, color));
     }
     text.push('\n');
-    // What the line above says already needs no second one, nor does what was said about an earlier step.
-    let new = |reason: &&Reason| !matches!(reason, Reason::Absent { .. } | Reason::DigestDiffers { .. });
+    // What the line above says already needs no second one, nor does what was said about an earlier step; what is wrong with
+    // a disk image is an error of its own.
+    let new = |reason: &&Reason| match reason {
+        Reason::Absent { .. } | Reason::DigestDiffers { .. } | Reason::Unfit { .. } => false,
+        Reason::OtherContent { old, hint, .. } => old.is_none() || hint.is_some(),
+        _ => true,
+    };
     for reason in step.reasons.iter().filter(new) {
         let words = super::diagnostic::printable(&reason.words());
         if said.insert(words.clone()) {
             let _ = writeln!(text, "      {words}");
         }
+    }
+}
+
+/// Of a disk image that is sent: how large it is with its zeros.
+fn of_size(step: &PlanStep) -> String {
+    match step.disk.filter(|disk| disk.zero > 0) {
+        Some(disk) => format!(" of {}", bytes(disk.size)),
+        None => String::new(),
     }
 }
 

@@ -30,6 +30,11 @@ impl StateFolder {
         Ok(Self { root: root.to_owned() })
     }
 
+    /// The folder.
+    pub fn root(&self) -> &Utf8Path {
+        &self.root
+    }
+
     /// A file in it.
     pub fn path(&self, name: &str) -> Utf8PathBuf {
         self.root.join(name)

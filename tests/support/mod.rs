@@ -6,10 +6,13 @@
 pub mod acr;
 pub mod acr_records;
 pub mod aosm;
+pub mod azurite;
+pub mod blob_server;
 pub mod charts;
 pub mod client;
 pub mod contoso;
 pub mod disk;
+pub mod disks;
 pub mod entra;
 pub mod fault;
 pub mod faulty;
@@ -20,6 +23,7 @@ pub mod http;
 pub mod image;
 pub mod layout;
 pub mod peers;
+pub mod python_sdk;
 pub mod referring;
 pub mod refusal;
 pub mod registry;
@@ -33,10 +37,12 @@ pub mod tls;
 pub mod tokens;
 pub mod tools;
 pub mod traffic;
+pub mod vhd;
 
 pub use acr::Acr;
 #[allow(unused_imports, reason = "names for signatures of test helpers")]
 pub use aosm::{Aosm, Output, Project};
+pub use azurite::{Azurite, Sas};
 pub use client::Client;
 pub use fault::{Fault, Rule};
 pub use faulty::Faulty;

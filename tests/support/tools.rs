@@ -56,6 +56,16 @@ pub fn regctl() -> PathBuf {
     need("regctl")
 }
 
+/// The storage emulator, its blob service.
+pub fn azurite() -> PathBuf {
+    need("azurite")
+}
+
+/// Python with the official SDK of storage accounts.
+pub fn pythonsdk() -> PathBuf {
+    need("pythonsdk")
+}
+
 /// `skopeo`, ready for arguments: no system-wide policy file is needed.
 pub fn skopeo() -> Command {
     let mut command = Command::new(need("skopeo"));

@@ -317,6 +317,13 @@ impl Opening {
                         auth: store_access(store),
                     },
                     StoreKind::Local { path } => Found::Layout(path.clone()),
+                    StoreKind::StorageAccount(_) => {
+                        return Err(Fault::new(
+                            Kind::Usage,
+                            format!("{name}: this store is a storage account, which holds disk images only"),
+                        )
+                        .hint("`aosm-build vhd` is for disk images"));
+                    }
                 }
             }
             Location::Layout(folder) => Found::Layout(self.surroundings.folder.join(folder)),

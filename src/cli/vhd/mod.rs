@@ -3,6 +3,7 @@
 mod check;
 mod copy;
 mod download;
+pub mod place;
 mod show;
 mod upload;
 

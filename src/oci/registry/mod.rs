@@ -52,3 +52,8 @@ pub use repository::{Repository, Upload};
 pub use target::RegistryTarget;
 pub use upload::{Session, UploadPolicy};
 pub use wire::Caller;
+
+// What the storage account's room builds upon: the same limits, gates and retries.
+pub(crate) use gate::{Class, Gate};
+pub(crate) use host::PlainHttp;
+pub(crate) use wire::Wire;

@@ -162,8 +162,8 @@ fn without_any_file_the_error_says_what_to_do() {
     };
     let error = lines(&load(&options).unwrap_err());
     assert!(error.contains("there is a project above: use `-C .`"), "{error}");
-    let folder = Folder::new().with("vnf-input.jsonc", "{}");
-    assert!(folder.error().contains("`--project vnf-input.jsonc` reads that file"));
+    let folder = Folder::new().with("lab-input.jsonc", "{}");
+    assert!(folder.error().contains("`--project lab-input.jsonc` reads that file"));
     let options = LoadOptions {
         folder: folder.path.join("absent"),
         ..folder.options()

@@ -16,6 +16,7 @@ fn with_files() -> Folder {
         .with("values/lab.yaml", "")
         .with("rendered/a.yaml", "")
         .with("templates/vm.json", "{}")
+        .with("images/ubuntu.vhd", "")
         .with("docs/readme.md", "")
         .with("docs/sbom.spdx.json", "{}")
         .with("certificates/ca.pem", "")

@@ -164,7 +164,7 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
         ),
         (
             r#"{"helm_packages": []}"#,
-            "cnf-input.jsonc the project names no chart, no image and no artifact",
+            "cnf-input.jsonc the project names no chart, no image, no artifact and no disk image",
         ),
         (
             r#"{"helm_packages": {}}"#,
@@ -203,8 +203,8 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
             "cnf-input.jsonc:1:68 cnf-input.jsonc:1:29 package a: named twice",
         ),
         (
-            r#"{"vhd": {}, P}"#,
-            "cnf-input.jsonc:1:2 vhd: not supported by this version yet",
+            r#"{"vhd": {"version": "1-0-0"}, P}"#,
+            "cnf-input.jsonc:1:2 vhd: has no place in this file",
         ),
         (
             r#"{"resource_element_templates": [], P}"#,

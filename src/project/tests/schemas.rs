@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::project::keys::Key;
-use crate::project::{input_keys, schema, toml_keys};
+use crate::project::{input_keys, schema, toml_keys, vnf_input_keys};
 
 /// A file of the repository; rewritten when `AOSM_BLESS=1`.
 fn matches_file(name: &str, expected: &str) {
@@ -30,7 +30,11 @@ fn the_reference_in_the_documentation_is_up_to_date() {
     let name = "docs/configuration.md";
     let path = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let mut text = std::fs::read_to_string(path).unwrap().replace("\r\n", "\n");
-    for (file, keys) in [("aosm.toml", toml_keys::ROOT), ("cnf-input.jsonc", input_keys::ROOT)] {
+    for (file, keys) in [
+        ("aosm.toml", toml_keys::ROOT),
+        ("cnf-input.jsonc", input_keys::ROOT),
+        ("vnf-input.jsonc", vnf_input_keys::ROOT),
+    ] {
         let (start, end) = (
             format!("<!-- keys of {file} -->\n"),
             format!("<!-- end of keys of {file} -->"),
