@@ -63,7 +63,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("plan.schema.json", document::<Plan>("aosm-plan/1")),
         ("why.schema.json", document::<Explained>("aosm-why/1")),
     ]);
-    all.sort_by_key(|(name, _)| *name);
+    // As people see the names: without what they all end with.
+    all.sort_by_key(|(name, _)| name.trim_end_matches(".schema.json"));
     all
 }
 

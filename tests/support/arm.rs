@@ -8,11 +8,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use base64::Engine as _;
 use serde_json::{Value, json};
 
 pub use super::arm_shapes::{container_tokens, error, in_seconds, registry_token};
-use super::arm_shapes::{decoded, denied, json_answer, not_found, paged, store_id};
+use super::arm_shapes::{decoded, denied, json_answer, not_found, paged, refused_login, store_id};
 use super::http::Response;
 use super::server::Server;
 use super::tokens::form;
@@ -311,7 +310,7 @@ impl State {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let shown = path.rsplit_once("/publishers/").map_or(path, |(_, rest)| rest);
         self.seen.push(format!("{method} {shown}?{query}"));
-        if let Some(refusal) = self.refused_login(login) {
+        if let Some(refusal) = refused_login(self.tenant.as_deref(), login) {
             return refusal;
         }
         if self.throttled > 0 {
@@ -418,44 +417,6 @@ impl State {
                 "MethodNotAllowed",
                 "The requested resource does not support this method.",
             ),
-        }
-    }
-
-    fn refused_login(&self, login: &str) -> Option<Response> {
-        let challenge = |tenant: &str, code: &str, message: &str| {
-            let value = format!(
-                "Bearer authorization_uri=\"https://login.windows.net/{tenant}\", error=\"invalid_token\", error_description=\"{message}\""
-            );
-            error(401, code, message).with("WWW-Authenticate", &value)
-        };
-        let tenant = self.tenant.clone().unwrap_or_else(|| super::entra::TENANT_A.to_owned());
-        let Some(token) = login.strip_prefix("Bearer ") else {
-            let message = "Authentication failed. The 'Authorization' header is missing.";
-            return Some(challenge(&tenant, "AuthenticationFailed", message));
-        };
-        if token == TOKEN {
-            return None;
-        }
-        let payload = token.split('.').nth(1).unwrap_or_default();
-        let claims: Value = base64::engine::general_purpose::URL_SAFE_NO_PAD
-            .decode(payload)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default();
-        match claims["tid"].as_str() {
-            Some(tid) if tid == tenant => None,
-            Some(tid) => Some(challenge(
-                &tenant,
-                "InvalidAuthenticationTokenTenant",
-                &format!(
-                    "The access token is from the wrong issuer 'https://sts.windows.net/{tid}/'. It must match the tenant 'https://sts.windows.net/{tenant}/' associated with this subscription."
-                ),
-            )),
-            None => Some(challenge(
-                &tenant,
-                "ExpiredAuthenticationToken",
-                "The access token expiry UTC time '1/31/2024 12:00:00 PM' is earlier than current UTC time.",
-            )),
         }
     }
 

@@ -1,8 +1,10 @@
 //! The shapes in which Azure Resource Manager answers: ids, errors, pages, and what `listCredential` grants.
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::arm::{GROUP, PUBLISHER, SUBSCRIPTION};
+use super::arm::{GROUP, PUBLISHER, SUBSCRIPTION, TOKEN};
+use super::entra::TENANT_A;
 use super::http::Response;
 use super::tokens::form;
 
@@ -100,4 +102,43 @@ pub fn denied(path: &str) -> Response {
         "The client 'someone@contoso.test' with object id '11111111-0000-0000-0000-000000000001' does not have authorization to perform action 'Microsoft.HybridNetwork/publishers/artifactStores/artifactManifests/{action}/action' over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials."
     );
     error(403, "AuthorizationFailed", &message)
+}
+
+/// Why a token is refused; `None`: it is good. Without a tenant of its own the subscription is [`TENANT_A`]'s.
+pub fn refused_login(tenant: Option<&str>, login: &str) -> Option<Response> {
+    let challenge = |tenant: &str, code: &str, message: &str| {
+        let value = format!(
+            "Bearer authorization_uri=\"https://login.windows.net/{tenant}\", error=\"invalid_token\", error_description=\"{message}\""
+        );
+        error(401, code, message).with("WWW-Authenticate", &value)
+    };
+    let tenant = tenant.unwrap_or(TENANT_A);
+    let Some(token) = login.strip_prefix("Bearer ") else {
+        let message = "Authentication failed. The 'Authorization' header is missing.";
+        return Some(challenge(tenant, "AuthenticationFailed", message));
+    };
+    if token == TOKEN {
+        return None;
+    }
+    let payload = token.split('.').nth(1).unwrap_or_default();
+    let claims: Value = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(payload)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default();
+    match claims["tid"].as_str() {
+        Some(tid) if tid == tenant => None,
+        Some(tid) => Some(challenge(
+            tenant,
+            "InvalidAuthenticationTokenTenant",
+            &format!(
+                "The access token is from the wrong issuer 'https://sts.windows.net/{tid}/'. It must match the tenant 'https://sts.windows.net/{tenant}/' associated with this subscription."
+            ),
+        )),
+        None => Some(challenge(
+            tenant,
+            "ExpiredAuthenticationToken",
+            "The access token expiry UTC time '1/31/2024 12:00:00 PM' is earlier than current UTC time.",
+        )),
+    }
 }
