@@ -25,6 +25,8 @@ use crate::oci::registry::{Caller, Registries, Service};
 const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 /// How long a long-running operation may take, where nobody says otherwise.
 const OPERATION_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// Whoever says more means for ever, and no operation is kept for longer.
+const LONGEST_OPERATION: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Which Resource Manager, as whom, in which version.
 #[derive(Debug, Clone)]
@@ -118,7 +120,7 @@ impl Arm {
             endpoint,
             login,
             api: settings.api,
-            operation_limit: settings.operation_limit,
+            operation_limit: settings.operation_limit.min(LONGEST_OPERATION),
         }))
     }
 

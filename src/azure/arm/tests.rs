@@ -412,3 +412,18 @@ fn versions_are_those_that_are_known() {
     let refused = "2020-01-01".parse::<ApiVersion>().unwrap_err();
     assert!(refused.contains("2025-03-30"), "{refused}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_without_measure_is_no_trouble() {
+    let script = Script::new([reply(202, "")
+        .with("location", "/x")
+        .with("retry-after", "99999999999999999999")]);
+    let settings = ArmSettings {
+        operation_limit: Duration::MAX,
+        ..ArmSettings::default()
+    };
+    let error = ArtifactManifest::seal(&arm_with(&script, settings), &manifest_id(), &job())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, ArmErrorKind::Unfinished);
+}

@@ -24,6 +24,10 @@ use crate::oci::Job;
 
 /// Renewed so long before it expires, or at half of its life if that is shorter.
 const EARLY: Duration = Duration::from_secs(15 * 60);
+/// Nobody believes that a credential is good for longer.
+const LONGEST_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Without a refusal for so long, what was shown was taken: the next refusal begins a new streak.
+const FORGOTTEN: Duration = Duration::from_secs(120);
 /// A renewal that failed while the old one is still good is tried again after this.
 const AGAIN: Duration = Duration::from_secs(30);
 
@@ -49,6 +53,7 @@ struct Held {
 #[derive(Default)]
 struct Streak {
     first: Option<Instant>,
+    last: Option<Instant>,
     times: u32,
     credentials: u32,
 }
@@ -136,8 +141,13 @@ impl ScopedCredential {
         if std::mem::replace(&mut held.rejected, true) {
             return;
         }
+        let now = Instant::now();
         let streak = &mut state.streak;
-        streak.first.get_or_insert_with(Instant::now);
+        if streak.last.is_some_and(|last| now.duration_since(last) > FORGOTTEN) {
+            *streak = Streak::default();
+        }
+        streak.first.get_or_insert(now);
+        streak.last = Some(now);
         streak.times = streak.times.saturating_add(1);
         streak.credentials = streak.credentials.max(1);
     }
@@ -188,7 +198,7 @@ impl ScopedCredential {
         self.lock().fetched += 1;
         let (ask, answer) = ArtifactManifest::list_credential(&self.arm, &self.manifest, job).await?;
         let grant = Grant::read(&answer.value).map_err(|why| lacking(&ask, &why).at(answer.correlation()))?;
-        let life = grant.life(now_of(&answer.headers));
+        let life = grant.life(now_of(&answer.headers)).min(LONGEST_LIFE);
         if life.is_zero() {
             return Err(self
                 .error(

@@ -82,6 +82,13 @@ fn a_signature_is_read_apart_from_its_place_and_says_what_it_knows_of_itself() {
         grant.storage("m").unwrap().containers[0].rights.words(),
         ["read", "create", "write"]
     );
+    // A storage account on this machine, as it names itself.
+    let local = "http://127.0.0.1:10000/devstoreaccount1/ubuntuvhd-1-0-0?sp=rcw&sig=hush";
+    let grant = Grant::read(&account(local, "2024-02-01T12:00:00Z")).unwrap();
+    assert_eq!(
+        grant.storage("m").unwrap().containers[0].place.as_str(),
+        "http://127.0.0.1:10000/devstoreaccount1/ubuntuvhd-1-0-0"
+    );
 }
 
 #[test]
@@ -316,4 +323,22 @@ async fn a_token_is_shown_to_its_own_registry_only() {
             .detail
             .contains("is for contoso.azurecr.io, not for evil.azurecr.io")
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_that_lie_hours_apart_are_each_answered_with_a_new_one() {
+    let own = "https://x.blob.core.windows.net/c?sp=rcw&sig=a";
+    let answer = reply(200, account(own, "9999-02-01T12:00:00Z").to_string()).with("date", DATE);
+    let script = Script::endless(answer.clone(), answer);
+    let (source, job) = (ScopedCredential::new(arm(&script), manifest_id()), job());
+    // Nobody says that they are taken: not every client tells.
+    for generation in 1..6 {
+        let granted = source.get(&job).await.unwrap();
+        assert_eq!(granted.generation, generation);
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        source.rejected(granted.generation);
+    }
+    let granted = source.get(&job).await.unwrap();
+    source.rejected(granted.generation);
+    assert_eq!(source.get(&job).await.unwrap_err().kind, ArmErrorKind::Denied);
 }
