@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod archive;
 pub mod artifact;
+pub mod azure;
 pub mod blob;
 pub mod bundle;
 pub mod cache;

@@ -8,6 +8,7 @@ use crate::artifact::documents::{
     TagsDocument,
 };
 use crate::artifact::transfer_documents::{PullDocument, PushDocument};
+use crate::azure::documents::{ArtifactManifestDocument, CredentialDocument, StoreDocument, StoresDocument};
 use crate::bundle::BundleDocument;
 use crate::disk::VhdDocument;
 use crate::graph::GraphDocument;
@@ -22,6 +23,16 @@ pub fn all() -> Vec<(&'static str, String)> {
     let mut all = crate::project::schemas();
     all.extend([
         ("apply.schema.json", document::<ApplyDocument>("aosm-apply/1")),
+        (
+            "artifact-manifest.schema.json",
+            document::<ArtifactManifestDocument>("aosm-artifact-manifest/1"),
+        ),
+        (
+            "credential.schema.json",
+            document::<CredentialDocument>("aosm-credential/1"),
+        ),
+        ("store.schema.json", document::<StoreDocument>("aosm-store/1")),
+        ("stores.schema.json", document::<StoresDocument>("aosm-stores/1")),
         ("bundle.schema.json", document::<BundleDocument>("aosm-bundle/1")),
         ("export.schema.json", document::<ExportDocument>("aosm-export/1")),
         ("artifact.schema.json", document::<ArtifactDocument>("aosm-artifact/1")),

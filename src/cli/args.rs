@@ -258,6 +258,25 @@ The file is an OCI image layout in a plain tar, which other tools read as well. 
         #[command(subcommand)]
         command: Box<super::vhd::VhdCommand>,
     },
+    /// List or show the artifact stores of a publisher
+    #[command(after_help = "Example:\n  aosm-build store list --resource-group contoso-rg --publisher contoso")]
+    Store {
+        /// What to do
+        #[command(subcommand)]
+        command: Box<super::store::StoreCommand>,
+    },
+    /// Look at an artifact manifest of a store
+    #[command(
+        after_help = "Example:\n  aosm-build artifact-manifest show -g contoso-rg --publisher contoso \
+                      --artifact-store contoso-acr --artifact-manifest contoso-acr-manifest-1-0-0"
+    )]
+    ArtifactManifest {
+        /// What to do
+        #[command(subcommand)]
+        command: Box<super::artifact_manifest::ArtifactManifestCommand>,
+    },
+    /// Show the credential that an artifact manifest grants: names, rights and end, not the secret
+    Credential(Box<super::credential::CredentialArgs>),
     /// Log in to a registry: check the login there, and keep it where docker keeps logins
     Login(super::login::LoginCommand),
     /// Forget the login of a registry

@@ -3,10 +3,12 @@
 mod apply;
 pub mod args;
 mod artifact;
+mod artifact_manifest;
 mod cache;
 mod check;
 mod command_line;
 mod context;
+mod credential;
 mod export;
 mod graph;
 mod images;
@@ -19,6 +21,7 @@ mod plan;
 mod prompt;
 mod schema;
 mod signals;
+mod store;
 mod units;
 mod vhd;
 mod why;
@@ -105,6 +108,9 @@ async fn run(cli: Cli, screen: &Screen) -> u8 {
         Command::Graph { format } => graph::run(&context, format).await,
         Command::Check => check::run(&context).await,
         Command::Vhd { command } => vhd::run(&context, &command).await,
+        Command::Store { command } => store::run(&context, &command).await,
+        Command::ArtifactManifest { command } => artifact_manifest::run(&context, &command).await,
+        Command::Credential(args) => credential::run(&context, &args).await,
         Command::Artifact { command } => artifact::run(&context, &command).await,
         Command::Login(args) => login::run(&context, &args).await,
         Command::Logout(args) => logout::run(&context, &args).await,

@@ -1,6 +1,7 @@
 //! What people and machines see: words, trees, bars, JSON. The only room besides `cli` that prints.
 
 pub mod artifact;
+pub mod azure;
 pub mod diagnostic;
 mod documents;
 mod human;

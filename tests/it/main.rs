@@ -13,6 +13,10 @@
 mod support;
 
 mod acr;
+mod arm_bad_input;
+mod arm_client;
+mod arm_commands;
+mod arm_login;
 mod artifact_attach;
 mod artifact_copy;
 mod artifact_delete;

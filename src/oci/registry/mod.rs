@@ -29,6 +29,7 @@ mod referrers;
 mod repository;
 pub mod retry;
 mod scopes;
+mod service;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,7 @@ pub use listing::repositories;
 pub use place::RegistryPlace;
 pub use pool::{REQUESTS_AT_ONCE, Registries, RegistryOptions};
 pub use repository::{Repository, Upload};
+pub use service::{Service, ServiceAnswer};
 pub use target::RegistryTarget;
 pub use upload::{Session, UploadPolicy};
 pub use wire::Caller;

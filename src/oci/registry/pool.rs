@@ -12,6 +12,7 @@ use super::host::{Host, PlainHttp};
 use super::http::HttpTransport;
 use super::identity::IdentitySockets;
 use super::retry::RetryPolicy;
+use super::service::Service;
 use super::transport::Transport;
 use super::upload::UploadPolicy;
 use super::wire::Wire;
@@ -148,6 +149,11 @@ impl Registries {
     /// The Entra identities of this run: for registries, and for everything else that takes their tokens.
     pub fn entra(&self) -> &Arc<Entra> {
         &self.entra
+    }
+
+    /// The run's sockets for a host that is no registry (`host[:port]`).
+    pub fn service(&self, host: &str) -> Service {
+        Service::new(Arc::clone(&self.wire), self.gate(&host.to_ascii_lowercase()))
     }
 
     /// One gate a host, whoever logs in.

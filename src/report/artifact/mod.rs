@@ -13,7 +13,7 @@ pub use shown::artifact;
 use super::diagnostic::printable;
 
 /// Words in columns, two blanks between them; nothing is padded in the last one.
-fn columns(rows: &[Vec<String>]) -> String {
+pub(super) fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..count)
         .map(|at| {
