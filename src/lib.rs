@@ -24,6 +24,7 @@ pub mod locate;
 pub mod lock;
 pub mod oci;
 pub mod plan;
+pub mod policy;
 pub mod project;
 pub mod reference;
 pub mod report;

@@ -13,6 +13,7 @@ mod images;
 mod locating;
 mod observe;
 mod packs;
+mod policy;
 mod prepare;
 mod reason;
 mod session;
@@ -31,7 +32,8 @@ pub use locating::{Asking, CopyOf, Locations, images_from_lock, locate_images, t
 pub use observe::{Answers, Look, observe};
 pub use packs::{PackInput, PackOutput, PackStep};
 pub use prepare::{CacheContent, ChartOutput, Package, Prepared, Steps, pack_now, prepare};
-pub use reason::Reason;
+pub use policy::check_policy;
+pub use reason::{PolicyLevel, Reason};
 pub use session::{Mode, Session, cache_folder};
 pub use target::{Target, check_names};
 pub use wanted::{Wanted, WantedArtifact, WantedChart, WantedImage, wanted};

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::digest::Digest;
 use crate::fault::some_of;
+use crate::project::PolicyRule;
 
 /// One reason. In JSON: `{"type":"digest-differs","old":…,"new":…}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -61,8 +62,31 @@ pub enum Reason {
         /// Why.
         why: String,
     },
+    /// The image breaks a rule of `[policy]`.
+    Policy {
+        /// The rule, by its key.
+        rule: PolicyRule,
+        /// An error makes the step invalid.
+        level: PolicyLevel,
+        /// The image, as rendered: several may come to one name.
+        reference: String,
+        /// What is wrong.
+        why: String,
+        /// Templates that name the image, and `file:line` where the project does.
+        places: Vec<String>,
+    },
     /// Nobody was asked: the run is offline and nothing is remembered.
     NotAsked,
+}
+
+/// How much it matters that a rule of `[policy]` is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyLevel {
+    /// The step is invalid.
+    Error,
+    /// The step goes on.
+    Warning,
 }
 
 impl Reason {
@@ -85,6 +109,16 @@ impl Reason {
                 format!("the image is there, what refers to it is not: {}", some_of(&digests))
             }
             Self::NotLocated { why } | Self::StoreUnreadable { why } | Self::NoSubject { why } => why.clone(),
+            Self::Policy {
+                rule,
+                level,
+                reference,
+                why,
+                ..
+            } => match level {
+                PolicyLevel::Error => format!("policy {rule}: {reference}: {why}"),
+                PolicyLevel::Warning => format!("policy {rule} (warning): {reference}: {why}"),
+            },
             Self::NotAsked => "offline, and nothing is remembered".to_owned(),
         }
     }

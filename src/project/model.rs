@@ -6,6 +6,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 
 use super::artifact_model::{ArtifactConfig, AttachmentConfig, Referrers};
+use super::policy::Policy;
 use crate::fault::Place;
 
 /// A value and where it was written.
@@ -61,6 +62,8 @@ pub struct Project {
     pub discovery: Discovery,
     /// How images are copied.
     pub copy: CopyOptions,
+    /// What every image must keep to.
+    pub policy: Policy,
     /// The network profile.
     pub network: Network,
     /// Limits of a Helm render.

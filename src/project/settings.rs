@@ -10,6 +10,7 @@ use super::model::{CopyOptions, Discovery, ExtraImage, Network, RenderLimits, So
 use super::paths::Resolver;
 use super::sources::{self, SourceList, with_first};
 use super::view::View;
+use super::policy::{self, Policy};
 use super::{artifacts, check, copying, mask, names, rules, stores, toml_keys};
 use crate::fault::{Fault, Faults};
 use crate::reference::ImageReference;
@@ -40,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) discovery: Discovery,
     /// `[copy]`.
     pub(crate) copy: CopyOptions,
+    /// `[policy]`.
+    pub(crate) policy: Policy,
     /// `[network]`.
     pub(crate) network: Network,
     /// Limits in `[project]`.
@@ -70,6 +73,7 @@ pub(crate) fn decode(
                 .hint("write it like `version = \"1.0.0\"`"),
         );
     }
+    let copy = copying::read(&root, faults);
     Settings {
         name: text("name"),
         version,
@@ -84,7 +88,8 @@ pub(crate) fn decode(
         artifacts: artifacts::artifacts(&root, resolver, faults),
         attachments: artifacts::attachments(&root, resolver, faults),
         discovery: rules::read(&root, faults),
-        copy: copying::read(&root, faults),
+        policy: policy::read(&root, &copy, faults),
+        copy,
         network: network(&root, resolver, faults),
         render_limits: project.as_ref().map(render_limits).unwrap_or_default(),
     }

@@ -14,10 +14,6 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
             "aosm.toml:4:3 vhds: not supported by this version yet / remove it",
         ),
         (
-            "[policy]\ndeny-tags = []",
-            "aosm.toml:4:2 policy: not supported by this version yet",
-        ),
-        (
             "[stores.a]\nkind = \"acr\"\npublisher = \"x\"",
             "aosm.toml:5:8 stores.a.kind: `acr` is not supported by this version yet / possible now: \"local\", \"registry\"",
         ),
