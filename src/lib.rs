@@ -15,6 +15,7 @@ pub mod credentials;
 pub mod digest;
 pub mod discover;
 pub mod disk;
+pub mod doctor;
 pub mod durable;
 pub mod engine;
 pub mod event;

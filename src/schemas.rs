@@ -9,6 +9,7 @@ use crate::artifact::documents::{
 };
 use crate::artifact::transfer_documents::{PullDocument, PushDocument};
 use crate::bundle::BundleDocument;
+use crate::doctor::DoctorDocument;
 use crate::graph::GraphDocument;
 use crate::lock::LockChangesDocument;
 use crate::plan::{Explained, ImagesDocument, Plan};
@@ -20,6 +21,7 @@ pub fn all() -> Vec<(&'static str, String)> {
     all.extend([
         ("apply.schema.json", document::<ApplyDocument>("aosm-apply/1")),
         ("bundle.schema.json", document::<BundleDocument>("aosm-bundle/1")),
+        ("doctor.schema.json", document::<DoctorDocument>("aosm-doctor/1")),
         ("export.schema.json", document::<ExportDocument>("aosm-export/1")),
         ("artifact.schema.json", document::<ArtifactDocument>("aosm-artifact/1")),
         ("copy.schema.json", document::<CopyDocument>("aosm-copy/1")),

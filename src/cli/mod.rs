@@ -7,6 +7,7 @@ mod cache;
 mod check;
 mod command_line;
 mod context;
+mod doctor;
 mod export;
 mod graph;
 mod images;
@@ -101,6 +102,7 @@ async fn run(cli: Cli, screen: &Screen) -> u8 {
         Command::Check => check::run(&context).await,
         Command::Vhd { command } => vhd::run(&context, &command).await,
         Command::Artifact { command } => artifact::run(&context, &command).await,
+        Command::Doctor => doctor::run(&context).await,
         Command::Login(args) => login::run(&context, &args).await,
         Command::Logout(args) => logout::run(&context, &args).await,
         Command::Cache { action } => cache::run(&context, &action),

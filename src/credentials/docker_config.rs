@@ -41,6 +41,24 @@ impl DockerConfig {
         })
     }
 
+    /// How many hosts and namespaces have an entry.
+    pub(super) fn entries(&self) -> usize {
+        self.auths.as_ref().map_or(0, BTreeMap::len)
+    }
+
+    /// The programs of all credential helpers that are named, sorted.
+    pub(super) fn helpers(&self) -> Vec<String> {
+        let named = self.cred_helpers.iter().flat_map(BTreeMap::values);
+        let mut programs: Vec<String> = named
+            .chain(&self.creds_store)
+            .filter(|name| !name.is_empty())
+            .map(|name| format!("docker-credential-{name}"))
+            .collect();
+        programs.sort();
+        programs.dedup();
+        programs
+    }
+
     /// The credential helper for a host: its own before the one for all.
     pub(super) fn helper(&self, key: &str) -> Option<&str> {
         let own = self.cred_helpers.as_ref().and_then(|helpers| {

@@ -39,7 +39,10 @@ pub(super) async fn judge(
         return Faults::new();
     }
     let judge = Judge::new(&session.project.policy);
-    let concerned: Vec<Vec<usize>> = targets.iter().map(|target| images_of(target, wanted, locations)).collect();
+    let concerned: Vec<Vec<usize>> = targets
+        .iter()
+        .map(|target| images_of(target, wanted, locations))
+        .collect();
     let images: BTreeSet<usize> = concerned.iter().flatten().copied().collect();
     let sizes = sizes(session, world, locations, &images).await;
     let mut judged: BTreeMap<usize, Judgement> = BTreeMap::new();
@@ -112,7 +115,13 @@ fn images_of(target: &Target, wanted: &Wanted, locations: &Locations) -> Vec<usi
             || image.stores.contains(&target.store)
                 && located(locations, *index).is_some_and(|located| located.name == target.name)
     };
-    wanted.images.iter().enumerate().filter(same).map(|(index, _)| index).collect()
+    wanted
+        .images
+        .iter()
+        .enumerate()
+        .filter(same)
+        .map(|(index, _)| index)
+        .collect()
 }
 
 /// May less than all of an image be copied?
@@ -153,7 +162,11 @@ async fn size(session: &Arc<Session>, world: &World, locations: &Locations, inde
     let never = |_: Descriptor| async { Ok(false) }.boxed();
     let graph = read_graph(&content, &cut.subset.index, &never).await.ok()?;
     let manifests = graph.levels.iter().flatten().map(|node| node.bytes.len() as u64);
-    Some(manifests.chain(graph.blobs.iter().map(|blob| blob.size)).fold(0, u64::saturating_add))
+    Some(
+        manifests
+            .chain(graph.blobs.iter().map(|blob| blob.size))
+            .fold(0, u64::saturating_add),
+    )
 }
 
 /// An error makes the step invalid: what would have been done is no reason any more. Warnings stand beside what is done.
@@ -220,11 +233,15 @@ fn told(wanted: &Wanted, judged: &BTreeMap<usize, Judgement>) -> (Faults, Vec<Fa
             }
         }
     }
-    (errors, warned.into_values().filter_map(|found| warning(&found)).collect())
+    (
+        errors,
+        warned.into_values().filter_map(|found| warning(&found)).collect(),
+    )
 }
 
 fn error(image: &WantedImage, finding: &Finding) -> Fault {
-    let mut fault = Fault::invalid(format!("image {}: {}", image.reference.as_str(), finding.why)).at_opt(image.place());
+    let mut fault =
+        Fault::invalid(format!("image {}: {}", image.reference.as_str(), finding.why)).at_opt(image.place());
     if let Some(place) = &finding.place {
         fault = fault.label(place.clone(), format!("the rule: {}", finding.rule));
     }
@@ -240,11 +257,18 @@ fn warning(found: &[(&WantedImage, &Finding)]) -> Option<Fault> {
         1 => format!("image {}: {}", first.reference.as_str(), finding.why),
         n => {
             let names: Vec<&str> = found.iter().map(|(image, _)| image.reference.as_str()).collect();
-            format!("{n} images have tags that may name other images tomorrow: {}", some_of(&names))
+            format!(
+                "{n} images have tags that may name other images tomorrow: {}",
+                some_of(&names)
+            )
         }
     };
     let mut fault = Fault::warning(message).at_opt(first.place());
-    for place in found.iter().flat_map(|(image, _)| places(image).into_iter().take(1)).take(PLACES) {
+    for place in found
+        .iter()
+        .flat_map(|(image, _)| places(image).into_iter().take(1))
+        .take(PLACES)
+    {
         fault = fault.because(place);
     }
     Some(fault.hint(finding.hint.clone()))
@@ -257,14 +281,24 @@ fn places(image: &WantedImage) -> Vec<String> {
         .iter()
         .filter(|found| !found.package.is_empty())
         .map(|found| {
-            let template = if found.template.is_empty() { "rendered" } else { &found.template };
-            format!("{} {} in {template}, rendered line {}", found.object, found.pointer, found.line)
+            let template = if found.template.is_empty() {
+                "rendered"
+            } else {
+                &found.template
+            };
+            format!(
+                "{} {} in {template}, rendered line {}",
+                found.object, found.pointer, found.line
+            )
         })
         .collect();
     let more = in_charts.len().saturating_sub(PLACES);
     let mut shown: Vec<String> = in_charts.into_iter().take(PLACES).collect();
     if more > 0 {
-        shown.push(format!("and {more} more places: `aosm-build images --why {}`", image.reference.as_str()));
+        shown.push(format!(
+            "and {more} more places: `aosm-build images --why {}`",
+            image.reference.as_str()
+        ));
     }
     shown
 }
@@ -285,8 +319,12 @@ fn open(wanted: &Wanted, locations: &Locations, judged: &BTreeMap<usize, Judgeme
     }
     let rules: Vec<&str> = rules.into_iter().collect();
     Some(
-        Fault::warning(format!("policy {}: not judged for {}", rules.join(", "), some_of(&names)))
-            .because("what is needed for that is in neither lock nor cache, and nobody was asked")
-            .hint("run once without --offline"),
+        Fault::warning(format!(
+            "policy {}: not judged for {}",
+            rules.join(", "),
+            some_of(&names)
+        ))
+        .because("what is needed for that is in neither lock nor cache, and nobody was asked")
+        .hint("run once without --offline"),
     )
 }

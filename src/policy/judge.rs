@@ -107,7 +107,11 @@ impl<'a> Judge<'a> {
         let mut judgement = Judgement::default();
         for rule in PolicyRule::ALL {
             let text = facts.reference.as_str();
-            if self.exceptions.iter().any(|(of, pattern)| *of == rule && pattern.matcher.is_match(text)) {
+            if self
+                .exceptions
+                .iter()
+                .any(|(of, pattern)| *of == rule && pattern.matcher.is_match(text))
+            {
                 continue;
             }
             let verdict = match rule {
@@ -254,7 +258,9 @@ impl<'a> Judge<'a> {
         if wanted.is_empty() {
             return Verdict::Kept;
         }
-        let Some((located, listed)) = facts.located.and_then(|located| Some((located, located.referrers.as_ref()?)))
+        let Some((located, listed)) = facts
+            .located
+            .and_then(|located| Some((located, located.referrers.as_ref()?)))
         else {
             return Verdict::Open;
         };
@@ -276,7 +282,10 @@ impl<'a> Judge<'a> {
             let why = if subjects.is_empty() {
                 format!("no {words} refers to it")
             } else {
-                format!("no {words} refers to all of it, only to {} of its {platforms} platforms", subjects.len())
+                format!(
+                    "no {words} refers to all of it, only to {} of its {platforms} platforms",
+                    subjects.len()
+                )
             };
             findings.push(finding(
                 PolicyRule::RequireReferrer,
@@ -341,7 +350,10 @@ fn by(pattern: &str, name: &str) -> String {
 }
 
 fn pattern(text: &Spanned<String>, spelled: impl Fn(&str) -> String) -> Option<Pattern> {
-    let glob = GlobBuilder::new(&spelled(&text.value)).literal_separator(false).build().ok()?;
+    let glob = GlobBuilder::new(&spelled(&text.value))
+        .literal_separator(false)
+        .build()
+        .ok()?;
     Some(Pattern {
         matcher: glob.compile_matcher(),
         text: text.value.clone(),

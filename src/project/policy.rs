@@ -222,7 +222,8 @@ fn referrers(view: &View<'_>, faults: &mut Faults) -> Vec<Spanned<ReferrerKind>>
                         .at_opt(text.place.clone())
                         .hint(match suggest::nearest(other, ["signature", "sbom"]) {
                             Some(word) => format!("did you mean `{word}`?"),
-                            None => "write `signature`, `sbom`, or an artifact type such as `application/spdx+json`".to_owned(),
+                            None => "write `signature`, `sbom`, or an artifact type such as `application/spdx+json`"
+                                .to_owned(),
                         }),
                     );
                 }
@@ -261,11 +262,17 @@ fn exceptions(view: &View<'_>, faults: &mut Faults) -> Vec<PolicyException> {
     let mut exceptions = Vec::new();
     for (view, _) in view.tables("allow") {
         // What is missing was told by the check of all keys.
-        let (Some(reference), Some(rule), Some(reason)) = (view.text("reference"), view.text("rule"), view.text("reason"))
+        let (Some(reference), Some(rule), Some(reason)) =
+            (view.text("reference"), view.text("rule"), view.text("reason"))
         else {
             continue;
         };
-        check_glob("policy.allow.reference", &reference.value, reference.place.clone(), faults);
+        check_glob(
+            "policy.allow.reference",
+            &reference.value,
+            reference.place.clone(),
+            faults,
+        );
         let Some(rule) = PolicyRule::ALL.into_iter().find(|known| known.as_str() == rule.value) else {
             continue;
         };

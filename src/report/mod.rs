@@ -2,6 +2,7 @@
 
 pub mod artifact;
 pub mod diagnostic;
+mod doctor;
 mod documents;
 mod human;
 mod images;
@@ -9,6 +10,7 @@ mod live;
 mod screen;
 mod tree;
 
+pub use doctor::doctor_lines;
 pub use documents::{CachePruneDocument, CheckDocument, LoginDocument, LogoutDocument};
 pub use human::{bytes, count, plural};
 pub use images::images_list;

@@ -28,6 +28,7 @@ mod pool;
 mod referrers;
 mod repository;
 pub mod retry;
+mod rights;
 mod scopes;
 mod target;
 #[cfg(test)]
@@ -49,6 +50,7 @@ pub use listing::repositories;
 pub use place::RegistryPlace;
 pub use pool::{REQUESTS_AT_ONCE, Registries, RegistryOptions};
 pub use repository::{Repository, Upload};
+pub use rights::{Greeting, PushRight};
 pub use target::RegistryTarget;
 pub use upload::{Session, UploadPolicy};
 pub use wire::Caller;
