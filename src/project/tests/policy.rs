@@ -109,7 +109,7 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
         ),
         (
             "[[policy.allow]]\nreference = \"x\"\nrule = \"max-size\"",
-            "aosm.toml:5:3 policy.allow: `reason` is missing",
+            "aosm.toml:5:1 policy.allow: `reason` is missing",
         ),
         (
             "[[policy.allow]]\nreference = \"x\"\nrule = \"max-sice\"\nreason = \"x\"",
