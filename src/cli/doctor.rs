@@ -32,7 +32,8 @@ pub async fn run(context: &Context) -> Ended {
     if context.screen.json() {
         context.screen.json_result(&document);
     } else {
-        context.screen.result(&doctor_lines(&document));
+        let lines = doctor_lines(&document);
+        context.screen.result(&context.screen.seen_from_here(&lines));
     }
     // What is wrong with the project's own files is told as every command tells it.
     let own = broken.as_ref().and_then(Faults::worst);

@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::check::{Check, CheckKind, State};
 use super::folder::Folder;
 use super::registry::failed;
 use super::words::count;
 use crate::digest::ReadFiles;
-use crate::oci::layout::LayoutFolder;
+use crate::oci::layout::{LayoutFolder, check_marker, read_limited};
 use crate::oci::{ErrorKind, Job, Selector, Source, docker_archive, oci_archive};
 use crate::project::{SourceConfig, SourceKind};
 use crate::store::{ArtifactName, ArtifactStore as _, LocalStore, Observed};
 
 /// What no layout has: an answer of "absent" means that the index could be read.
 const NOWHERE: (&str, &str) = ("aosm-build/doctor", "none");
+
+/// An `oci-layout` file has some 30 bytes.
+const MARKER_LIMIT: u64 = 4096;
 
 /// A source that is a folder or an archive: can its index be read?
 pub(super) async fn source(subject: String, config: SourceConfig) -> Check {
@@ -40,6 +43,15 @@ pub(super) async fn source(subject: String, config: SourceConfig) -> Check {
         Err(error) if error.kind == ErrorKind::Absent => check(State::Ok, format!("{path} can be read")),
         Err(error) => failed(CheckKind::Source, error, host).of(subject.as_str()),
     }
+}
+
+/// Why the folder is somebody else's: a layout of a version that is not known. What cannot be read at all is damage, which is
+/// repaired.
+fn other_version(path: &Utf8Path) -> Option<String> {
+    let bytes = read_limited(&path.join("oci-layout"), MARKER_LIMIT).ok()?;
+    // Only the error about versions has a hint.
+    let error = check_marker(&bytes, path.as_str()).err()?;
+    error.hint.is_some().then_some(error.detail)
 }
 
 /// A local store: may it be written, is what it holds readable?
@@ -71,6 +83,9 @@ pub(super) async fn local_store(name: String, path: Utf8PathBuf, job: Job) -> Ch
         }
         .hint("look at what lies there: move it away, or set another `path` for this store")
     };
+    if let Some(error) = other_version(&path) {
+        return unreadable(error);
+    }
     match store.observe(&nowhere, false, &job).await {
         Ok(Observed::Damaged { why, .. }) => {
             return Check {

@@ -264,39 +264,36 @@ fn warning(found: &[(&WantedImage, &Finding)]) -> Option<Fault> {
         }
     };
     let mut fault = Fault::warning(message).at_opt(first.place());
-    for place in found
-        .iter()
-        .flat_map(|(image, _)| places(image).into_iter().take(1))
-        .take(PLACES)
-    {
-        fault = fault.because(place);
+    let others = found.iter().skip(1).take(PLACES);
+    let where_others =
+        others.filter_map(|(image, _)| Some(format!("{}: {}", image.reference.as_str(), image.place()?)));
+    for cause in places(first).into_iter().take(1).chain(where_others) {
+        fault = fault.because(cause);
     }
     Some(fault.hint(finding.hint.clone()))
 }
 
-/// The first places of an image, whole: for people.
+/// Where charts name an image, for people: the fields, and the places after the first, which the message has already.
 fn places(image: &WantedImage) -> Vec<String> {
-    let in_charts: Vec<String> = image
-        .found
-        .iter()
-        .filter(|found| !found.package.is_empty())
-        .map(|found| {
-            let template = if found.template.is_empty() {
-                "rendered"
-            } else {
-                &found.template
-            };
-            format!(
-                "{} {} in {template}, rendered line {}",
-                found.object, found.pointer, found.line
-            )
-        })
-        .collect();
-    let more = in_charts.len().saturating_sub(PLACES);
-    let mut shown: Vec<String> = in_charts.into_iter().take(PLACES).collect();
+    let in_charts = image.found.iter().filter(|found| !found.package.is_empty());
+    let mut shown: Vec<String> = Vec::new();
+    for (number, found) in in_charts.clone().enumerate().take(PLACES) {
+        let field = format!("{} {}", found.object, found.pointer);
+        if number == 0 && image.named_at.is_none() {
+            shown.push(format!("in {field}"));
+            continue;
+        }
+        let template = if found.template.is_empty() {
+            &found.package
+        } else {
+            &found.template
+        };
+        shown.push(format!("and in {field} ({template}, rendered line {})", found.line));
+    }
+    let more = in_charts.count().saturating_sub(PLACES);
     if more > 0 {
         shown.push(format!(
-            "and {more} more places: `aosm-build images --why {}`",
+            "and {more} more: `aosm-build images --why {}` lists them",
             image.reference.as_str()
         ));
     }

@@ -109,15 +109,9 @@ impl Reason {
                 format!("the image is there, what refers to it is not: {}", some_of(&digests))
             }
             Self::NotLocated { why } | Self::StoreUnreadable { why } | Self::NoSubject { why } => why.clone(),
-            Self::Policy {
-                rule,
-                level,
-                reference,
-                why,
-                ..
-            } => match level {
-                PolicyLevel::Error => format!("policy {rule}: {reference}: {why}"),
-                PolicyLevel::Warning => format!("policy {rule} (warning): {reference}: {why}"),
+            Self::Policy { rule, level, why, .. } => match level {
+                PolicyLevel::Error => format!("policy {rule}: {why}"),
+                PolicyLevel::Warning => format!("policy {rule} (warning): {why}"),
             },
             Self::NotAsked => "offline, and nothing is remembered".to_owned(),
         }

@@ -83,7 +83,10 @@ fn without_any_policy_a_tag_that_moves_is_one_warning_and_nothing_stops() {
     let output = scene.project.run(&["plan"]).ok();
     assert_eq!(output.stderr.matches("warning:").count(), 1, "{output}");
     let output = output.says("image x.example/b:dev: the tag `dev` may name another image tomorrow");
-    let output = output.says("app/templates/").says("rendered line");
+    let output = output
+        .says("app/templates/")
+        .says("rendered line")
+        .says("in Deployment/");
     assert!(output.stdout.contains("policy deny-tags (warning)"), "{output}");
     let plan = scene.plan(0);
     assert_eq!(step(&plan, "/b:dev")["action"], "run");
