@@ -46,11 +46,16 @@ impl DockerConfig {
         self.auths.as_ref().map_or(0, BTreeMap::len)
     }
 
-    /// The programs of all credential helpers that are named, sorted.
+    /// The program of the credential helper for all hosts.
+    pub(super) fn store(&self) -> Option<String> {
+        let name = self.creds_store.as_deref().filter(|name| !name.is_empty())?;
+        Some(format!("docker-credential-{name}"))
+    }
+
+    /// The programs of the credential helpers for single hosts, sorted.
     pub(super) fn helpers(&self) -> Vec<String> {
         let named = self.cred_helpers.iter().flat_map(BTreeMap::values);
         let mut programs: Vec<String> = named
-            .chain(&self.creds_store)
             .filter(|name| !name.is_empty())
             .map(|name| format!("docker-credential-{name}"))
             .collect();

@@ -19,7 +19,9 @@ pub struct LoginFile {
 pub struct LoginFileContent {
     /// How many hosts and namespaces have an entry.
     pub entries: usize,
-    /// Credential helpers that it names, by the names of their programs; sorted.
+    /// The program of the credential helper that keeps the logins of all hosts.
+    pub store: Option<String>,
+    /// Programs of credential helpers for single hosts; sorted.
     pub helpers: Vec<String>,
 }
 
@@ -34,6 +36,7 @@ impl LoginFiles {
                 match std::fs::read(path) {
                     Ok(text) => DockerConfig::parse(&text).map(|config| LoginFileContent {
                         entries: config.entries(),
+                        store: config.store(),
                         helpers: config.helpers(),
                     }),
                     Err(error) => Err(format!("cannot be read: {error}")),
@@ -71,6 +74,7 @@ mod tests {
             found[0].content,
             Ok(LoginFileContent {
                 entries: 2,
+                store: Some("docker-credential-pass".to_owned()),
                 helpers: vec!["docker-credential-acr".to_owned(), "docker-credential-pass".to_owned()],
             })
         );

@@ -75,29 +75,34 @@ pub(super) fn logins(files: &LoginFiles) -> Vec<Check> {
                 continue;
             }
         };
-        let absent: Vec<&str> = content
-            .helpers
-            .iter()
-            .map(String::as_str)
-            .filter(|program| !on_path(program))
-            .collect();
         let entries = match content.entries {
             1 => "1 entry".to_owned(),
             n => format!("{n} entries"),
         };
-        checks.push(if absent.is_empty() {
-            let helpers = match content.helpers.as_slice() {
-                [] => String::new(),
-                helpers => format!(", {}", helpers.join(", ")),
-            };
-            check(State::Ok, format!("{entries}{helpers}"))
+        let named = content.store.iter().chain(&content.helpers);
+        let absent: Vec<&str> = named.map(String::as_str).filter(|program| !on_path(program)).collect();
+        let Some(first) = absent.first() else {
+            let helpers: Vec<&str> = content
+                .store
+                .iter()
+                .chain(&content.helpers)
+                .map(String::as_str)
+                .collect();
+            let with = if helpers.is_empty() { "" } else { ", " };
+            checks.push(check(State::Ok, format!("{entries}{with}{}", helpers.join(", "))));
+            continue;
+        };
+        // A helper for one host may be for a host that nobody asks; the one for all hosts is asked each time.
+        let state = if content.store.as_deref() == Some(first) {
+            State::Missing
         } else {
-            let detail = format!(
-                "{entries}, and credential helpers that are not on PATH: {}",
-                absent.join(", ")
-            );
-            check(State::Missing, detail).hint("install them, or remove credsStore and credHelpers from this file")
-        });
+            State::Warning
+        };
+        let detail = format!(
+            "{entries}; credential helpers that are not on PATH: {}",
+            absent.join(", ")
+        );
+        checks.push(check(state, detail).hint("install them, or remove credsStore and credHelpers from this file"));
     }
     checks
 }

@@ -65,7 +65,12 @@ pub(super) async fn judge(
     }
     let (errors, warnings) = told(wanted, &judged);
     let open = open(wanted, locations, &judged);
-    for warning in warnings.into_iter().chain(open) {
+    let idle = if options.only.is_empty() {
+        idle_exceptions(&judge, wanted)
+    } else {
+        Vec::new()
+    };
+    for warning in warnings.into_iter().chain(open).chain(idle) {
         session.events.emit(Event::Fault(warning));
     }
     errors
@@ -88,7 +93,13 @@ pub async fn check_policy(session: &Arc<Session>, wanted: &Wanted) -> Result<Fau
     }
     let (mut faults, warnings) = told(wanted, &judged);
     faults.extend(warnings);
+    faults.extend(idle_exceptions(&judge, wanted));
     Ok(faults)
+}
+
+fn idle_exceptions(judge: &Judge<'_>, wanted: &Wanted) -> Vec<Fault> {
+    let references: Vec<&str> = wanted.images.iter().map(|image| image.reference.as_str()).collect();
+    judge.idle_exceptions(&references)
 }
 
 fn facts<'a>(image: &'a WantedImage, located: Option<&'a Located>) -> Facts<'a> {

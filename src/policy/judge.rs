@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::kinds;
-use crate::fault::{Place, some_of};
+use crate::fault::{Fault, Place, some_of};
 use crate::locate::Located;
 use crate::oci::platforms::{Platform, is_index};
 use crate::project::{Policy, PolicyRule, Spanned};
@@ -93,6 +93,18 @@ impl<'a> Judge<'a> {
                 .filter_map(|allow| Some((allow.rule, pattern(&allow.reference, str::to_owned)?)))
                 .collect(),
         }
+    }
+
+    /// Exceptions that none of these references matches: what they were for is gone, or they were mistyped.
+    pub fn idle_exceptions(&self, references: &[&str]) -> Vec<Fault> {
+        let idle = |pattern: &&Pattern| !references.iter().any(|text| pattern.matcher.is_match(text));
+        let patterns = self.exceptions.iter().map(|(_, pattern)| pattern);
+        let warning = |pattern: &Pattern| {
+            Fault::warning(format!("policy.allow: no image matches `{}`", pattern.text))
+                .at_opt(pattern.place.clone())
+                .hint("remove the exception, or correct its pattern: it is compared with references as rendered")
+        };
+        patterns.filter(idle).map(warning).collect()
     }
 
     /// Does any rule need to know where images are?

@@ -363,13 +363,23 @@ fn login_files_proxies_and_certificates_are_looked_at_and_no_secret_is_shown() {
     project.docker_config(&serde_json::json!({
         "auths": {"a.test": {"auth": "aHVzaDpodXNo"}}, "credHelpers": {"b.test": "is-not-installed"}
     }));
+    // It may be for a host that nobody asks; the one for all hosts is asked each time.
+    project
+        .run(&["doctor"])
+        .ok()
+        .says("warning  logins")
+        .says("not on PATH: docker-credential-is-not-installed");
+    project.docker_config(&serde_json::json!({
+        "auths": {"a.test": {"auth": "aHVzaDpodXNo"}}, "credsStore": "is-not-installed"
+    }));
     let run = project
         .aosm(&["doctor"])
         .env("HTTPS_PROXY", "http://me:hush@127.0.0.1:1/")
         .run()
         .expect(5);
     assert!(!run.stdout.contains("hush") && !run.stdout.contains("aHVz"), "{run}");
-    run.says("not on PATH: docker-credential-is-not-installed")
+    run.says("missing  logins")
+        .says("not on PATH: docker-credential-is-not-installed")
         .says("missing  proxy: 127.0.0.1:1, from HTTPS_PROXY: ");
     let proxy = Faulty::before("127.0.0.1:1");
     project.docker_config(&serde_json::json!({"auths": {"a.test": {}}}));

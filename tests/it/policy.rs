@@ -293,6 +293,18 @@ fn an_exception_with_its_reason_lifts_a_rule() {
         "[policy]\ndeny-tags = [\"dev\"]\nplatforms = [\"linux/arm64\"]\n{allow}"
     ));
     assert_eq!(broken(step(&scene.plan(4), "/b:dev")), ["deny-tags error"]);
+    // One that is for nothing any more is told, unless only some steps were asked for.
+    scene.set(&format!("[policy]\ndeny-tags = []\n{}", allow.replace("/b:", "/gone:")));
+    for command in ["plan", "check"] {
+        scene
+            .project
+            .run(&[command])
+            .ok()
+            .says("policy.allow: no image matches `x.example/gone:*`")
+            .says("aosm.toml");
+    }
+    let some = scene.project.run(&["plan", "--only", "*b:dev"]).ok();
+    some.silent_about("policy.allow");
 }
 
 #[test]
