@@ -192,6 +192,9 @@ fn the_right_to_push_is_known_from_the_token() {
     assert!(writing.contains("its token is good for pull only"), "{writing}");
     let hint = line(&found, "store", Some("lab"))["hint"].as_str().unwrap();
     assert!(hint.contains("AcrPush"), "{hint}");
+    // What docs/permissions.md says: reading is enough to plan, not to apply.
+    project.run(&["plan", "--only", "copy:lab/*"]).ok();
+    project.run(&["apply", "--only", "copy:lab/*"]).expect(5);
     // Without a name to ask about nothing is guessed.
     project.remove("aosm.lock");
     let found = examine(&project, 0);

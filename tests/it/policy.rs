@@ -308,6 +308,51 @@ fn an_exception_with_its_reason_lifts_a_rule() {
 }
 
 #[test]
+fn two_references_that_come_to_one_name_are_both_judged() {
+    let twin = "[[images]]\nreference = \"y.example/a:1.0.0\"\n[[images]]\nreference = \"z.example/a:1.0.0\"\n";
+    let allow = |reference: &str| {
+        format!("[[policy.allow]]\nreference = \"{reference}\"\nrule = \"deny-tags\"\nreason = \"known\"\n")
+    };
+    let scene = Scene::new(&format!(
+        "{twin}[policy]\ndeny-tags = [\"1.*\"]\n{}{}",
+        allow("x.*"),
+        allow("z.*")
+    ));
+    let plan = scene.plan(4);
+    let judged = step(&plan, "/a:1.0.0");
+    assert_eq!(broken(judged), ["deny-tags error"]);
+    assert_eq!(judged["reasons"][0]["reference"], "y.example/a:1.0.0");
+}
+
+#[test]
+fn what_is_attached_to_a_refused_image_is_blocked() {
+    let scene = Scene::new(
+        "[[attachments]]\nsubject = \"x.example/a:1.0.0\"\nartifact-type = \"sbom/example\"\nfiles = [{ path = \"sbom\" }]\n\
+         [policy]\ndeny-tags = [\"1.*\"]\n",
+    );
+    scene.project.write("sbom", "bill");
+    let plan = scene.plan(4);
+    let attached = step(&plan, "/sbom/example");
+    assert_eq!(attached["action"], "blocked", "{attached}");
+    assert_eq!(plan["summary"]["blocked"], 1);
+}
+
+#[test]
+fn a_bundle_is_not_written_while_a_rule_is_broken() {
+    let scene = Scene::new("[policy]\ndeny-tags = [\"dev\"]");
+    scene
+        .project
+        .run(&["export", "--bundle", "b.tar"])
+        .expect(4)
+        .says("the tag `dev` is denied");
+    assert!(!scene.project.path("b.tar").exists());
+    scene.set("");
+    scene.project.run(&["export", "--bundle", "b.tar"]).ok();
+    scene.set("[policy]\ndeny-tags = [\"dev\"]");
+    scene.project.run(&["plan", "--from-bundle", "b.tar"]).ok();
+}
+
+#[test]
 fn a_plan_says_the_same_from_every_folder_although_a_rule_is_broken() {
     let scene = Scene::new("[policy]\ndeny-tags = [\"1.0.0\", \"dev\"]");
     let here = scene.plan(4);
