@@ -9,6 +9,7 @@ mod examine;
 mod folder;
 mod machine;
 mod places;
+mod project;
 mod registry;
 mod words;
 

@@ -14,6 +14,7 @@ mod locating;
 mod observe;
 mod packs;
 mod policy;
+mod policy_words;
 mod prepare;
 mod reason;
 mod session;

@@ -2,63 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use globset::{GlobBuilder, GlobMatcher};
-
+use super::finding::{Facts, Finding, Judgement};
 use super::kinds;
+use super::pattern::{Pattern, by, hub_as_one_host, pattern};
 use crate::fault::{Fault, Place, some_of};
-use crate::locate::Located;
 use crate::oci::platforms::{Platform, is_index};
 use crate::project::{Policy, PolicyRule, Spanned};
-use crate::reference::{ImageReference, LATEST, is_docker_hub, normalise_host};
+use crate::reference::{LATEST, is_docker_hub, normalise_host};
 
 /// Tags that are a warning where the project denies none by itself: whoever pushes them moves them.
 pub const DEFAULT_DENIED_TAGS: [&str; 3] = ["latest", "dev", "stable"];
-
-/// What is known of one image.
-#[derive(Debug, Clone, Copy)]
-pub struct Facts<'a> {
-    /// The reference as rendered.
-    pub reference: &'a ImageReference,
-    /// The tag that `[[images]]` gives it.
-    pub version: Option<&'a str>,
-    /// A warning about its missing tag was given already.
-    pub told_latest: bool,
-    /// Where it is; `None` while nobody was asked.
-    pub located: Option<&'a Located>,
-    /// Bytes of what is copied of it; `None` while that is not known.
-    pub size: Option<u64>,
-}
-
-/// A rule that an image breaks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// The rule.
-    pub rule: PolicyRule,
-    /// False for a warning.
-    pub error: bool,
-    /// What is wrong, to follow the image's name.
-    pub why: String,
-    /// What to do about it.
-    pub hint: String,
-    /// Where the project says so; `None` for defaults.
-    pub place: Option<Place>,
-}
-
-/// What the rules say about one image.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Judgement {
-    /// Broken rules, in the order of [`PolicyRule::ALL`].
-    pub findings: Vec<Finding>,
-    /// Rules that nobody can judge yet.
-    pub open: Vec<PolicyRule>,
-}
-
-/// A pattern with the text it was made from.
-struct Pattern {
-    matcher: GlobMatcher,
-    text: String,
-    place: Option<Place>,
-}
 
 /// The rules of one project, ready to judge.
 pub struct Judge<'a> {
@@ -349,35 +302,6 @@ fn finding(rule: PolicyRule, why: String, remedy: &str, place: Option<Place>) ->
         why,
         hint: format!("{remedy}; or allow it: [[policy.allow]] with `rule = \"{rule}\"`"),
         place,
-    }
-}
-
-/// "by what", where that is not the name itself.
-fn by(pattern: &str, name: &str) -> String {
-    if pattern == name {
-        String::new()
-    } else {
-        format!(" by `{pattern}`")
-    }
-}
-
-fn pattern(text: &Spanned<String>, spelled: impl Fn(&str) -> String) -> Option<Pattern> {
-    let glob = GlobBuilder::new(&spelled(&text.value))
-        .literal_separator(false)
-        .build()
-        .ok()?;
-    Some(Pattern {
-        matcher: glob.compile_matcher(),
-        text: text.value.clone(),
-        place: text.place.clone(),
-    })
-}
-
-/// Docker Hub's hosts are one.
-fn hub_as_one_host(text: &str) -> String {
-    match text.split_once('/') {
-        Some((host, rest)) => format!("{}/{rest}", normalise_host(host)),
-        None => normalise_host(text),
     }
 }
 
