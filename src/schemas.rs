@@ -11,6 +11,7 @@ use crate::artifact::transfer_documents::{PullDocument, PushDocument};
 use crate::azure::documents::{ArtifactManifestDocument, CredentialDocument, StoreDocument, StoresDocument};
 use crate::bundle::BundleDocument;
 use crate::disk::VhdDocument;
+use crate::doctor::DoctorDocument;
 use crate::graph::GraphDocument;
 use crate::lock::LockChangesDocument;
 use crate::plan::{Explained, ImagesDocument, Plan};
@@ -34,6 +35,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("store.schema.json", document::<StoreDocument>("aosm-store/1")),
         ("stores.schema.json", document::<StoresDocument>("aosm-stores/1")),
         ("bundle.schema.json", document::<BundleDocument>("aosm-bundle/1")),
+        ("doctor.schema.json", document::<DoctorDocument>("aosm-doctor/1")),
         ("export.schema.json", document::<ExportDocument>("aosm-export/1")),
         ("artifact.schema.json", document::<ArtifactDocument>("aosm-artifact/1")),
         ("copy.schema.json", document::<CopyDocument>("aosm-copy/1")),

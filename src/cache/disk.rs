@@ -13,7 +13,7 @@ use crate::event::{Event, Events};
 use crate::fault::{Fault, Place};
 
 /// Action entries are small; a larger file is damage.
-const MAX_ENTRY: u64 = 1 << 20;
+pub(super) const MAX_ENTRY: u64 = 1 << 20;
 
 /// The standard tag (bford.info/cachedir) that tells backup programs to leave the folder out.
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Cache of aosm-build; safe to delete.\n";

@@ -21,6 +21,7 @@ mod key;
 mod prune;
 mod stat_entry;
 mod stat_table;
+mod survey;
 
 pub use action::{ActionResult, Output};
 pub use cas::Cas;
@@ -28,3 +29,4 @@ pub use disk::Cache;
 pub use key::{KeyChange, KeyDocument};
 pub use prune::{PruneLimits, PruneReport, prune};
 pub use stat_table::StatTable;
+pub use survey::{CacheSurvey, survey};

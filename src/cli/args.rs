@@ -277,6 +277,12 @@ The file is an OCI image layout in a plain tar, which other tools read as well. 
     },
     /// Show the credential that an artifact manifest grants: names, rights and end, not the secret
     Credential(Box<super::credential::CredentialArgs>),
+    /// Look at everything a run needs: Helm, logins, every source and store, clock, disk; writes nothing
+    #[command(
+        after_help = "Examples:\n  aosm-build doctor\n  aosm-build doctor --json | jq '.checks[] | select(.state == \"missing\")'\n\n\
+One line each, with what to do about it. Exit 5 when something is missing. Without a project it looks at the machine alone."
+    )]
+    Doctor,
     /// Log in to a registry: check the login there, and keep it where docker keeps logins
     Login(super::login::LoginCommand),
     /// Forget the login of a registry

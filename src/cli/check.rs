@@ -1,11 +1,31 @@
 //! `check`: all validation that needs no network.
 
+use std::sync::Arc;
+
 use super::Ended;
 use super::context::Context;
-use crate::fault::Faults;
+use crate::fault::{Fault, Faults};
 use crate::lock::Lock;
-use crate::plan::{Steps, check_disks, check_names, prepare, wanted};
-use crate::report::{CheckDocument, count};
+use crate::plan::{Prepared, Session, Steps, Wanted, check_disks, check_names, check_policy, prepare, wanted};
+use crate::report::{CheckDocument, Screen, count};
+
+/// Judges by `[policy]`, as far as that needs no network; how many warnings were told.
+async fn judged(
+    screen: &Screen,
+    session: &Arc<Session>,
+    prepared: Prepared,
+    wanted: Wanted,
+) -> Result<(Prepared, Wanted, usize), Faults> {
+    let findings = check_policy(session, &wanted).await?;
+    let (errors, warnings): (Vec<Fault>, Vec<Fault>) = findings.into_iter().partition(Fault::is_error);
+    let warned = warnings.len();
+    screen.faults(&warnings.into_iter().collect());
+    if errors.is_empty() {
+        Ok((prepared, wanted, warned))
+    } else {
+        Err(errors.into_iter().collect())
+    }
+}
 
 pub async fn run(context: &Context) -> Ended {
     let session = context.session()?;
@@ -21,8 +41,12 @@ pub async fn run(context: &Context) -> Ended {
         check_names(&session.project, &wanted)?;
         Ok((prepared, wanted))
     });
+    let outcome = match outcome {
+        Ok((prepared, wanted)) if faults.is_empty() => judged(&context.screen, &session, prepared, wanted).await,
+        other => other.map(|(prepared, wanted)| (prepared, wanted, 0)),
+    };
     context.screen.finish();
-    let (prepared, wanted) = match outcome {
+    let (prepared, wanted, warned) = match outcome {
         Ok(good) if faults.is_empty() => good,
         Ok(_) => return Err(faults),
         Err(found) => {
@@ -40,7 +64,7 @@ pub async fn run(context: &Context) -> Ended {
             vhds: session.project.vhds.len(),
             attachments: session.project.attachments.len(),
             candidates: wanted.candidates.len(),
-            warnings: prepared.warnings.len(),
+            warnings: prepared.warnings.len() + warned,
         });
     } else {
         let mut found = vec![

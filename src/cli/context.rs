@@ -61,6 +61,17 @@ impl Context {
         Ok(Some(project))
     }
 
+    /// The same of a project that need not name anything but stores.
+    pub fn stores_if_any(&self) -> Result<Option<Project>, Faults> {
+        let options = self.load_options()?;
+        if options.project_file.is_none() && !project::is_there(&options.folder) {
+            return Ok(None);
+        }
+        let (project, warnings) = project::load_stores(&options)?;
+        self.screen.faults(&warnings);
+        Ok(Some(project))
+    }
+
     fn load_options(&self) -> Result<LoadOptions, Fault> {
         Ok(LoadOptions {
             folder: self.folder()?,

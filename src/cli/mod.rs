@@ -9,6 +9,7 @@ mod check;
 mod command_line;
 mod context;
 mod credential;
+mod doctor;
 mod export;
 mod graph;
 mod images;
@@ -112,6 +113,7 @@ async fn run(cli: Cli, screen: &Screen) -> u8 {
         Command::ArtifactManifest { command } => artifact_manifest::run(&context, &command).await,
         Command::Credential(args) => credential::run(&context, &args).await,
         Command::Artifact { command } => artifact::run(&context, &command).await,
+        Command::Doctor => doctor::run(&context).await,
         Command::Login(args) => login::run(&context, &args).await,
         Command::Logout(args) => logout::run(&context, &args).await,
         Command::Cache { action } => cache::run(&context, &action),

@@ -3,26 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// `5GiB`, `500M`, `1024`: binary units with or without `iB`.
-pub fn size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = text.get(digits.len()..).unwrap_or_default().to_ascii_lowercase();
-    let factor: u64 = match unit.trim_end_matches('b').trim_end_matches('i') {
-        "" => 1,
-        "k" => 1 << 10,
-        "m" => 1 << 20,
-        "g" => 1 << 30,
-        "t" => 1 << 40,
-        _ => return Err(format!("{text:?} has no known unit: write 500MiB or 5GiB")),
-    };
-    let number: u64 = digits
-        .trim()
-        .parse()
-        .map_err(|_| format!("{text:?} is no size: write 500MiB or 5GiB"))?;
-    number
-        .checked_mul(factor)
-        .ok_or_else(|| format!("{text:?} is too large"))
-}
+pub use crate::project::parse_size as size;
 
 /// A number of things that must be done by somebody.
 pub fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {

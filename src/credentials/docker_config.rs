@@ -41,6 +41,29 @@ impl DockerConfig {
         })
     }
 
+    /// How many hosts and namespaces have an entry.
+    pub(super) fn entries(&self) -> usize {
+        self.auths.as_ref().map_or(0, BTreeMap::len)
+    }
+
+    /// The program of the credential helper for all hosts.
+    pub(super) fn store(&self) -> Option<String> {
+        let name = self.creds_store.as_deref().filter(|name| !name.is_empty())?;
+        Some(format!("docker-credential-{name}"))
+    }
+
+    /// The programs of the credential helpers for single hosts, sorted.
+    pub(super) fn helpers(&self) -> Vec<String> {
+        let named = self.cred_helpers.iter().flat_map(BTreeMap::values);
+        let mut programs: Vec<String> = named
+            .filter(|name| !name.is_empty())
+            .map(|name| format!("docker-credential-{name}"))
+            .collect();
+        programs.sort();
+        programs.dedup();
+        programs
+    }
+
     /// The credential helper for a host: its own before the one for all.
     pub(super) fn helper(&self, key: &str) -> Option<&str> {
         let own = self.cred_helpers.as_ref().and_then(|helpers| {

@@ -43,6 +43,11 @@ impl LoginFiles {
         Self(files.into_iter().collect())
     }
 
+    /// The files.
+    pub(super) fn paths(&self) -> &[Utf8PathBuf] {
+        &self.0
+    }
+
     /// Where docker and Podman keep logins by the environment: `REGISTRY_AUTH_FILE`, then `DOCKER_CONFIG` or
     /// `~/.docker`, then `XDG_RUNTIME_DIR/containers`, then `~/.config/containers`.
     pub fn from_env() -> Self {

@@ -15,6 +15,7 @@ mod helper;
 mod keeping;
 mod login;
 mod secret;
+mod survey;
 mod variables;
 
 pub use auto::AutoLogin;
@@ -23,6 +24,7 @@ pub use given::GivenLogin;
 pub use keeping::{Kept, LoginKeeper};
 pub use login::{AnonymousLogin, LoginFiles, LoginState};
 pub use secret::Secret;
+pub use survey::{LoginFile, LoginFileContent};
 pub use variables::Variables;
 
 /// What to show a registry.

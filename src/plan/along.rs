@@ -27,7 +27,7 @@ pub(super) async fn find(
     job: &Job,
     faults: &mut Faults,
 ) -> Vec<Located> {
-    if session.project.copy.referrers == Referrers::None {
+    if session.project.copy.referrers == Referrers::None && session.project.policy.require_referrer.is_empty() {
         return located;
     }
     let unknown = located.iter().any(|image| image.referrers.is_none());

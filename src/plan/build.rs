@@ -11,6 +11,7 @@ use super::disks;
 use super::locating::{Asking, Locations, locate_images};
 use super::observe::{Answers, Look, observe};
 use super::packs::PackStep;
+use super::policy;
 use super::prepare::{Prepared, Steps, prepare};
 use super::target::{Target, targets};
 use super::wanted::{Wanted, wanted};
@@ -159,6 +160,7 @@ pub(super) async fn finish(
         steps.push(decided(session, options, target, seen, &mut faults));
     }
     faults.extend(unreadable(session, &targets, &seen));
+    faults.extend(policy::judge(session, options, (&wanted, &world, &locations), &targets, &mut steps).await);
     blocked(&mut steps);
     transfer_sizes(session, &targets, &mut steps, &world, &locations).await?;
     let unwanted = if options.only.is_empty() {

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::digest::Digest;
 use crate::fault::some_of;
+use crate::project::PolicyRule;
 
 /// One reason. In JSON: `{"type":"digest-differs","old":…,"new":…}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -89,8 +90,31 @@ pub enum Reason {
         /// All that is wrong with it.
         problems: Vec<String>,
     },
+    /// The image breaks a rule of `[policy]`.
+    Policy {
+        /// The rule, by its key.
+        rule: PolicyRule,
+        /// An error makes the step invalid.
+        level: PolicyLevel,
+        /// The image, as rendered: several may come to one name.
+        reference: String,
+        /// What is wrong.
+        why: String,
+        /// Templates that name the image, and `file:line` where the project does.
+        places: Vec<String>,
+    },
     /// Nobody was asked: the run is offline and nothing is remembered.
     NotAsked,
+}
+
+/// How much it matters that a rule of `[policy]` is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyLevel {
+    /// The step is invalid.
+    Error,
+    /// The step goes on.
+    Warning,
 }
 
 impl Reason {
@@ -121,6 +145,10 @@ impl Reason {
             Self::CopyUnderWay { copy } => format!("the service is copying it already (copy {copy})"),
             Self::CannotTell { why } => format!("nobody can tell what the blob holds: {why}"),
             Self::Unfit { problems } => problems.join("; "),
+            Self::Policy { rule, level, why, .. } => match level {
+                PolicyLevel::Error => format!("policy {rule}: {why}"),
+                PolicyLevel::Warning => format!("policy {rule} (warning): {why}"),
+            },
             Self::NotAsked => "offline, and nothing is remembered".to_owned(),
         }
     }

@@ -213,6 +213,7 @@ impl Loading<'_> {
             attachments: settings.attachments,
             discovery: settings.discovery,
             copy: settings.copy,
+            policy: settings.policy,
             network: settings.network,
             render_limits: settings.render_limits,
             files: self.files.clone(),
@@ -315,6 +316,7 @@ impl Settings {
             attachments: Vec::new(),
             discovery: super::model::Discovery::default(),
             copy: super::model::CopyOptions::default(),
+            policy: super::policy::Policy::default(),
             network: super::model::Network::default(),
             render_limits: super::model::RenderLimits::default(),
         }

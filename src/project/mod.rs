@@ -26,11 +26,13 @@ mod model;
 mod names;
 mod node;
 mod paths;
+mod policy;
 mod propose;
 mod rules;
 mod schema;
 mod set_values;
 mod settings;
+mod size;
 mod sources;
 mod stores;
 mod suggest;
@@ -47,8 +49,10 @@ pub use artifact_model::*;
 pub use find::is_there;
 pub use load::{LoadOptions, load, load_stores};
 pub use model::*;
+pub use policy::{Policy, PolicyException, PolicyRule, ReferrerKind};
 pub use propose::{Proposal, propose};
 pub use schema::schemas;
+pub use size::parse_size;
 pub use vhd_model::*;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 
 use super::artifact_model::{ArtifactConfig, AttachmentConfig, Referrers};
+use super::policy::Policy;
 use super::vhd_model::{StorageAccount, VhdConfig};
 use crate::fault::Place;
 
@@ -64,6 +65,8 @@ pub struct Project {
     pub discovery: Discovery,
     /// How images are copied.
     pub copy: CopyOptions,
+    /// What every image must keep to.
+    pub policy: Policy,
     /// The network profile.
     pub network: Network,
     /// Limits of a Helm render.

@@ -154,7 +154,7 @@ fn read_rule(view: &View<'_>, place: &Place, faults: &mut Faults) -> DiscoveryRu
     rule
 }
 
-fn check_glob(label: &str, glob: &str, place: Option<Place>, faults: &mut Faults) {
+pub(super) fn check_glob(label: &str, glob: &str, place: Option<Place>, faults: &mut Faults) {
     if let Err(error) = globset::Glob::new(glob) {
         faults.push(
             Fault::invalid(format!("{label}: not a pattern"))

@@ -8,6 +8,7 @@ use super::charts::{self, Partial};
 use super::document::Document;
 use super::model::{CopyOptions, Discovery, ExtraImage, Network, RenderLimits, SourceConfig, Spanned, StoreConfig};
 use super::paths::Resolver;
+use super::policy::{self, Policy};
 use super::sources::{self, SourceList, with_first};
 use super::vhds::{self, PartialVhd};
 use super::view::View;
@@ -43,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) discovery: Discovery,
     /// `[copy]`.
     pub(crate) copy: CopyOptions,
+    /// `[policy]`.
+    pub(crate) policy: Policy,
     /// `[network]`.
     pub(crate) network: Network,
     /// Limits in `[project]`.
@@ -73,6 +76,7 @@ pub(crate) fn decode(
                 .hint("write it like `version = \"1.0.0\"`"),
         );
     }
+    let copy = copying::read(&root, faults);
     Settings {
         name: text("name"),
         version,
@@ -88,7 +92,8 @@ pub(crate) fn decode(
         vhds: vhds::from_settings(&root, resolver, faults),
         attachments: artifacts::attachments(&root, resolver, faults),
         discovery: rules::read(&root, faults),
-        copy: copying::read(&root, faults),
+        policy: policy::read(&root, &copy, faults),
+        copy,
         network: network(&root, resolver, faults),
         render_limits: project.as_ref().map(render_limits).unwrap_or_default(),
     }

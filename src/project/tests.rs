@@ -17,6 +17,7 @@ mod damage;
 mod example;
 mod input_file;
 mod paths;
+mod policy;
 mod proposal;
 mod schemas;
 mod settings_errors;

@@ -1,6 +1,7 @@
 //! All keys of `aosm.toml`.
 
 use super::keys::{Choice, Key, Shape, choice, key, later, later_choice};
+use super::policy::RULES;
 
 /// The keys of the file's root.
 pub(crate) const ROOT: &[Key] = &[
@@ -56,7 +57,11 @@ pub(crate) const ROOT: &[Key] = &[
         "What counts as an image in rendered Kubernetes objects, and what does not.",
     ),
     key("copy", Shape::Table(COPY), "How images are copied."),
-    later("policy"),
+    key(
+        "policy",
+        Shape::Table(POLICY),
+        "What every image must keep to: judged by `plan`, and by `check` as far as that needs no network.",
+    ),
     key(
         "network",
         Shape::Table(NETWORK),
@@ -451,6 +456,57 @@ const COPY: &[Key] = &[
         "Which referrers (signatures, SBOMs, attestations) travel with images; a list names artifact types.",
     )
     .default("\"all\""),
+];
+
+const POLICY: &[Key] = &[
+    key(
+        "deny-tags",
+        Shape::Texts,
+        "Tags that no image may have; `*` and `?` match. What is listed here is an error; an empty list allows all.",
+    )
+    .default("`latest`, `dev` and `stable`, as warnings"),
+    key(
+        "require-digest",
+        Shape::Bool,
+        "Every reference must name its image by a digest.",
+    )
+    .default("false"),
+    key(
+        "platforms",
+        Shape::Texts,
+        "Every image must have each of these platforms (`os/architecture`, perhaps `/variant`).",
+    )
+    .default("[]"),
+    key(
+        "require-referrer",
+        Shape::Texts,
+        "Something of each of these artifact types must refer to every image; `signature` and `sbom` stand for all known types of these.",
+    )
+    .default("[]"),
+    key(
+        "deny-registries",
+        Shape::Texts,
+        "Hosts, `host/namespace`s and `host/repository`s that no image may come from; `*` and `?` match.",
+    )
+    .default("[]"),
+    key(
+        "max-size",
+        Shape::Text,
+        "How large one image may be, all its platforms together: `2 GiB`.",
+    )
+    .default("no limit"),
+    key("allow", Shape::Tables(POLICY_ALLOW), "Exceptions: a rule that does not hold for some images."),
+];
+
+const POLICY_ALLOW: &[Key] = &[
+    key(
+        "reference",
+        Shape::Text,
+        "The images, by their references as rendered; `*` and `?` match.",
+    )
+    .required(),
+    key("rule", Shape::Choice(RULES), "The rule that does not hold for them.").required(),
+    key("reason", Shape::Text, "Why: for those who read this later.").required(),
 ];
 
 const NETWORK: &[Key] = &[

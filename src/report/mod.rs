@@ -3,6 +3,7 @@
 pub mod artifact;
 pub mod azure;
 pub mod diagnostic;
+mod doctor;
 mod documents;
 mod human;
 mod images;
@@ -12,6 +13,7 @@ mod tree;
 mod values_paths;
 pub mod vhd;
 
+pub use doctor::doctor_lines;
 pub use documents::{CachePruneDocument, CheckDocument, LoginDocument, LogoutDocument};
 pub use human::{bytes, count, plural};
 pub use images::images_list;

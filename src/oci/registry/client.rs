@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode, Url};
 
 use super::answer::{trouble_of, words_of};
@@ -101,6 +101,11 @@ impl Client {
     /// The credential that the registry takes; `None` while it wants none.
     pub(super) async fn login_in_use(&self, caller: &Caller) -> Result<Option<Obtained>, OciError> {
         self.auth.in_use(caller).await
+    }
+
+    /// The `Authorization` header for these scopes; `None` while the registry wants none.
+    pub(super) async fn login_header(&self, scopes: &Scopes, caller: &Caller) -> Result<Option<HeaderValue>, OciError> {
+        Ok(self.auth.login(scopes, caller).await?.map(|login| login.header))
     }
 
     /// What all clients share.

@@ -44,6 +44,11 @@ impl HttpTransport {
         }
     }
 
+    /// Is TLS set up on this machine: are there authorities to trust, and can the files that [`Network`] names be used?
+    pub fn check_tls(&self) -> Result<(), TransportError> {
+        self.client(true, false).map(drop)
+    }
+
     fn client(&self, tls: bool, local: bool) -> Result<&Client, TransportError> {
         let slot = match (tls, local) {
             (false, true) => &self.plain_local,

@@ -38,7 +38,12 @@ pub struct Opened {
 impl DiskStores {
     /// Those of a project; `None` where it has no disk images.
     pub fn open(session: &Session) -> Option<Self> {
-        let project = Arc::clone(&session.project);
+        Self::of(&session.project)
+    }
+
+    /// The same without a session.
+    pub fn of(project: &Arc<Project>) -> Option<Self> {
+        let project = Arc::clone(project);
         if project.vhds.is_empty() {
             return None;
         }

@@ -76,7 +76,7 @@ fn schemas_take_what_loads_and_refuse_what_does_not() {
         "[stores.a]\nkind = \"nonsense\"",
         "[[charts]]\npath = \"x\"",
         "[copy]\nconcurrency = 0",
-        "[policy]\n",
+        "[policy]\ndeny-tags = true\n",
         "[project]\nname = \" \"",
     ] {
         assert!(!settings.is_valid(&as_json(bad)), "{bad}");

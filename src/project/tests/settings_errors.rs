@@ -10,8 +10,8 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
             "aosm.toml:4:1 charts.image-sources: unknown key / `image-sources` belongs to `project`",
         ),
         (
-            "[policy]\ndeny-tags = []",
-            "aosm.toml:4:2 policy: not supported by this version yet",
+            "[stores.a]\nkind = \"local\"\nseal = true",
+            "aosm.toml:3:1 stores.a.seal: not supported by this version yet",
         ),
         (
             "[stores.a]\nkind = \"acr\"\npublisher = \"x\"",

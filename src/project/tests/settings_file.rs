@@ -62,7 +62,7 @@ fn every_wrong_line_is_told_in_one_run_each_at_its_place() {
             "aosm.toml:8:8 charts.name: is empty / fill it in, or leave it out: the package's name: what AOSM installs it as",
             "aosm.toml:11:15 copy.concurrency: 0 is out of range / from 1 to 64 is possible",
             "aosm.toml:12:2 unknown: unknown key / known keys: `project`, `sources`, `stores`, `environments`, `charts`, \
-             `images`, `artifacts`, `vhds`, `attachments`, `discovery`, `copy`, `network`",
+             `images`, `artifacts`, `vhds`, `attachments`, `discovery`, `copy`, `policy`, `network`",
             "aosm.toml:13:1 charts: `name` is missing / add `name`: the package's name: what AOSM installs it as",
             "aosm.toml:15:16 charts.include-crds: expected true or false, found text / write `true` or `false` without quotes",
         ]
