@@ -32,15 +32,25 @@ fn a_wrong_image_is_refused_before_a_byte_moves_and_the_rest_is_done() {
     let azurite = Azurite::shared();
     let container = azurite.container("bad");
     let proxy = Faulty::before(&azurite.host());
-    let url = azurite.url(&container, &Sas::rights("rcw")).replace(&azurite.host(), &proxy.host());
+    let url = azurite
+        .url(&container, &Sas::rights("rcw"))
+        .replace(&azurite.host(), &proxy.host());
     for what in BAD {
         let project = project(&container);
         let codes = write_bad(what, &project.path("disk.vhd"));
         let told = project.run(&["check"]).expect(4);
         let errors = told.stderr.matches("disk image ubuntu-vm-vhd: ").count();
         assert_eq!(errors, codes.len(), "{what}: {told}");
-        let applied = project.aosm(&["apply", "--json"]).env("DISKS_SAS", &url).run().expect(4);
-        assert_eq!(applied.stderr.matches("disk image ubuntu-vm-vhd: ").count(), codes.len(), "{what}: {applied}");
+        let applied = project
+            .aosm(&["apply", "--json"])
+            .env("DISKS_SAS", &url)
+            .run()
+            .expect(4);
+        assert_eq!(
+            applied.stderr.matches("disk image ubuntu-vm-vhd: ").count(),
+            codes.len(),
+            "{what}: {applied}"
+        );
         assert!(applied.stderr.contains("help: "), "{what}: {applied}");
         let document = applied.json();
         assert_eq!(document["summary"]["done"], 2, "{what}: {document}");
@@ -83,7 +93,10 @@ fn a_signature_that_will_not_do_says_which_variable_and_why_and_the_plan_says_th
         (None, "the variable DISKS_SAS: is not set"),
         (Some(String::new()), "the variable DISKS_SAS: is empty"),
         (Some("sv=1&sig=s3cr3t".to_owned()), "is a signature alone"),
-        (Some(format!("{}x?sig=s3cr3t", azurite.place(""))), "the variable DISKS_SAS"),
+        (
+            Some(format!("{}x?sig=s3cr3t", azurite.place(""))),
+            "the variable DISKS_SAS",
+        ),
         (Some(azurite.place(&container)), "holds no signature"),
         (Some(url(&Sas::expired())), "the signature expired at"),
         (Some(url(&Sas::default().from(3600))), "the signature is good from"),
@@ -182,7 +195,9 @@ fn the_container_that_a_signature_opens_is_used_and_said_where_the_name_gives_an
         .env("DISKS_SAS", url)
         .run()
         .ok()
-        .says(&format!("goes to the container {container}, which the variable DISKS_SAS opens"))
+        .says(&format!(
+            "goes to the container {container}, which the variable DISKS_SAS opens"
+        ))
         .says("by its name it would be ubuntuvmvhd-1-0-0");
     assert!(azurite.head(&container, BLOB).is_some());
 }
@@ -191,7 +206,8 @@ fn the_container_that_a_signature_opens_is_used_and_said_where_the_name_gives_an
 fn a_file_that_is_gone_or_unreadable_stops_nothing_else() {
     let project = project("any");
     let run = |project: &Project, arguments: &[&str]| {
-        let url = "http://127.0.0.1:9/devstoreaccount1/any?sv=2020-12-06&sr=c&sp=rcw&se=2099-01-01T00:00:00Z&sig=c2VjcmV0";
+        let url =
+            "http://127.0.0.1:9/devstoreaccount1/any?sv=2020-12-06&sr=c&sp=rcw&se=2099-01-01T00:00:00Z&sig=c2VjcmV0";
         project.aosm(arguments).env("DISKS_SAS", url)
     };
     project.remove("disk.vhd");
@@ -208,7 +224,9 @@ fn a_file_that_is_gone_or_unreadable_stops_nothing_else() {
 fn one_step_for_one_blob_is_told_with_both_places() {
     let project = Project::new();
     Vhd::new(2 * MIB).write(&project.path("disk.vhd"));
-    let vhd = |name: &str| format!("[[vhds]]\nname = \"{name}\"\nversion = \"1-0-0\"\nfile = \"disk.vhd\"\nsas-env = \"{name}\"\n");
+    let vhd = |name: &str| {
+        format!("[[vhds]]\nname = \"{name}\"\nversion = \"1-0-0\"\nfile = \"disk.vhd\"\nsas-env = \"{name}\"\n")
+    };
     project.write(
         "aosm.toml",
         format!(

@@ -91,7 +91,10 @@ impl Lab {
     /// The whole image, put there by another tool.
     fn put_by_another_tool(&self, content: &[u8]) {
         let length = content.len().to_string();
-        let headers = [("x-ms-blob-type", "PageBlob"), ("x-ms-blob-content-length", length.as_str())];
+        let headers = [
+            ("x-ms-blob-type", "PageBlob"),
+            ("x-ms-blob-content-length", length.as_str()),
+        ];
         let answer = self.azurite.request("PUT", &self.resource(), &headers, b"");
         assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
         for (index, piece) in content.chunks(4 * MIB as usize).enumerate() {
@@ -112,23 +115,35 @@ impl Lab {
     /// Fails if a signature is anywhere in the project's folder.
     fn no_secret(&self) {
         for signature in ["sig=", "sig%3D"] {
-            assert_eq!(holding(&self.project.folder(), signature), Vec::<std::path::PathBuf>::new());
+            assert_eq!(
+                holding(&self.project.folder(), signature),
+                Vec::<std::path::PathBuf>::new()
+            );
         }
     }
 }
 
 fn image(seed: u64) -> Vhd {
-    Vhd::new(10 * MIB).random(MIB, 200_000, seed).random(9 * MIB, 70_000, seed + 1)
+    Vhd::new(10 * MIB)
+        .random(MIB, 200_000, seed)
+        .random(9 * MIB, 70_000, seed + 1)
 }
 
 fn step(document: &Value) -> Value {
     let steps = document["steps"].as_array().expect("steps");
-    steps.iter().find(|step| step["id"] == STEP).expect("the upload").clone()
+    steps
+        .iter()
+        .find(|step| step["id"] == STEP)
+        .expect("the upload")
+        .clone()
 }
 
 fn types(step: &Value) -> Vec<&str> {
     let reasons = step["reasons"].as_array().expect("reasons");
-    reasons.iter().map(|reason| reason["type"].as_str().expect("a type")).collect()
+    reasons
+        .iter()
+        .map(|reason| reason["type"].as_str().expect("a type"))
+        .collect()
 }
 
 #[test]
@@ -150,12 +165,19 @@ fn charts_and_images_go_to_a_registry_and_the_disk_to_the_account_in_one_run() {
     small.write_images(&lab.project);
     lab.project.login(&registry.host(), USER, PASSWORD);
     let plan = lab.run(&["plan", "--json"]).ok();
-    assert_eq!(plan.stdout, lab.run(&["plan", "--json"]).ok().stdout, "the same plan twice");
+    assert_eq!(
+        plan.stdout,
+        lab.run(&["plan", "--json"]).ok().stdout,
+        "the same plan twice"
+    );
     let planned = step(&plan.json());
     // Whole blocks of 64 KiB: 5 around 200,000 bytes at 1 MiB at most, 2 at 9 MiB, the last one.
     let data = planned["bytes"].as_u64().unwrap();
     assert!((270_000..=600_000).contains(&data), "{planned}");
-    assert_eq!(planned["disk"], json!({"size": 10 * MIB + 512, "zero": 10 * MIB + 512 - data}));
+    assert_eq!(
+        planned["disk"],
+        json!({"size": 10 * MIB + 512, "zero": 10 * MIB + 512 - data})
+    );
     assert_eq!(planned["transfer"], "stream");
     assert_eq!(planned["desired"], content_digest(&image(1).content()));
     let applied = lab.run(&["apply", "--json"]).ok().json();
@@ -182,7 +204,10 @@ fn a_file_that_changed_is_refused_and_then_replaced_on_demand() {
     let new = content_digest(&image(7).content());
     image(7).write(&lab.project.path("disk.vhd"));
     let planned = lab.planned(&[], 4);
-    assert_eq!((&planned["action"], &planned["effect"]), (&json!("invalid"), &json!("none")));
+    assert_eq!(
+        (&planned["action"], &planned["effect"]),
+        (&json!("invalid"), &json!("none"))
+    );
     assert_eq!((&planned["observed"], &planned["desired"]), (&json!(old), &json!(new)));
     assert_eq!(types(&planned), ["other-content"]);
     let mark = lab.proxy.mark();
@@ -196,12 +221,19 @@ fn a_file_that_changed_is_refused_and_then_replaced_on_demand() {
         .says("inspect:ubuntu-vm-vhd: disk.vhd changed")
         .says(&format!("what it wants changed: {} → {}", &old[7..19], &new[7..19]));
     let planned = lab.planned(&["--replace=ubuntu*"], 0);
-    assert_eq!((&planned["action"], &planned["effect"]), (&json!("run"), &json!("replace")));
+    assert_eq!(
+        (&planned["action"], &planned["effect"]),
+        (&json!("run"), &json!("replace"))
+    );
     lab.run(&["apply", "--replace=ubuntu-vm-vhd:1-0-0"]).ok();
     assert!(lab.content() == image(7).content(), "other content");
     // A store may allow it once and for all.
     image(8).write(&lab.project.path("disk.vhd"));
-    lab.project.edit("aosm.toml", "kind = \"storage-account\"", "kind = \"storage-account\"\nreplace = true");
+    lab.project.edit(
+        "aosm.toml",
+        "kind = \"storage-account\"",
+        "kind = \"storage-account\"\nreplace = true",
+    );
     lab.run(&["apply"]).ok();
     assert!(lab.content() == image(8).content(), "other content");
 }
@@ -231,7 +263,10 @@ fn what_somebody_else_wrote_is_noticed_and_not_taken_for_fresh() {
     // Where zeros belong: the pages alone tell.
     lab.write_page(5 * MIB, 9);
     let planned = lab.planned(&[], 4);
-    assert_eq!((&planned["action"], types(&planned)), (&json!("unknown"), vec!["cannot-tell"]));
+    assert_eq!(
+        (&planned["action"], types(&planned)),
+        (&json!("unknown"), vec!["cannot-tell"])
+    );
     lab.run(&["apply"])
         .expect(4)
         .says("nobody can tell what the blob holds: somebody wrote since it was last seen here")
@@ -240,8 +275,17 @@ fn what_somebody_else_wrote_is_noticed_and_not_taken_for_fresh() {
     lab.run(&["why", "upload"]).says("entity tag");
     // Read back, it is something else; and what it was is put back on demand.
     let planned = lab.planned(&["--verify", "full"], 4);
-    assert_eq!((&planned["action"], types(&planned)), (&json!("invalid"), vec!["other-content"]));
-    assert!(planned["reasons"][0]["why"].as_str().unwrap().contains("although its metadata claims so"), "{planned}");
+    assert_eq!(
+        (&planned["action"], types(&planned)),
+        (&json!("invalid"), vec!["other-content"])
+    );
+    assert!(
+        planned["reasons"][0]["why"]
+            .as_str()
+            .unwrap()
+            .contains("although its metadata claims so"),
+        "{planned}"
+    );
     lab.run(&["apply", "--replace"]).ok();
     assert!(lab.content() == image(1).content(), "other content");
 }
@@ -342,7 +386,10 @@ fn ctrl_c_leaves_what_the_next_run_goes_on_from_and_no_lease() {
     running.interrupt();
     running.wait().expect(130).says("stopped");
     let headers = lab.azurite.head(&lab.container, BLOB).expect("the blob");
-    assert_eq!(headers.get("x-ms-lease-state").map(str::to_owned), Some("available".to_owned()));
+    assert_eq!(
+        headers.get("x-ms-lease-state").map(str::to_owned),
+        Some("available".to_owned())
+    );
     let planned = lab.planned(&[], 0);
     assert_eq!((&planned["action"], types(&planned)), (&json!("run"), vec!["goes-on"]));
     lab.run(&["apply"]).ok();
@@ -362,29 +409,45 @@ fn a_copy_from_a_url_is_made_by_the_service_and_found_again() {
     let from = format!("{source}/image.vhd");
     let original = image(4).content();
     let length = original.len().to_string();
-    let headers = [("x-ms-blob-type", "PageBlob"), ("x-ms-blob-content-length", length.as_str())];
+    let headers = [
+        ("x-ms-blob-type", "PageBlob"),
+        ("x-ms-blob-content-length", length.as_str()),
+    ];
     assert_eq!(lab.azurite.request("PUT", &from, &headers, b"").status, 201);
     for (index, piece) in original.chunks(4 * MIB as usize).enumerate() {
         let at = index * 4 * MIB as usize;
         let range = format!("bytes={at}-{}", at + piece.len() - 1);
         let headers = [("x-ms-page-write", "update"), ("x-ms-range", range.as_str())];
-        let answer = lab.azurite.request("PUT", &format!("{from}?comp=page"), &headers, piece);
+        let answer = lab
+            .azurite
+            .request("PUT", &format!("{from}?comp=page"), &headers, piece);
         assert_eq!(answer.status, 201);
     }
-    lab.project.edit("aosm.toml", "file = \"disk.vhd\"", "blob-url-env = \"SOURCE_URL\"");
+    lab.project
+        .edit("aosm.toml", "file = \"disk.vhd\"", "blob-url-env = \"SOURCE_URL\"");
     let url = lab.azurite.url(&from, &Sas::rights("r"));
     // The service fetches from itself: it does not know the proxy.
     let run = |arguments: &[&str]| {
         let sas = lab.azurite.url(&lab.container, &Sas::rights("rcwd"));
-        lab.project.aosm(arguments).env("DISKS_SAS", sas).env("SOURCE_URL", &url).run()
+        lab.project
+            .aosm(arguments)
+            .env("DISKS_SAS", sas)
+            .env("SOURCE_URL", &url)
+            .run()
     };
     let refused = run(&["plan", "--json"]).expect(4).json();
     // As many bytes, and nobody knows the content of the source without reading it.
     assert_eq!(step(&refused)["action"], "unknown");
     let planned = step(&run(&["plan", "--json", "--replace"]).ok().json());
-    assert_eq!((&planned["transfer"], &planned["bytes"]), (&json!("server-side"), &json!(10 * MIB + 512)));
+    assert_eq!(
+        (&planned["transfer"], &planned["bytes"]),
+        (&json!("server-side"), &json!(10 * MIB + 512))
+    );
     let applied = step(&run(&["apply", "--json", "--replace"]).ok().json());
-    assert_eq!((&applied["outcome"], &applied["bytes-moved"]), (&json!("done"), &json!(0)));
+    assert_eq!(
+        (&applied["outcome"], &applied["bytes-moved"]),
+        (&json!("done"), &json!(0))
+    );
     assert!(lab.content() == original, "other content");
     run(&["plan", "--detailed-exitcode"]).ok().says("nothing to do");
     run(&["plan", "--offline"]).ok().says("nothing to do");
@@ -418,7 +481,10 @@ fn two_disk_images_go_to_the_containers_that_the_emulator_makes() {
     // Only one of them, by its name.
     image(3).write(&project.path("a.vhd"));
     image(4).write(&project.path("b.vhd"));
-    project.run(&["apply", "--only", "b-vhd*", "--replace"]).ok().says("1 done");
+    project
+        .run(&["apply", "--only", "b-vhd*", "--replace"])
+        .ok()
+        .says("1 done");
     assert!(azurite.content("avhd-1-0-0", "a-1-0-0.vhd") == image(1).content());
     assert!(azurite.content("bvhd-1-0-0", "b-1-0-0.vhd") == image(4).content());
 }

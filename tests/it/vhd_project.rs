@@ -7,7 +7,8 @@ use crate::support::vhd::{MIB, Vhd};
 use crate::support::*;
 
 /// Nobody listens there.
-const NOWHERE: &str = "[stores.disks]\nkind = \"storage-account\"\nemulator = \"http://127.0.0.1:9/devstoreaccount1\"\n";
+const NOWHERE: &str =
+    "[stores.disks]\nkind = \"storage-account\"\nemulator = \"http://127.0.0.1:9/devstoreaccount1\"\n";
 
 const VHD: &str = "[[vhds]]\nname = \"ubuntu-vm-vhd\"\nversion = \"1-0-0\"\nfile = \"disk.vhd\"\n";
 
@@ -36,7 +37,10 @@ fn the_graph_shows_the_cheap_check_before_the_reading_and_both_before_the_upload
     let graph = project.run(&["graph", "--json"]).ok().json();
     let deps = |id: &str| {
         let steps = graph["steps"].as_array().unwrap();
-        let step = steps.iter().find(|step| step["id"] == id).unwrap_or_else(|| panic!("no {id} in {graph}"));
+        let step = steps
+            .iter()
+            .find(|step| step["id"] == id)
+            .unwrap_or_else(|| panic!("no {id} in {graph}"));
         step["deps"].clone()
     };
     assert_eq!(deps("validate:ubuntu-vm-vhd"), json!([]));
@@ -50,12 +54,19 @@ fn the_graph_shows_the_cheap_check_before_the_reading_and_both_before_the_upload
 #[test]
 fn an_account_that_cannot_be_reached_leaves_the_rest_of_the_plan_whole() {
     let project = project();
-    let plan = project.run(&["plan", "--json"]).expect(5).says("is the emulator running").json();
+    let plan = project
+        .run(&["plan", "--json"])
+        .expect(5)
+        .says("is the emulator running")
+        .json();
     assert_eq!(action(&plan, "upload:disks/ubuntu-vm-vhd:1-0-0"), "unknown");
     assert_eq!(plan["summary"]["run"], 2, "{plan}");
     // What can be done is done.
     let applied = project.run(&["apply", "--json"]).expect(5).json();
-    assert_eq!((&applied["summary"]["done"], &applied["summary"]["failed"]), (&json!(2), &json!(1)));
+    assert_eq!(
+        (&applied["summary"]["done"], &applied["summary"]["failed"]),
+        (&json!(2), &json!(1))
+    );
 }
 
 #[test]
@@ -75,17 +86,34 @@ fn commands_that_need_no_account_ask_none() {
 fn a_bundle_leaves_disk_images_out_and_says_so_once() {
     let project = project();
     let output = project.run(&["export", "--bundle", "all.tar"]).ok();
-    assert_eq!(output.stderr.matches("disk images are in no bundle: ubuntu-vm-vhd:1-0-0").count(), 1, "{output}");
+    assert_eq!(
+        output
+            .stderr
+            .matches("disk images are in no bundle: ubuntu-vm-vhd:1-0-0")
+            .count(),
+        1,
+        "{output}"
+    );
     project.run(&["apply", "--from-bundle", "all.tar"]).ok().says("2 done");
 }
 
 #[test]
 fn a_file_is_not_read_for_steps_that_are_not_asked_for() {
     let project = project();
-    project.run(&["plan", "-v", "--only", "push:*"]).ok().silent_about("inspect:");
+    project
+        .run(&["plan", "-v", "--only", "push:*"])
+        .ok()
+        .silent_about("inspect:");
     project.run(&["graph"]).ok();
-    project.run(&["plan", "-v"]).expect(5).says("inspect:ubuntu-vm-vhd").silent_about("(cached) inspect:");
-    project.run(&["plan", "-v"]).expect(5).says("inspect:ubuntu-vm-vhd (cached)");
+    project
+        .run(&["plan", "-v"])
+        .expect(5)
+        .says("inspect:ubuntu-vm-vhd")
+        .silent_about("(cached) inspect:");
+    project
+        .run(&["plan", "-v"])
+        .expect(5)
+        .says("inspect:ubuntu-vm-vhd (cached)");
 }
 
 #[test]
