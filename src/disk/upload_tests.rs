@@ -205,7 +205,9 @@ fn two_thousand_seeded_lives_end_right_or_aloud_and_the_next_run_finishes_them()
                     // All that fail are told, by what they can be repeated by.
                     let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(life(seed))));
                     match ended {
-                        Ok(ended) => drop(well.fetch_add(usize::from(ended), Ordering::SeqCst)),
+                        Ok(ended) => {
+                            well.fetch_add(usize::from(ended), Ordering::SeqCst);
+                        }
                         Err(_) => failed.lock().unwrap().push(seed),
                     }
                 }

@@ -348,29 +348,18 @@ fn one(partial: PartialVhd, store: Option<usize>, stores: &[StoreConfig], faults
         StoreKind::StorageAccount(account) => Some(account.emulator.is_some()),
         _ => None,
     });
-    match (emulator, &partial.sas) {
-        (Some(true), Some(SasPlace::Variable(Spanned { place, .. }) | SasPlace::File(Spanned { place, .. }))) => {
-            faults.push(
-                Fault::invalid(format!(
-                    "disk image {shown}: its store is an emulator, which needs no signature"
-                ))
-                .at_opt(place.clone().or_else(|| name.place.clone()))
-                .hint("remove `sas-env` and `sas-file`, or `emulator` of the store"),
-            );
-        }
-        (Some(false), None) if !partial.sas_broken => {
-            let what = "the signature of its container is missing".to_owned();
-            let hint = format!(
-                "in its `[[vhds]]` (name = \"{shown}\") add `sas-env = \"DISKS_SAS\"`: the variable with the container's SAS URL"
-            );
-            faults.push(missing(what, &hint));
-        }
-        _ => {}
+    if emulator == Some(false) && partial.sas.is_none() && !partial.sas_broken {
+        let what = "the signature of its container is missing".to_owned();
+        let hint = format!(
+            "in its `[[vhds]]` (name = \"{shown}\") add `sas-env = \"DISKS_SAS\"`: the variable with the container's SAS URL"
+        );
+        faults.push(missing(what, &hint));
     }
     let config = VhdConfig {
         version: partial.version?,
         source: partial.source?,
-        sas: partial.sas,
+        // An environment may put an emulator in the place of an account: then the signature has no use.
+        sas: partial.sas.filter(|_| emulator != Some(true)),
         store: store?,
         container: partial.container,
         name,

@@ -1,6 +1,6 @@
 //! Page blobs through the library, against the emulator: what the in-memory service assumes, a real one does.
 
-#![allow(clippy::single_range_in_vec_init, reason = "lists of ranges that happen to hold one")]
+#![allow(clippy::single_range_in_vec_init, reason = "lists of one range")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

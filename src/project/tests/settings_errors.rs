@@ -11,7 +11,7 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
         ),
         (
             "[stores.a]\nkind = \"local\"\nseal = true",
-            "aosm.toml:3:1 stores.a.seal: not supported by this version yet",
+            "aosm.toml:6:1 stores.a.seal: not supported by this version yet / remove it, or use a version of aosm-build that reads it",
         ),
         (
             "[stores.a]\nkind = \"acr\"\npublisher = \"x\"",

@@ -57,6 +57,15 @@ fn an_environment_may_put_an_emulator_in_the_place_of_an_account() {
         account.emulator.as_ref().unwrap().as_str(),
         "http://localhost:10000/devstoreaccount1"
     );
+    // The signature that the account needs has no use there, and is no error.
+    let folder = with(&format!("{text}sas-env = \"DISKS_SAS\"\n"));
+    assert!(folder.clean().vhds[0].sas.is_some());
+    let options = LoadOptions {
+        environment: Some("lab".into()),
+        ..folder.options()
+    };
+    let (project, _) = load(&options).unwrap_or_else(|faults| panic!("{}", lines(&faults)));
+    assert_eq!(project.vhds[0].sas, None);
 }
 
 #[test]
@@ -100,10 +109,6 @@ fn one_wrong_thing_about_disk_images_gives_one_error() {
         (
             format!("{DISKS}{VHD}"),
             "disk image ubuntu-vm-vhd: the signature of its container is missing / in its `[[vhds]]`",
-        ),
-        (
-            format!("{EMULATOR}{sas}"),
-            "disk image ubuntu-vm-vhd: its store is an emulator, which needs no signature",
         ),
         (
             format!("{DISKS}{sas}sas-file = \"x\""),
