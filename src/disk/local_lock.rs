@@ -2,11 +2,16 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
+use std::time::Duration;
 
 use camino::Utf8Path;
 
 use crate::durable;
 use crate::fault::{Fault, Kind, Place};
+
+/// How often a lock that somebody has is tried again, and how long after.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Held while a blob is written from this machine; the system drops it with the process, however that ends.
 #[derive(Debug)]
@@ -33,7 +38,7 @@ impl LocalLock {
             .truncate(false)
             .open(path)
             .map_err(fail)?;
-        match file.try_lock() {
+        match patiently(&file) {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -58,6 +63,18 @@ impl LocalLock {
             .and_then(|()| write!(file, "{}", std::process::id()));
         Ok(Self { _file: file })
     }
+}
+
+/// Tries for a moment: a child process that is just being started has a copy of every open file of this one until it is
+/// replaced by its program, and with it, for some microseconds, a lock that was given up here.
+fn patiently(file: &File) -> Result<(), std::fs::TryLockError> {
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Err(std::fs::TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            taken => return taken,
+        }
+    }
+    file.try_lock()
 }
 
 #[cfg(test)]
