@@ -13,10 +13,12 @@ use crate::report::azure::credential;
 
 /// Flags of `credential`.
 #[derive(Debug, Args)]
+#[command(override_usage = "aosm-build credential [OPTIONS] -g <GROUP> --publisher <NAME>
+           --artifact-store <NAME> --artifact-manifest <NAME>")]
 #[command(after_help = "Examples:
   aosm-build credential -g contoso-rg --publisher contoso --artifact-store contoso-acr \\
     --artifact-manifest contoso-acr-manifest-1-0-0
-  aosm-build credential … --show-secret --json | jq -r .registry.token | oras login --password-stdin …
+  aosm-build credential … --show-secret --json | jq -r .registry.token
 
 Without --show-secret no secret is printed. The credential is good for a day, as the service grants it; nothing is kept.")]
 pub struct CredentialArgs {
