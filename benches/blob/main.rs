@@ -60,7 +60,10 @@ fn main() -> ExitCode {
     for case in &options.cases {
         println!("\n{}", case.words());
         match case {
-            Case::Sparse => sparse(&images, &options, &mut limits),
+            Case::Sparse => {
+                sparse(&images, &options, &mut limits);
+                sparse_alone(&images, &options, &mut limits);
+            }
             Case::Dense => dense(&images, &options, &mut limits),
             Case::Memory => memory(&images, &mut limits),
             Case::Again => again(&images, &mut limits),
@@ -107,6 +110,26 @@ fn sparse(images: &Images, options: &Options, limits: &mut Limits) {
         sparse.data
     );
     limits.at_most("bytes on the wire, of those not zero", sent / sparse.data, 1.1);
+}
+
+/// The same into a server that throws it away: what the clients take when nothing holds them up.
+fn sparse_alone(images: &Images, options: &Options, limits: &mut Limits) {
+    let image = images.sparse();
+    let mut rounds = Rounds::default();
+    for round in 0..options.rounds {
+        let sink = Sink::start();
+        rounds.add("ours, sink", Scene::in_sink(&sink).time(Contestant::Ours, &image.path));
+        if round < options.python_rounds {
+            let sink = Sink::start();
+            let scene = Scene::in_sink(&sink);
+            rounds.add("Python SDK, sink", scene.time(Contestant::Python, &image.path));
+        }
+    }
+    rounds.print();
+    if let Some(ratio) = rounds.ratio("ours, sink", "Python SDK, sink", |cost| cost.wall) {
+        println!("        {:.1} times as fast as the Python SDK", 1.0 / ratio);
+        limits.at_most("wall, of the Python SDK's", ratio, 1.0 / 20.0);
+    }
 }
 
 /// 1 GiB without a zero page, into a server that throws it away.

@@ -438,7 +438,7 @@ fn the_python_sdk_reads_what_we_write_and_the_other_way_round() {
         sha256(&content)
     );
     let told = python_sdk::properties(&run.url("ours.vhd"));
-    assert_eq!(told["type"], "BlobType.PAGEBLOB");
+    assert_eq!(told["type"], "PageBlob");
     assert_eq!(
         (told["size"].as_u64(), &told["metadata"]["aosm_digest"]),
         (Some(3 << 20), &"sha256:00".into())

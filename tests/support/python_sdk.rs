@@ -18,7 +18,7 @@ def headers(blob):
     p = blob.get_blob_properties()
     ranges, _ = blob.get_page_ranges() if p.blob_type == 'PageBlob' else ([], [])
     return {
-        'type': str(p.blob_type), 'size': p.size, 'etag': p.etag, 'metadata': p.metadata,
+        'type': p.blob_type.value, 'size': p.size, 'etag': p.etag, 'metadata': p.metadata,
         'md5': bytes(p.content_settings.content_md5).hex() if p.content_settings.content_md5 else None,
         'content_type': p.content_settings.content_type,
         'ranges': [[r['start'], r['end'] + 1] for r in ranges],
