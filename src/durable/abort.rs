@@ -1,6 +1,7 @@
 //! Numbered boundaries: a test build dies at the n-th, so that kills are swept instead of timed.
 //!
-//! `AOSM_ABORT_AT=n` aborts right before the n-th boundary; `AOSM_ABORT_COUNT=FILE` appends one line per boundary, so that a
+//! `AOSM_ABORT_AT=n` aborts right before the n-th boundary, `AOSM_ABORT_AT=TEXT` before the first whose words hold the text (where how
+//! many come before depends on time); `AOSM_ABORT_COUNT=FILE` appends one line per boundary, so that a
 //! harness learns how many there are and what each is. Both exist only where debug assertions are on.
 
 use camino::Utf8Path;
@@ -29,8 +30,13 @@ mod imp {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    enum At {
+        Number(u64),
+        Words(String),
+    }
+
     struct Settings {
-        abort_at: Option<u64>,
+        abort_at: Option<At>,
         log: Option<String>,
     }
 
@@ -39,20 +45,29 @@ mod imp {
 
     pub(super) fn boundary(what: impl FnOnce() -> String) {
         let settings = SETTINGS.get_or_init(|| Settings {
-            abort_at: std::env::var("AOSM_ABORT_AT").ok().and_then(|text| text.parse().ok()),
+            abort_at: std::env::var("AOSM_ABORT_AT")
+                .ok()
+                .filter(|text| !text.is_empty())
+                .map(|text| text.parse().map_or(At::Words(text), At::Number)),
             log: std::env::var("AOSM_ABORT_COUNT").ok(),
         });
         if settings.abort_at.is_none() && settings.log.is_none() {
             return;
         }
         let number = COUNT.fetch_add(1, Ordering::SeqCst) + 1;
+        let what = what();
         if let Some(path) = &settings.log
             && let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(path)
         {
             // One write, so that lines of several threads do not mix.
-            let _ = file.write_all(format!("{number} {}\n", what()).as_bytes());
+            let _ = file.write_all(format!("{number} {what}\n").as_bytes());
         }
-        if settings.abort_at == Some(number) {
+        let here = match &settings.abort_at {
+            Some(At::Number(wanted)) => *wanted == number,
+            Some(At::Words(words)) => what.contains(words.as_str()),
+            None => false,
+        };
+        if here {
             std::process::abort();
         }
     }

@@ -246,18 +246,11 @@ fn a_run_that_dies_anywhere_is_gone_on_with_and_nothing_half_written_has_the_fil
 fn pieces_of_a_killed_run_are_fetched_again_where_they_are_not_what_they_were() {
     let scene = Scene::new("damage", image());
     let whole = moved(&scene.json(&["-o", "whole.vhd"]));
-    let file = scene.project.home().join("count");
-    let count_run = scene.with(&["-o", "count.vhd", "--parallel", "1"], &Sas::rights("r"));
-    count_run.env("AOSM_ABORT_COUNT", &file).run().ok();
-    let boundaries = std::fs::read_to_string(file).unwrap();
-    // Right before the file gets its name: all of it is noted by then.
-    let last = boundaries
-        .lines()
-        .position(|line| line.contains("count.vhd") && line.contains("rename into place"))
-        .unwrap();
     let kill = |name: &str| {
         let run = scene.with(&["-o", name, "--parallel", "1"], &Sas::rights("r"));
-        assert_eq!(run.abort_at(last + 1).run().code(), -1);
+        // Right before the file gets its name: all of it is noted by then.
+        let end = format!("rename into place {}", scene.project.path(name).display());
+        assert_eq!(run.env("AOSM_ABORT_AT", end).run().code(), -1);
         let prefix = format!(".{name}.tmp-");
         std::fs::read_dir(scene.project.folder())
             .unwrap()

@@ -353,7 +353,9 @@ fn a_run_killed_anywhere_is_gone_on_with_by_the_next() {
     for point in seeded("disk image", 6, boundaries) {
         let lab = Lab::with("", &scattered);
         let mark = lab.proxy.mark();
-        lab.aosm(&["apply"]).abort_at(point + 1).run().expect(-1);
+        // How often progress is written down depends on time: the last points may come after the end.
+        let killed = lab.aosm(&["apply"]).abort_at(point + 1).run().code();
+        assert!(killed == -1 || point * 2 > boundaries, "a kill at {point}: {killed}");
         let applied = lab.run(&["apply", "--json"]);
         assert_eq!(applied.code(), 0, "after a kill at {point}: {applied}");
         assert!(lab.content() == whole, "after a kill at {point}");
