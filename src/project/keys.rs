@@ -71,22 +71,11 @@ pub(crate) struct Choice {
     pub(crate) word: &'static str,
     /// What it means.
     pub(crate) doc: &'static str,
-    /// Known, but only a later version can do it.
-    pub(crate) later: bool,
 }
 
 /// A word that can be chosen.
 pub(crate) const fn choice(word: &'static str, doc: &'static str) -> Choice {
-    Choice {
-        word,
-        doc,
-        later: false,
-    }
-}
-
-/// A word that a later version will know.
-pub(crate) const fn later_choice(word: &'static str, doc: &'static str) -> Choice {
-    Choice { word, doc, later: true }
+    Choice { word, doc }
 }
 
 /// A key with an effect.

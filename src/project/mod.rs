@@ -5,6 +5,9 @@
 //! schemas and the reference in the documentation; decoders then only deal with meaning. Nothing here talks to a
 //! network, and nothing is written.
 
+mod aosm_complete;
+mod aosm_keys;
+mod aosm_store;
 mod artifact_model;
 mod artifacts;
 mod charts;
@@ -34,6 +37,8 @@ mod set_values;
 mod settings;
 mod size;
 mod sources;
+mod store_defaults;
+mod store_drafts;
 mod stores;
 mod suggest;
 mod toml_keys;
@@ -45,6 +50,7 @@ mod vnf_input;
 mod vnf_input_keys;
 mod vnf_template;
 
+pub use aosm_store::{AosmStore, CopyMode, PrivateLink};
 pub use artifact_model::*;
 pub use find::is_there;
 pub use load::{LoadOptions, load, load_stores};

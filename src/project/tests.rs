@@ -57,6 +57,7 @@ impl Folder {
 
     fn options(&self) -> LoadOptions {
         LoadOptions {
+            store: None,
             folder: self.path.clone(),
             project_file: None,
             environment: None,
