@@ -203,6 +203,7 @@ impl Loading<'_> {
         Project {
             name: name.unwrap_or_else(|| root.file_name().unwrap_or("project").to_owned()),
             version,
+            publication: input.publication,
             image_sources,
             sources: settings.sources,
             stores: project_stores,
@@ -327,6 +328,7 @@ impl Input {
     /// What a project without an input file has.
     fn empty() -> Self {
         Self {
+            publication: None,
             name: None,
             version: None,
             image_sources: None,
