@@ -168,13 +168,20 @@ pub(crate) fn ids(
 /// `/subscriptions/ID/resourceGroups/GROUP/providers/NAMESPACE/TYPE/NAME`, perhaps with more types and names.
 fn is_resource_id(text: &str) -> bool {
     let segments: Vec<&str> = text.trim().split('/').collect();
-    let is = |at: usize, word: &str| segments.get(at).is_some_and(|segment| segment.eq_ignore_ascii_case(word));
+    let is = |at: usize, word: &str| {
+        segments
+            .get(at)
+            .is_some_and(|segment| segment.eq_ignore_ascii_case(word))
+    };
     text.len() <= 2048
         && segments.len() >= 9
         && segments.len() % 2 == 1
         && segments.first().is_some_and(|first| first.is_empty())
         && segments.iter().skip(1).all(|segment| {
-            !segment.is_empty() && !segment.chars().any(|c| c.is_whitespace() || c.is_control() || "?#".contains(c))
+            !segment.is_empty()
+                && !segment
+                    .chars()
+                    .any(|c| c.is_whitespace() || c.is_control() || "?#".contains(c))
         })
         && is(1, "subscriptions")
         && is(3, "resourceGroups")

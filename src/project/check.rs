@@ -59,11 +59,6 @@ impl Check<'_> {
         let at = self.document.place(&entry.key_span);
         match key.standing {
             Standing::Live => self.value(&entry.node, key, path),
-            Standing::Later => self.faults.push(
-                Fault::invalid(format!("{path}: not supported by this version yet"))
-                    .at(at)
-                    .hint("remove it, or use a version of aosm-build that reads it"),
-            ),
             // What an older tool wrote by itself and left empty says nothing.
             Standing::Old(_) | Standing::Elsewhere(_) if is_empty(&entry.node.value) => {}
             Standing::Old(why) => self.faults.push(
@@ -257,10 +252,7 @@ fn live_names(keys: &[Key]) -> String {
 }
 
 fn words(choices: &[Choice]) -> String {
-    let words: Vec<String> = choices
-        .iter()
-        .map(|choice| format!("\"{}\"", choice.word))
-        .collect();
+    let words: Vec<String> = choices.iter().map(|choice| format!("\"{}\"", choice.word)).collect();
     words.join(", ")
 }
 

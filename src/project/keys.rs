@@ -23,8 +23,6 @@ pub(crate) struct Key {
 pub(crate) enum Standing {
     /// It has.
     Live,
-    /// A later version will read it: an error now, as leaving it out silently would do something else than asked.
-    Later,
     /// Older tools wrote it: accepted, with a warning that says this.
     Old(&'static str),
     /// It belongs in another file: an error that says so.
@@ -90,18 +88,6 @@ pub(crate) const fn key(name: &'static str, shape: Shape, doc: &'static str) -> 
     }
 }
 
-/// A key that a later version will read.
-pub(crate) const fn later(name: &'static str) -> Key {
-    Key {
-        name,
-        shape: Shape::Anything,
-        doc: "",
-        default: "",
-        required: false,
-        standing: Standing::Later,
-    }
-}
-
 /// A key that older tools wrote, and why it has no effect any more.
 pub(crate) const fn old(name: &'static str, why: &'static str) -> Key {
     Key {
@@ -149,7 +135,7 @@ impl Key {
 
     /// Is it an error wherever it stands? Schemas and documents do not offer it then.
     pub(crate) fn is_refused(&self) -> bool {
-        matches!(self.standing, Standing::Later | Standing::Elsewhere(_))
+        matches!(self.standing, Standing::Elsewhere(_))
     }
 
     /// True for keys that documents should show.

@@ -10,7 +10,6 @@ use super::model::{ImageSource, Project, Spanned};
 use super::paths::{Resolver, normalise};
 use super::settings::{self, Settings};
 use super::sources::{self, SourceList, with_first};
-use super::store_defaults::StoreDefaults;
 use super::{artifacts, charts, store_drafts, stores, vhds};
 use crate::fault::{Fault, Faults, Place};
 
@@ -128,13 +127,7 @@ impl Loading<'_> {
             .flatten()
             .all(|document| !document.damaged)
             && !input_lost;
-        let mut notes = Faults::new();
-        let defaults = input_document
-            .as_ref()
-            .map(|document| StoreDefaults::read(document, &mut notes))
-            .unwrap_or_default();
-        let chosen = options.store.as_deref();
-        Some(self.join(root, settings, input, (defaults, notes), chosen, whole))
+        Some(self.join(root, settings, input, options.store.as_deref(), whole))
     }
 
     fn named_input(&mut self, document: &Document, written: &Spanned<String>) -> Named {
@@ -161,7 +154,6 @@ impl Loading<'_> {
         root: Utf8PathBuf,
         settings: Option<Settings>,
         input: Option<Input>,
-        defaults: (StoreDefaults, Faults),
         chosen: Option<&str>,
         whole: bool,
     ) -> Project {
@@ -179,14 +171,16 @@ impl Loading<'_> {
                 .retain(|vhd| vhd.version.is_some() && vhd.source.is_some());
         }
         let disks = vhds::join(input.vhds, settings.vhds, faults);
+        if let Some(publication) = &mut input.publication {
+            publication.version = publication.version.take().or_else(|| version.clone());
+        }
         let around = store_drafts::Surroundings {
             root: &root,
-            defaults,
-            version: version.as_deref(),
+            publication: input.publication.as_ref(),
             disks: &disks,
             chosen,
         };
-        let project_stores = store_drafts::complete(settings.stores, around, faults);
+        let project_stores = store_drafts::complete(settings.stores, &around, faults);
         if self.must_name_something
             && packages.is_empty()
             && settings.images.is_empty()
@@ -223,7 +217,8 @@ impl Loading<'_> {
         let name = settings.name.or(input.name).map(|name| name.value);
         Project {
             name: name.unwrap_or_else(|| root.file_name().unwrap_or("project").to_owned()),
-            version,
+            version: version.map(|version| version.value),
+            publication: input.publication,
             image_sources,
             sources: settings.sources,
             stores: project_stores,
@@ -285,7 +280,11 @@ fn join_sources(
     }
 }
 
-fn join_version(ours: Option<Spanned<String>>, theirs: Option<Spanned<String>>, faults: &mut Faults) -> Option<String> {
+fn join_version(
+    ours: Option<Spanned<String>>,
+    theirs: Option<Spanned<String>>,
+    faults: &mut Faults,
+) -> Option<Spanned<String>> {
     if let (Some(ours), Some(theirs)) = (&ours, &theirs)
         && ours.value != theirs.value
     {
@@ -298,7 +297,7 @@ fn join_version(ours: Option<Spanned<String>>, theirs: Option<Spanned<String>>, 
             "the other version",
         ));
     }
-    ours.or(theirs).map(|version| version.value)
+    ours.or(theirs)
 }
 
 /// By file and place, each once: checks run in passes, people read from top to bottom.
@@ -348,6 +347,7 @@ impl Input {
     /// What a project without an input file has.
     fn empty() -> Self {
         Self {
+            publication: None,
             name: None,
             version: None,
             image_sources: None,

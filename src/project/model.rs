@@ -8,6 +8,7 @@ use camino::Utf8PathBuf;
 use super::aosm_store::AosmStore;
 use super::artifact_model::{ArtifactConfig, AttachmentConfig, Referrers};
 use super::policy::Policy;
+use super::publication::Publication;
 use super::vhd_model::{StorageAccount, VhdConfig};
 use crate::fault::Place;
 
@@ -46,6 +47,8 @@ pub struct Project {
     pub name: String,
     /// Its version, where one is given.
     pub version: Option<String>,
+    /// What an input file says about publishing to AOSM, where there is one.
+    pub publication: Option<Publication>,
     /// Where images are searched, in the order written.
     pub image_sources: Vec<Spanned<ImageSource>>,
     /// How a source host is reached, by host as written in `[sources."host"]`.

@@ -1,10 +1,10 @@
 //! Stores before the input file is heard: what `aosm.toml` says of each, and then what each is.
 
-use super::aosm_complete::{self, From};
+use super::aosm_complete;
 use super::aosm_keys::{self, AosmKeys};
 use super::model::{Auth, Spanned, StoreConfig, StoreKind};
+use super::publication::Publication;
 use super::sources::with_first;
-use super::store_defaults::StoreDefaults;
 use super::stores::default_store;
 use super::suggest;
 use super::vhd_model::{DISK_PARALLEL, DiskProof, StorageAccount};
@@ -30,7 +30,7 @@ pub(crate) enum DraftKind {
     /// Everything.
     Whole(StoreKind),
     /// An artifact store for charts and images.
-    Acr(AosmKeys),
+    Acr(Box<AosmKeys>),
     /// A storage account.
     Disks {
         /// What is said of every kind of them.
@@ -38,7 +38,7 @@ pub(crate) enum DraftKind {
         /// Whose it is.
         holder: Holder,
         /// Which artifact store it is of, where it is.
-        keys: AosmKeys,
+        keys: Box<AosmKeys>,
         /// Where `auth` and `tenant` stand.
         login: Vec<(&'static str, Place)>,
     },
@@ -59,10 +59,8 @@ pub(crate) enum Holder {
 pub(crate) struct Surroundings<'a> {
     /// The folder of the project.
     pub(crate) root: &'a camino::Utf8Path,
-    /// What the input file says about AOSM, and what is to be told if a store makes use of it.
-    pub(crate) defaults: (StoreDefaults, Faults),
-    /// `[project] version`.
-    pub(crate) version: Option<&'a str>,
+    /// What the input file says about AOSM, with the project's version where it has none.
+    pub(crate) publication: Option<&'a Publication>,
     /// The disk images of all files.
     pub(crate) disks: &'a [PartialVhd],
     /// `--store`.
@@ -76,9 +74,9 @@ pub(crate) const FROM_INPUT: &str = "aosm";
 const DISKS_FROM_INPUT: &str = "aosm-disks";
 
 /// The project's stores: never empty. The one that the command line chose is the first.
-pub(crate) fn complete(drafts: Vec<Draft>, surroundings: Surroundings<'_>, faults: &mut Faults) -> Vec<StoreConfig> {
+pub(crate) fn complete(drafts: Vec<Draft>, surroundings: &Surroundings<'_>, faults: &mut Faults) -> Vec<StoreConfig> {
     let drafts = match (drafts.is_empty(), surroundings.chosen) {
-        (true, Some(FROM_INPUT)) => from_input(&surroundings),
+        (true, Some(FROM_INPUT)) => from_input(surroundings),
         (true, _) => Vec::new(),
         (false, _) => drafts,
     };
@@ -87,13 +85,10 @@ pub(crate) fn complete(drafts: Vec<Draft>, surroundings: Surroundings<'_>, fault
         .position(|draft| matches!(draft.kind, DraftKind::Disks { .. }));
     let mut stores = Vec::new();
     for (at, draft) in drafts.into_iter().enumerate() {
-        stores.push(store(draft, first_disks == Some(at), &surroundings, faults));
+        stores.push(store(draft, first_disks == Some(at), surroundings, faults));
     }
     if stores.is_empty() {
         stores.push(default_store(surroundings.root));
-    }
-    if stores.iter().any(|store| matches!(store.kind, StoreKind::Acr(_))) {
-        faults.extend(surroundings.defaults.1);
     }
     if let Some(chosen) = surroundings.chosen {
         put_first(chosen, &mut stores, faults);
@@ -112,7 +107,7 @@ fn from_input(surroundings: &Surroundings<'_>) -> Vec<Draft> {
         written_auth: None,
         tenant: None,
     };
-    let mut drafts = vec![draft(FROM_INPUT, DraftKind::Acr(AosmKeys::default()))];
+    let mut drafts = vec![draft(FROM_INPUT, DraftKind::Acr(Box::default()))];
     if !surroundings.disks.is_empty() {
         let account = StorageAccount {
             emulator: None,
@@ -124,7 +119,7 @@ fn from_input(surroundings: &Surroundings<'_>) -> Vec<Draft> {
         let kind = DraftKind::Disks {
             account,
             holder: Holder::Aosm,
-            keys: AosmKeys::default(),
+            keys: Box::default(),
             login: Vec::new(),
         };
         drafts.push(draft(DISKS_FROM_INPUT, kind));
@@ -134,22 +129,17 @@ fn from_input(surroundings: &Surroundings<'_>) -> Vec<Draft> {
 
 fn store(draft: Draft, first_disks: bool, around: &Surroundings<'_>, faults: &mut Faults) -> StoreConfig {
     let label = format!("stores.{}", super::check::shorten(&draft.name.value));
-    let defaults = &around.defaults.0;
     let mut aosm = |keys: AosmKeys, for_disks: bool| {
         let keys = AosmKeys {
             auth: draft.auth,
             tenant: draft.tenant.clone(),
             ..keys
         };
-        let from = From {
-            defaults,
-            version: around.version,
-        };
-        aosm_complete::complete(&draft.name, keys, for_disks, from, faults)
+        aosm_complete::complete(&draft.name, keys, for_disks, around.publication, faults)
     };
     let kind = match draft.kind {
         DraftKind::Whole(kind) => kind,
-        DraftKind::Acr(keys) => StoreKind::Acr(aosm(keys, false)),
+        DraftKind::Acr(keys) => StoreKind::Acr(aosm(*keys, false)),
         DraftKind::Disks {
             mut account,
             holder,
@@ -159,10 +149,15 @@ fn store(draft: Draft, first_disks: bool, around: &Surroundings<'_>, faults: &mu
             let is_aosm = match holder {
                 Holder::Aosm => true,
                 Holder::Emulator => false,
-                Holder::Open => defaults.names_a_publisher() && !signed(&draft.name.value, first_disks, around.disks),
+                Holder::Open => {
+                    let named = around
+                        .publication
+                        .is_some_and(|publication| publication.publisher.is_some());
+                    named && !signed(&draft.name.value, first_disks, around.disks)
+                }
             };
             if is_aosm {
-                account.aosm = Some(aosm(keys, true));
+                account.aosm = Some(aosm(*keys, true));
                 aosm_keys::check_auth(&label, draft.written_auth.as_ref(), draft.auth, faults);
             } else {
                 faults.extend(login.into_iter().map(|(key, place)| no_login(&label, key, place)));
@@ -199,25 +194,22 @@ fn no_login(label: &str, key: &str, place: Place) -> Fault {
 
 /// What names no store goes to the first that can hold it, so the chosen one goes to the front.
 fn put_first(chosen: &str, stores: &mut Vec<StoreConfig>, faults: &mut Faults) {
-    match stores.iter().position(|store| store.name.value == chosen) {
-        Some(at) => {
-            let store = stores.remove(at);
-            stores.insert(0, store);
-        }
-        None => {
-            let mut known: Vec<&str> = stores.iter().map(|store| store.name.value.as_str()).collect();
-            if known == ["local"] {
-                known.push(FROM_INPUT);
-            }
-            faults.push(
-                Fault::invalid(format!(
-                    "--store {}: the project has no store of this name",
-                    super::check::shorten(chosen)
-                ))
-                .hint(suggest::hint(chosen, &known, "stores")),
-            );
-        }
+    if let Some(at) = stores.iter().position(|store| store.name.value == chosen) {
+        let store = stores.remove(at);
+        stores.insert(0, store);
+        return;
     }
+    let mut known: Vec<&str> = stores.iter().map(|store| store.name.value.as_str()).collect();
+    if known == ["local"] {
+        known.push(FROM_INPUT);
+    }
+    faults.push(
+        Fault::invalid(format!(
+            "--store {}: the project has no store of this name",
+            super::check::shorten(chosen)
+        ))
+        .hint(suggest::hint(chosen, &known, "stores")),
+    );
 }
 
 /// Two names for one place would make every artifact's target ambiguous.

@@ -125,8 +125,18 @@ fn store(name: &Spanned<String>, layers: &[View<'_>], faults: &mut Faults) -> Op
     let auth = auth(written_auth.as_ref().map(|auth| auth.value.as_str()));
     let kind = match kind.value.as_str() {
         "local" => {
-            refuse(&["registry"], "a local store has no registry", "kind = \"registry\"", faults);
-            refuse(DISK_KEYS, "is for disk images only", "kind = \"storage-account\"", faults);
+            refuse(
+                &["registry"],
+                "a local store has no registry",
+                "kind = \"registry\"",
+                faults,
+            );
+            refuse(
+                DISK_KEYS,
+                "is for disk images only",
+                "kind = \"storage-account\"",
+                faults,
+            );
             refuse(&AOSM_KEYS, "is for stores of AOSM only", "kind = \"acr\"", faults);
             DraftKind::Whole(StoreKind::Local {
                 path: local_path(layers),
@@ -134,7 +144,12 @@ fn store(name: &Spanned<String>, layers: &[View<'_>], faults: &mut Faults) -> Op
         }
         "registry" => {
             refuse(&["path"], "a registry has no path", "kind = \"local\"", faults);
-            refuse(DISK_KEYS, "is for disk images only", "kind = \"storage-account\"", faults);
+            refuse(
+                DISK_KEYS,
+                "is for disk images only",
+                "kind = \"storage-account\"",
+                faults,
+            );
             refuse(&AOSM_KEYS, "is for stores of AOSM only", "kind = \"acr\"", faults);
             DraftKind::Whole(registry(name, &label, layers, faults)?)
         }
@@ -146,13 +161,23 @@ fn store(name: &Spanned<String>, layers: &[View<'_>], faults: &mut Faults) -> Op
                 "kind = \"registry\"",
                 faults,
             );
-            refuse(DISK_KEYS, "is for disk images only", "kind = \"storage-account\"", faults);
+            refuse(
+                DISK_KEYS,
+                "is for disk images only",
+                "kind = \"storage-account\"",
+                faults,
+            );
             aosm_keys::check_auth(&label, written_auth.as_ref(), auth, faults);
-            DraftKind::Acr(aosm_keys::read(&label, layers, faults))
+            DraftKind::Acr(Box::new(aosm_keys::read(&label, layers, faults)))
         }
         "storage-account" => {
             refuse(&["path"], "a storage account has no path", "kind = \"local\"", faults);
-            refuse(&["registry"], "a storage account has no registry", "kind = \"registry\"", faults);
+            refuse(
+                &["registry"],
+                "a storage account has no registry",
+                "kind = \"registry\"",
+                faults,
+            );
             refuse(
                 &["copy"],
                 "is for images, which a storage account does not hold",
@@ -205,7 +230,10 @@ fn registry(name: &Spanned<String>, label: &str, layers: &[View<'_>], faults: &m
 /// neither leaves it to the input file and the signatures of the disk images.
 fn disks(label: &str, layers: &[View<'_>], faults: &mut Faults) -> DraftKind {
     let holds = |view: &View<'_>| (view.key_place("emulator"), aosm_keys::any_in(view));
-    let first = layers.iter().map(holds).find(|(emulator, aosm)| emulator.is_some() || *aosm);
+    let first = layers
+        .iter()
+        .map(holds)
+        .find(|(emulator, aosm)| emulator.is_some() || *aosm);
     let (holder, keys) = match first {
         Some((Some(place), true)) => {
             faults.push(
@@ -213,7 +241,7 @@ fn disks(label: &str, layers: &[View<'_>], faults: &mut Faults) -> DraftKind {
                     .at(place)
                     .hint("remove it, or remove what names the artifact store"),
             );
-            (Holder::Aosm, AosmKeys::default())
+            (Holder::Aosm, aosm_keys::read(label, layers, faults))
         }
         Some((Some(_), false)) => (Holder::Emulator, AosmKeys::default()),
         Some((None, _)) => (Holder::Aosm, aosm_keys::read(label, layers, faults)),
@@ -225,13 +253,16 @@ fn disks(label: &str, layers: &[View<'_>], faults: &mut Faults) -> DraftKind {
     DraftKind::Disks {
         account: storage_account(label, layers, holder == Holder::Emulator, faults),
         holder,
-        keys,
+        keys: Box::new(keys),
         login: login.collect(),
     }
 }
 
 fn storage_account(label: &str, layers: &[View<'_>], emulated: bool, faults: &mut Faults) -> StorageAccount {
-    let emulator = layers.iter().find_map(|view| view.text("emulator")).filter(|_| emulated);
+    let emulator = layers
+        .iter()
+        .find_map(|view| view.text("emulator"))
+        .filter(|_| emulated);
     let emulator = emulator.and_then(|written| match emulator_account(&written.value) {
         Ok(account) => Some(account),
         Err(why) => {

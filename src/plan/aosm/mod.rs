@@ -14,5 +14,5 @@ pub use reach::Reach;
 pub use site::{AosmSite, Reached};
 
 pub(super) use connect::connect;
-pub(super) use coverage::{sealed, uncovered};
+pub(super) use coverage::{bar, sealed};
 pub(super) use store::{ClosedStore, GrantedStore};

@@ -114,13 +114,22 @@ pub(in crate::plan) struct ClosedStore {
 }
 
 impl ClosedStore {
+    /// With the words of an error of its own.
+    pub fn failed(site: &AosmSite, why: OciError) -> Self {
+        Self { why, ..Self::new(site) }
+    }
+
     /// What its site says is the matter with it.
     pub fn new(site: &AosmSite) -> Self {
         let mut why = match &site.problem {
             Some(problem) => OciError::new(ErrorKind::Unreachable, "use store", &site.name, problem.message()),
             None => OciError::new(ErrorKind::Unreachable, "use store", &site.name, "it was not asked"),
         };
-        why.hint = site.problem.as_ref().and_then(|problem| problem.hint_text()).map(str::to_owned);
+        why.hint = site
+            .problem
+            .as_ref()
+            .and_then(|problem| problem.hint_text())
+            .map(str::to_owned);
         Self {
             name: site.name.clone(),
             identity: StoreIdentity(site.identity()),
