@@ -18,8 +18,19 @@ pub struct RegistryStore {
     name: String,
     identity: StoreIdentity,
     client: Arc<Client>,
-    prefix: String,
+    paths: Paths,
     options: CopyOptions,
+}
+
+/// Decides under which repository a name is kept, or that it is not to be kept there.
+pub type RepositoryOf = Arc<dyn Fn(&str) -> Result<String, OciError> + Send + Sync>;
+
+/// Where names are in the registry.
+enum Paths {
+    /// Below this path; empty for none.
+    Below(String),
+    /// Where somebody else decides.
+    Decided(RepositoryOf),
 }
 
 impl RegistryStore {
@@ -39,21 +50,39 @@ impl RegistryStore {
             name: name.into(),
             identity,
             client,
-            prefix,
+            paths: Paths::Below(prefix),
             options,
         })
     }
 
+    /// A store in a registry that somebody else has logged in to. `repository_of` says where a name is kept, before anything
+    /// is asked or sent.
+    pub fn with_client(
+        name: impl Into<String>,
+        client: Arc<Client>,
+        repository_of: RepositoryOf,
+        options: CopyOptions,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            identity: StoreIdentity(format!("registry:{}/", client.host.name)),
+            client,
+            paths: Paths::Decided(repository_of),
+            options,
+        }
+    }
+
     fn repository(&self, name: &str) -> Result<Repository, OciError> {
-        Repository::writing(&self.client, &self.path(name))
+        Repository::writing(&self.client, &self.path(name)?)
     }
 
     /// A repository's path in the registry.
-    fn path(&self, name: &str) -> String {
-        if self.prefix.is_empty() {
-            return name.to_owned();
+    fn path(&self, name: &str) -> Result<String, OciError> {
+        match &self.paths {
+            Paths::Below(prefix) if prefix.is_empty() => Ok(name.to_owned()),
+            Paths::Below(prefix) => Ok(format!("{prefix}/{name}")),
+            Paths::Decided(repository_of) => repository_of(name),
         }
-        format!("{}/{name}", self.prefix)
     }
 
     async fn check_below(&self, root: Descriptor, repository: Repository, job: &Job) -> Result<Observed, OciError> {
@@ -113,7 +142,7 @@ impl ArtifactStore for RegistryStore {
     fn place(&self, repository: &str) -> Result<Arc<dyn Place>, OciError> {
         Ok(Arc::new(RegistryPlace::new(
             Arc::clone(&self.client),
-            &self.path(repository),
+            &self.path(repository)?,
         )?))
     }
 
