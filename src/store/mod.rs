@@ -7,4 +7,4 @@ mod relist;
 
 pub use artifact_store::{ArtifactKind, ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity};
 pub use local::{LocalPlace, LocalStore};
-pub use registry::{RegistryStore, RepositoryOf};
+pub use registry::RegistryStore;

@@ -18,19 +18,8 @@ pub struct RegistryStore {
     name: String,
     identity: StoreIdentity,
     client: Arc<Client>,
-    paths: Paths,
+    prefix: String,
     options: CopyOptions,
-}
-
-/// Decides under which repository a name is kept, or that it is not to be kept there.
-pub type RepositoryOf = Arc<dyn Fn(&str) -> Result<String, OciError> + Send + Sync>;
-
-/// Where names are in the registry.
-enum Paths {
-    /// Below this path; empty for none.
-    Below(String),
-    /// Where somebody else decides.
-    Decided(RepositoryOf),
 }
 
 impl RegistryStore {
@@ -44,45 +33,31 @@ impl RegistryStore {
         options: CopyOptions,
     ) -> Result<Self, OciError> {
         let client = registries.client_as(host, &access.into())?;
-        let prefix = prefix.trim_matches('/').to_owned();
-        let identity = StoreIdentity(format!("registry:{}/{prefix}", client.host.name));
-        Ok(Self {
-            name: name.into(),
-            identity,
-            client,
-            paths: Paths::Below(prefix),
-            options,
-        })
+        Ok(Self::with_client(name, client, prefix, options))
     }
 
-    /// A store in a registry that somebody else has logged in to. `repository_of` says where a name is kept, before anything
-    /// is asked or sent.
-    pub fn with_client(
-        name: impl Into<String>,
-        client: Arc<Client>,
-        repository_of: RepositoryOf,
-        options: CopyOptions,
-    ) -> Self {
+    /// The same in a registry that somebody has logged in to already ([`Registries::client_with`]).
+    pub fn with_client(name: impl Into<String>, client: Arc<Client>, prefix: &str, options: CopyOptions) -> Self {
+        let prefix = prefix.trim_matches('/').to_owned();
         Self {
             name: name.into(),
-            identity: StoreIdentity(format!("registry:{}/", client.host.name)),
+            identity: StoreIdentity(format!("registry:{}/{prefix}", client.host.name)),
             client,
-            paths: Paths::Decided(repository_of),
+            prefix,
             options,
         }
     }
 
     fn repository(&self, name: &str) -> Result<Repository, OciError> {
-        Repository::writing(&self.client, &self.path(name)?)
+        Repository::writing(&self.client, &self.path(name))
     }
 
     /// A repository's path in the registry.
-    fn path(&self, name: &str) -> Result<String, OciError> {
-        match &self.paths {
-            Paths::Below(prefix) if prefix.is_empty() => Ok(name.to_owned()),
-            Paths::Below(prefix) => Ok(format!("{prefix}/{name}")),
-            Paths::Decided(repository_of) => repository_of(name),
+    fn path(&self, name: &str) -> String {
+        if self.prefix.is_empty() {
+            return name.to_owned();
         }
+        format!("{}/{name}", self.prefix)
     }
 
     async fn check_below(&self, root: Descriptor, repository: Repository, job: &Job) -> Result<Observed, OciError> {
@@ -142,7 +117,7 @@ impl ArtifactStore for RegistryStore {
     fn place(&self, repository: &str) -> Result<Arc<dyn Place>, OciError> {
         Ok(Arc::new(RegistryPlace::new(
             Arc::clone(&self.client),
-            &self.path(repository)?,
+            &self.path(repository),
         )?))
     }
 
