@@ -14,6 +14,7 @@ mod fields;
 mod layout;
 mod manifest;
 mod name;
+mod private_link;
 mod profile;
 mod state;
 mod store;
@@ -21,6 +22,7 @@ mod store;
 mod testing;
 mod time;
 
+pub use arm::{ApiVersion, endpoint_named};
 pub use artifact::{Artifact, ArtifactVersion};
 pub use layout::Layout;
 pub use manifest::{ArtifactManifest, ManifestEntry};
