@@ -242,7 +242,10 @@ impl Run<'_> {
         ))
     }
 
-    fn told(&self, error: ArmError) -> ImportError {
+    fn told(&self, mut error: ArmError) -> ImportError {
+        if error.kind == ArmErrorKind::Unfinished {
+            error.hint = Some("it goes on without us: the next run waits for it again".to_owned());
+        }
         ImportError::Service(self.scrubbed(error))
     }
 

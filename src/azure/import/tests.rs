@@ -309,6 +309,7 @@ async fn an_import_without_end_is_left_alone_and_found_by_the_next_run() {
     let error = fixture.run(&Tag::new([None])).await.unwrap_err();
     let fault = Fault::from(error);
     assert!(fault.to_string().contains("did not end within 600 s"), "{fault}");
+    assert!(fault.hint_text().unwrap().contains("the next run waits for it"));
     assert!(fixture.file().load().unwrap().operation.is_some());
     let broken = Fixture::new(Script::endless(reply(503, ""), reply(503, "")));
     assert!(broken.run(&Tag::new([None])).await.is_err());
