@@ -18,6 +18,7 @@ pub mod import;
 mod layout;
 mod manifest;
 mod name;
+mod private_link;
 mod profile;
 mod state;
 mod store;

@@ -106,6 +106,7 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
         session.events.emit(Event::Fault(warning.clone()));
     }
     let wanted = wanted(&session.project, &prepared)?;
+    aosm::split(&session.project, &wanted).into_result(())?;
     if let Some(warning) = wanted.undecided() {
         session.events.emit(Event::Fault(warning));
     }
@@ -185,7 +186,9 @@ pub(super) async fn finish(
     let graph = Graph::freeze(nodes(&prepared, &wanted, &targets))?;
     session.remember();
     let changes = locations.lock_changes.clone();
+    let links = aosm::private_links(&world.sites, &steps);
     let plan = Plan::new(prepared.helm.clone(), steps, changes, locations.drift.clone(), unwanted);
+    let plan = plan.with_private_links(links);
     faults.extend(locations.faults.iter().cloned());
     Ok(Planned {
         plan,
