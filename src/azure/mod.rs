@@ -4,13 +4,17 @@
 //! about: publishers' [`ArtifactStore`]s, their [`ArtifactManifest`]s, the artifacts in them; then [`credential`]: what a
 //! manifest grants, kept in memory, renewed in time. Names follow the resource provider `Microsoft.HybridNetwork`.
 //!
-//! Nothing here is ever written to a disk, and no secret has a way into an error, an event or a document.
+//! [`import`] has the registry behind a store fetch images by itself.
+//!
+//! Nothing here but the notes of imports is ever written to a disk, and no secret has a way into an error, an event, a note or a
+//! document.
 
 pub mod arm;
 mod artifact;
 pub mod credential;
 pub mod documents;
 mod fields;
+pub mod import;
 mod layout;
 mod manifest;
 mod name;

@@ -22,10 +22,12 @@ mod reason;
 mod session;
 mod subject;
 mod target;
+mod transfer;
 mod values_paths;
 mod wanted;
 mod world;
 
+pub use aosm::AosmSite;
 pub use build::{Depth, PlanOptions, Planned, plan};
 pub use decide::{Action, Decision, Desired, Effect, Seen, TakenTag, decide};
 pub use disks::{DiskContent, DiskSeen, DiskStores, DiskTarget, check_disks, disk_elsewhere};

@@ -121,10 +121,6 @@ fn not_yet(label: &str, layers: &[View<'_>], faults: &mut Faults) {
             .at_opt(layers.iter().find_map(|view| view.value_place(key)))
             .hint("remove it, or use a version of aosm-build that can")
     };
-    let copy = layers.iter().find_map(|view| view.text("copy"));
-    if copy.is_some_and(|word| word.value == "server-side") {
-        faults.push(told("copy", "server-side"));
-    }
     if layers.iter().find_map(|view| view.truth("seal")) == Some(true) {
         faults.push(told("seal", "true"));
     }

@@ -3,13 +3,14 @@
 //! artifacts and their versions; bodies and casing, 200 and 202 with `Location` or `Azure-AsyncOperation`, pages with
 //! `nextLink`, Resource Manager's error shapes, throttling, correlation ids.
 //!
-//! It grants what a test gives it ([`Arm::grants`]). A name in a path is compared without regard to case, as there.
+//! It grants what a test gives it ([`Arm::grants`]), and has the registry behind a store import images ([`Arm::backed_by`]). A name in a path is compared without regard to case, as there.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Value, json};
 
+use super::arm_import::{self, Importing, Outcome};
 pub use super::arm_shapes::{container_tokens, error, in_seconds, registry_token};
 use super::arm_shapes::{decoded, denied, json_answer, not_found, paged, refused_login, store_id};
 use super::http::Response;
@@ -55,18 +56,20 @@ pub struct Arm {
 }
 
 #[derive(Default)]
-struct State {
-    stores: BTreeMap<String, Value>,
+pub(super) struct State {
+    pub(super) stores: BTreeMap<String, Value>,
     manifests: BTreeMap<(String, String), Manifest>,
     artifacts: BTreeMap<String, BTreeMap<String, BTreeMap<String, Value>>>,
     operations: BTreeMap<usize, Operation>,
+    /// Registries that can import, by resource id in lower case.
+    pub(super) importing: BTreeMap<String, Importing>,
     page: usize,
-    slow: Slow,
+    pub(super) slow: Slow,
     /// So many requests are answered 429 before the next good one.
     throttled: usize,
     retry_after: u64,
     /// Paths that end with one of these are denied.
-    denied: Vec<String>,
+    pub(super) denied: Vec<String>,
     /// The tenant of the subscription; tokens that name another one are refused.
     tenant: Option<String>,
     answering: Vec<Answering>,
@@ -89,7 +92,8 @@ struct Operation {
 }
 
 #[derive(Clone)]
-enum Effect {
+pub(super) enum Effect {
+    Imported(Outcome),
     Ready(String, String),
     Gone(String, String),
     Sealed(String, String),
@@ -126,7 +130,7 @@ impl Arm {
         Self { server, state }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("the state")
     }
 
@@ -332,6 +336,9 @@ impl State {
         let query = form(query);
         let of = |name: &str| query.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
         let version = of("api-version").unwrap_or_default();
+        if let Some(registry) = path.strip_suffix("/importImage") {
+            return self.import(method, registry, &version, host, body);
+        }
         if !VERSIONS.contains(&version.as_str()) {
             return error(
                 400,
@@ -482,7 +489,7 @@ impl State {
     }
 
     /// At once, or as an operation.
-    fn accepted(&mut self, effect: Effect, at_once: u16, value: &Value, host: &str) -> Response {
+    pub(super) fn accepted(&mut self, effect: Effect, at_once: u16, value: &Value, host: &str) -> Response {
         let (left, by_status) = match self.slow {
             Slow::No => {
                 self.take(&effect);
@@ -539,6 +546,10 @@ impl State {
                 Response::new(202, "").with("Location", &place).with("Retry-After", "0")
             };
         }
+        if let Some(Effect::Imported(outcome)) = &operation.effect {
+            let place = format!("http://{host}/operations/{number}?api-version=2020-01-01&s=planted-signature");
+            return arm_import::progress(outcome, by_status, &place);
+        }
         if let Some(effect) = operation.effect.take() {
             self.take(&effect);
         }
@@ -561,7 +572,7 @@ impl State {
                 let manifest = self.held(store, name);
                 manifest.value["properties"]["artifactManifestState"] = manifest.sealed_as.into();
             }
-            Effect::Nothing => {}
+            Effect::Imported(_) | Effect::Nothing => {}
         }
     }
 }

@@ -4,9 +4,9 @@
 //! certificate in an `x5c` header: what both generations of the registry accept.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -90,6 +90,17 @@ struct State {
     authority: Arc<Authority>,
     log: Log,
     lifetime: AtomicU64,
+    opened: Mutex<Vec<Opened>>,
+}
+
+/// A login that opens some repositories for some time, as an artifact manifest's does.
+#[derive(Clone)]
+struct Opened {
+    user: String,
+    password: String,
+    repositories: Vec<String>,
+    from: Instant,
+    until: Instant,
 }
 
 impl TokenServer {
@@ -98,6 +109,7 @@ impl TokenServer {
             authority,
             log: Log::default(),
             lifetime: AtomicU64::new(300),
+            opened: Mutex::default(),
         });
         let shared = Arc::clone(&state);
         let server = Server::start(move |exchange| {
@@ -122,6 +134,18 @@ impl TokenServer {
         self.state.lifetime.store(seconds, Ordering::SeqCst);
     }
 
+    /// Takes this login for pulling from and pushing to these repositories, from some time from now on until some later time.
+    pub fn open(&self, user: &str, password: &str, repositories: &[&str], from: Duration, until: Duration) {
+        let now = Instant::now();
+        self.state.opened.lock().expect("logins").push(Opened {
+            user: user.to_owned(),
+            password: password.to_owned(),
+            repositories: repositories.iter().map(|&name| name.to_owned()).collect(),
+            from: now + from,
+            until: now + until,
+        });
+    }
+
     pub fn mark(&self) -> Mark {
         self.state.log.mark()
     }
@@ -137,14 +161,16 @@ impl State {
         let field = |name: &str| fields.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
         let who = if entry.method == "POST" {
             match field("grant_type") {
-                "refresh_token" if field("refresh_token") == IDENTITY_TOKEN => Ok(Some(USER.to_owned())),
+                "refresh_token" if field("refresh_token") == IDENTITY_TOKEN => Ok(Some(everywhere(USER))),
                 "password" => known(field("username"), field("password")),
                 _ => Err(()),
             }
         } else {
             match entry.authorization.as_deref().map(basic) {
                 None => Ok(None),
-                Some(Some((user, password))) => known(&user, &password),
+                Some(Some((user, password))) => {
+                    known(&user, &password).or_else(|()| self.opened(&user, &password).map(Some))
+                }
                 Some(None) => Err(()),
             }
         };
@@ -157,13 +183,13 @@ impl State {
         let mut access = Vec::new();
         for (name, scopes) in &fields {
             if name == "scope" {
-                access.extend(scopes.split(' ').filter_map(|scope| grant(scope, who.as_deref())));
+                access.extend(scopes.split(' ').filter_map(|scope| grant(scope, who.as_ref())));
             }
         }
         let seconds = self.lifetime.load(Ordering::SeqCst);
         let token = self
             .authority
-            .mint(who.as_deref().unwrap_or_default(), &Value::Array(access), seconds);
+            .mint(who.as_ref().map_or("", |who| &who.name), &Value::Array(access), seconds);
         let mut answer = json!({"token": token, "access_token": token, "expires_in": seconds});
         if entry.method == "POST" {
             answer["refresh_token"] = json!(IDENTITY_TOKEN);
@@ -172,14 +198,39 @@ impl State {
     }
 }
 
-/// What of a scope someone gets: the user everything, the reader only reading, strangers nothing.
-fn grant(scope: &str, who: Option<&str>) -> Option<Value> {
+/// Somebody who has logged in.
+struct Who {
+    name: String,
+    /// All that is open to them; `None`: everything.
+    repositories: Option<Vec<String>>,
+}
+
+impl State {
+    fn opened(&self, user: &str, password: &str) -> Result<Who, ()> {
+        let now = Instant::now();
+        let opened = self.opened.lock().expect("logins");
+        let good = |one: &&Opened| one.user == user && one.password == password && one.from <= now && now < one.until;
+        let one = opened.iter().find(good).ok_or(())?;
+        Ok(Who {
+            name: user.to_owned(),
+            repositories: Some(one.repositories.clone()),
+        })
+    }
+}
+
+/// What of a scope someone gets: the user everything, the reader only reading, strangers nothing; who has some repositories
+/// opened pulls and pushes there.
+fn grant(scope: &str, who: Option<&Who>) -> Option<Value> {
     let (kind, rest) = scope.split_once(':')?;
     let (name, actions) = rest.rsplit_once(':')?;
     let allowed: Vec<&str> = actions
         .split(',')
         .filter(|action| match who {
-            Some(user) if user == USER => true,
+            Some(Who {
+                repositories: Some(opened),
+                ..
+            }) => matches!(*action, "pull" | "push") && opened.iter().any(|one| one == name),
+            Some(who) if who.name == USER => true,
             Some(_) => *action == "pull",
             None => false,
         })
@@ -187,10 +238,17 @@ fn grant(scope: &str, who: Option<&str>) -> Option<Value> {
     (!allowed.is_empty()).then(|| json!({"type": kind, "name": name, "actions": allowed}))
 }
 
-fn known(user: &str, password: &str) -> Result<Option<String>, ()> {
+fn known(user: &str, password: &str) -> Result<Option<Who>, ()> {
     match (user, password) {
-        (USER, PASSWORD) | (READER, READER_PASSWORD) => Ok(Some(user.to_owned())),
+        (USER, PASSWORD) | (READER, READER_PASSWORD) => Ok(Some(everywhere(user))),
         _ => Err(()),
+    }
+}
+
+fn everywhere(user: &str) -> Who {
+    Who {
+        name: user.to_owned(),
+        repositories: None,
     }
 }
 

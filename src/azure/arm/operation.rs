@@ -34,6 +34,24 @@ enum Monitor {
     Resource,
 }
 
+/// An operation that was accepted and may take a while.
+#[derive(Debug, Clone)]
+pub(crate) struct Operation {
+    monitor: Monitor,
+    /// Where its result will be.
+    result: Option<Url>,
+}
+
+impl Operation {
+    /// Where it can be looked at, as far as that may be written down and shown; `None` where only the resource itself shows it.
+    pub fn place(&self) -> Option<Url> {
+        match &self.monitor {
+            Monitor::Status(url) | Monitor::Location(url) => Some(shown(url)),
+            Monitor::Resource => None,
+        }
+    }
+}
+
 /// How far it is.
 enum Progress {
     Going(String),
@@ -45,16 +63,24 @@ impl Arm {
     /// after POST; its value is null where there is none.
     pub(crate) async fn run(&self, ask: &Ask, job: &Job) -> Result<Answer, ArmError> {
         let first = self.send(ask, job).await?;
+        match self.accepted(ask, &first)? {
+            None => Ok(first),
+            Some(operation) => self.finish(ask, first, operation, job).await,
+        }
+    }
+
+    /// The operation that an answer speaks of; `None`: what was asked for is done already.
+    pub(crate) fn accepted(&self, ask: &Ask, first: &Answer) -> Result<Option<Operation>, ArmError> {
         let location = match first.header("location") {
             Some(text)
                 if first.status == StatusCode::ACCEPTED || first.headers.contains_key("azure-asyncoperation") =>
             {
-                Some(self.pointed(ask, &first, text, "the operation's Location")?)
+                Some(self.pointed(ask, first, text, "the operation's Location")?)
             }
             _ => None,
         };
         let monitor = match first.header("azure-asyncoperation") {
-            Some(text) => Monitor::Status(self.pointed(ask, &first, text, "the operation's status")?),
+            Some(text) => Monitor::Status(self.pointed(ask, first, text, "the operation's status")?),
             None => match (&location, first.status) {
                 (Some(url), StatusCode::ACCEPTED) => Monitor::Location(url.clone()),
                 (None, StatusCode::ACCEPTED) => {
@@ -65,16 +91,48 @@ impl Arm {
                     )
                     .at(first.correlation()));
                 }
-                _ if is_put(ask) && matches!(resource_progress(ask, &first)?, Progress::Going(_)) => Monitor::Resource,
-                _ => return Ok(first),
+                _ if is_put(ask) && matches!(resource_progress(ask, first)?, Progress::Going(_)) => Monitor::Resource,
+                _ => return Ok(None),
             },
         };
+        Ok(Some(Operation {
+            monitor,
+            result: location,
+        }))
+    }
+
+    /// Waits for the end of an operation; the last answer, as [`Self::run`] gives it.
+    pub(crate) async fn finish(
+        &self,
+        ask: &Ask,
+        first: Answer,
+        operation: Operation,
+        job: &Job,
+    ) -> Result<Answer, ArmError> {
+        let Operation { monitor, result } = operation;
         let last = self.follow(ask, first, monitor.clone(), job).await?;
-        match (&monitor, location) {
+        match (&monitor, result) {
             (Monitor::Resource, _) => Ok(last),
             _ if is_put(ask) => self.send(&look(ask, ask.url.clone()), job).await,
             (Monitor::Status(_), Some(url)) if ask.method == Method::POST => self.send(&look(ask, url), job).await,
             _ => Ok(last),
+        }
+    }
+
+    /// Waits for the end of an operation that an earlier run began and wrote down as [`Operation::place`] says.
+    pub(crate) async fn resume(&self, ask: &Ask, place: &Url, job: &Job) -> Result<Answer, ArmError> {
+        let home = self.endpoint();
+        if place.origin() != home.origin() || !place.username().is_empty() || place.password().is_some() {
+            return Err(error(
+                ask,
+                ArmErrorKind::Absent,
+                "it was begun at another Resource Manager".to_owned(),
+            ));
+        }
+        let first = self.send(&look(ask, place.clone()), job).await?;
+        match location_progress(ask, &first)? {
+            Progress::Done => Ok(first),
+            Progress::Going(_) => self.follow(ask, first, Monitor::Location(place.clone()), job).await,
         }
     }
 
@@ -105,8 +163,7 @@ impl Arm {
             };
             let progress = match &monitor {
                 Monitor::Status(_) => status_progress(ask, &answer)?,
-                Monitor::Location(_) if answer.status == StatusCode::ACCEPTED => Progress::Going("accepted".to_owned()),
-                Monitor::Location(_) => Progress::Done,
+                Monitor::Location(_) => location_progress(ask, &answer)?,
                 Monitor::Resource => resource_progress(ask, &answer)?,
             };
             match progress {
@@ -184,6 +241,15 @@ fn status_progress(ask: &Ask, answer: &Answer) -> Result<Progress, ArmError> {
         .at(answer.correlation()));
     };
     progress(ask, answer, status)
+}
+
+/// 202 until it is done; where the answer is a status document its own words count.
+fn location_progress(ask: &Ask, answer: &Answer) -> Result<Progress, ArmError> {
+    match answer.value.get("status").and_then(Value::as_str) {
+        Some(status) => progress(ask, answer, status),
+        None if answer.status == StatusCode::ACCEPTED => Ok(Progress::Going("accepted".to_owned())),
+        None => Ok(Progress::Done),
+    }
 }
 
 fn resource_progress(ask: &Ask, answer: &Answer) -> Result<Progress, ArmError> {

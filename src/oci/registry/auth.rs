@@ -174,13 +174,18 @@ impl Authenticator {
 
     /// The credential that requests without a repository are made with; `None` while the registry wants none.
     pub async fn in_use(&self, caller: &Caller) -> Result<Option<Obtained>, OciError> {
+        self.in_use_for(&Scopes::default(), caller).await
+    }
+
+    /// The credential that requests with these scopes are made with; `None` while the registry wants none.
+    pub async fn in_use_for(&self, scopes: &Scopes, caller: &Caller) -> Result<Option<Obtained>, OciError> {
         let scheme = self.lock().scheme.clone();
         let service = match &scheme {
             Scheme::Unknown | Scheme::Open => return Ok(None),
             Scheme::Basic => "",
             Scheme::Bearer { service, .. } => service,
         };
-        self.logins.get(service, &Scopes::default(), caller).await.map(Some)
+        self.logins.get(service, scopes, caller).await.map(Some)
     }
 
     async fn password(&self, scopes: &Scopes, caller: &Caller) -> Result<Login, OciError> {

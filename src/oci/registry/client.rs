@@ -108,6 +108,11 @@ impl Client {
         self.auth.in_use(caller).await
     }
 
+    /// The credential that the registry takes for these scopes; `None` while it wants none.
+    pub(super) async fn login_for(&self, scopes: &Scopes, caller: &Caller) -> Result<Option<Obtained>, OciError> {
+        self.auth.in_use_for(scopes, caller).await
+    }
+
     /// The `Authorization` header for these scopes; `None` while the registry wants none.
     pub(super) async fn login_header(&self, scopes: &Scopes, caller: &Caller) -> Result<Option<HeaderValue>, OciError> {
         Ok(self.auth.login(scopes, caller).await?.map(|login| login.header))
