@@ -14,6 +14,7 @@ pub mod documents;
 mod fields;
 mod layout;
 mod manifest;
+pub mod manifest_change;
 pub mod manifest_name;
 mod manifest_seal;
 mod name;

@@ -7,12 +7,14 @@ use globset::GlobMatcher;
 
 use super::attach::{self, Named};
 use super::bytes::transfer_sizes;
+use super::completeness::{self, StoreCompleteness};
 use super::disks;
 use super::locating::{Asking, Locations, locate_images};
 use super::observe::{Answers, Look, observe};
 use super::packs::PackStep;
 use super::policy;
 use super::prepare::{Prepared, Steps, prepare};
+use super::seal::{self, SealTarget};
 use super::target::{Target, targets};
 use super::wanted::{Wanted, wanted};
 use super::world::World;
@@ -40,6 +42,8 @@ pub struct PlanOptions {
     pub depth: Depth,
     /// How blobs are proven, where the command line says so: `Full` reads back what is there, too.
     pub verify: Option<Verify>,
+    /// Seal the artifact manifests of all stores, whatever the stores say.
+    pub seal: bool,
 }
 
 /// How far a plan looks. The graph is the same in each case.
@@ -62,6 +66,7 @@ impl Default for PlanOptions {
             asking: Asking::Missing,
             depth: Depth::Stores,
             verify: None,
+            seal: false,
         }
     }
 }
@@ -84,6 +89,10 @@ pub struct Planned {
     pub world: World,
     /// How blobs are proven, where the command line says so.
     pub verify: Option<Verify>,
+    /// For each store of AOSM what its manifest lacks; empty where only a part of the steps was chosen.
+    pub completeness: Vec<StoreCompleteness>,
+    /// What seal steps need, by step.
+    pub seals: BTreeMap<StepId, SealTarget>,
     /// Errors that made steps invalid, each with its place.
     pub faults: Faults,
 }
@@ -163,6 +172,14 @@ pub(super) async fn finish(
     faults.extend(policy::judge(session, options, (&wanted, &world, &locations), &targets, &mut steps).await);
     blocked(&mut steps);
     transfer_sizes(session, &targets, &mut steps, &world, &locations).await?;
+    let completeness = if options.only.is_empty() {
+        completeness::tables(&session.project, &world, &targets, &seen)
+    } else {
+        Vec::new()
+    };
+    let (seals, unfit) = seal::add(session, options, &world, &completeness, &mut targets, &mut steps);
+    faults.extend(unfit);
+    blocked(&mut steps);
     let unwanted = if options.only.is_empty() {
         unwanted(session, &targets, &world).await
     } else {
@@ -171,7 +188,15 @@ pub(super) async fn finish(
     let graph = Graph::freeze(nodes(&prepared, &wanted, &targets))?;
     session.remember();
     let changes = locations.lock_changes.clone();
-    let plan = Plan::new(prepared.helm.clone(), steps, changes, locations.drift.clone(), unwanted);
+    let tables = completeness.iter().filter(|_| options.depth == Depth::Stores);
+    let plan = Plan::new(
+        prepared.helm.clone(),
+        steps,
+        changes,
+        locations.drift.clone(),
+        unwanted,
+        tables.map(StoreCompleteness::document).collect(),
+    );
     faults.extend(locations.faults.iter().cloned());
     Ok(Planned {
         plan,
@@ -182,6 +207,8 @@ pub(super) async fn finish(
         locations,
         world,
         verify: options.verify,
+        completeness,
+        seals,
         faults,
     })
 }

@@ -10,7 +10,7 @@ use crate::azure::state::StoreType;
 /// `artifact-manifest generate --format json`: `aosm-artifact-manifests/1`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub struct ManifestsDocument {
+pub struct ArtifactManifestsDocument {
     /// `aosm-artifact-manifests/1`.
     pub format: &'static str,
     /// The manifests: of registries before storage accounts.
@@ -33,7 +33,7 @@ pub struct PlannedManifest {
     pub artifacts: Vec<ArtifactEntry>,
 }
 
-impl ManifestsDocument {
+impl ArtifactManifestsDocument {
     /// The document of some manifests.
     pub fn new(manifests: Vec<PlannedManifest>) -> Self {
         Self {

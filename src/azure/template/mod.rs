@@ -12,7 +12,7 @@ mod tests;
 
 pub use arm::arm_template;
 pub use bicep::bicep;
-pub use document::{ManifestsDocument, PlannedManifest};
+pub use document::{ArtifactManifestsDocument, PlannedManifest};
 
 use std::collections::BTreeMap;
 
