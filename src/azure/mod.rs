@@ -26,6 +26,7 @@ pub mod template;
 mod testing;
 mod time;
 
+pub use arm::{ApiVersion, endpoint_named};
 pub use artifact::{Artifact, ArtifactVersion};
 pub use layout::Layout;
 pub use manifest::{ArtifactManifest, ManifestEntry};
