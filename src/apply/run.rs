@@ -129,8 +129,7 @@ fn failures(planned: &Planned, run: &[usize], ends: &[Ended]) -> Vec<Fault> {
     }
     let told = groups.into_iter().map(|(fault, steps)| match steps.as_slice() {
         [one] => fault.context(one),
-        several => fault
-            .because(format!("{} steps failed so: {}", several.len(), some_of(several))),
+        several => fault.because(format!("{} steps failed so: {}", several.len(), some_of(several))),
     });
     told.collect()
 }

@@ -49,7 +49,11 @@ pub async fn seal_manifest(
         );
     }
     let seen = &seal.seen;
-    let reached = planned.world.sites.get(&seen.store).and_then(|site| site.reached.clone());
+    let reached = planned
+        .world
+        .sites
+        .get(&seen.store)
+        .and_then(|site| site.reached.clone());
     let Some(reached) = reached else {
         return Err(Fault::bug("its store was not reached"));
     };
@@ -170,5 +174,7 @@ fn failed(seen: &StoreCompleteness, reasons: Vec<String>) -> Fault {
     if none {
         fault = fault.because("it gives no reasons");
     }
-    fault.hint("the store holds all that is listed, by digest: look at the activity log of the artifact store for its reasons")
+    fault.hint(
+        "the store holds all that is listed, by digest: look at the activity log of the artifact store for its reasons",
+    )
 }

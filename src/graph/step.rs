@@ -57,10 +57,7 @@ impl StepKind {
 
     /// Does it change a store?
     pub fn is_effect(self) -> bool {
-        matches!(
-            self,
-            Self::Copy | Self::Push | Self::Upload | Self::Attach | Self::Seal
-        )
+        matches!(self, Self::Copy | Self::Push | Self::Upload | Self::Attach | Self::Seal)
     }
 }
 

@@ -37,6 +37,8 @@ pub struct PlanOptions {
     pub force_check: bool,
     /// Only steps that match; empty: all.
     pub only: Vec<GlobMatcher>,
+    /// Only steps of the store at this position.
+    pub store: Option<usize>,
     /// How the lock takes part.
     pub asking: Asking,
     /// How far to look.
@@ -64,6 +66,7 @@ impl Default for PlanOptions {
             replace: Vec::new(),
             force_check: false,
             only: Vec::new(),
+            store: None,
             asking: Asking::Missing,
             depth: Depth::Stores,
             verify: None,
@@ -126,6 +129,11 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
     let mut targets = targets(&session.project, &wanted, &locations)?;
     let mut disks = disks::named(&session.project);
     let mut named = attach::named(&session.project, &wanted, &locations, &targets)?;
+    if let Some(store) = options.store {
+        targets.retain(|target| target.store == store);
+        named.retain(|one| one.target.store == store);
+        disks.retain(|target| target.store == store);
+    }
     if !options.only.is_empty() {
         select(&options.only, &mut targets, &mut named);
         disks.retain(|target| selected(&options.only, target));

@@ -10,6 +10,7 @@ use super::aosm::AosmSite;
 use super::{Desired, DiskSeen, Planned, Seen, Session, Target, World};
 use crate::azure::completeness::{Completeness, CompletenessTable, Held, ManifestSide, WantedArtifact, join};
 use crate::azure::{ArtifactManifest, ArtifactType, ManifestId};
+use crate::digest::Digest;
 use crate::graph::StepKind;
 use crate::project::{self, Project};
 use crate::store::{ArtifactName, Job, Observed};
@@ -84,7 +85,7 @@ impl StoreCompleteness {
     }
 
     /// Was this other archive seen to have the same files?
-    pub(crate) fn is_same_content(&self, name: &ArtifactName, digest: &crate::digest::Digest) -> bool {
+    pub(crate) fn is_same_content(&self, name: &ArtifactName, digest: &Digest) -> bool {
         let key = (name.repository.clone(), name.tag.clone());
         matches!(self.held.get(&key), Some(Held::SameContent(held)) if held == digest)
     }
@@ -103,21 +104,30 @@ fn table(project: &Project, site: &Arc<AosmSite>, targets: &[Target], seen: &[Se
     let id = site.reached.as_ref()?.id.clone();
     let mut wanted = Vec::new();
     let mut held = BTreeMap::new();
-    for (target, seen) in targets.iter().zip(seen).filter(|(target, _)| target.store == site.index) {
+    for (target, seen) in targets
+        .iter()
+        .zip(seen)
+        .filter(|(target, _)| target.store == site.index)
+    {
         let Some(kind) = artifact_type(project, target) else {
             continue;
         };
-        let key = (target.name.repository.clone(), target.name.tag.clone());
-        held.insert(key, held_of(seen));
+        let (digest, why_unknown) = desired(&target.desired);
+        if digest.is_some() {
+            let key = (target.name.repository.clone(), target.name.tag.clone());
+            held.insert(key, held_of(seen));
+        }
         wanted.push(WantedArtifact {
             name: target.name.repository.clone(),
             version: target.name.tag.clone(),
             kind,
-            digest: desired(&target.desired),
+            digest,
+            why_unknown,
         });
     }
     let why_unknown = match (&site.manifest, &site.problem) {
         (Some(_), _) => None,
+        _ if site.absent => None,
         (None, Some(problem)) => Some(problem.message().to_owned()),
         (None, None) => Some("it was not asked".to_owned()),
     };
@@ -143,7 +153,7 @@ fn side<'a>(manifest: Option<&'a ArtifactManifest>, why_unknown: Option<&'a str>
 }
 
 /// What AOSM calls what a step puts into a store; `None` for what no manifest lists: attachments.
-pub(crate) fn artifact_type(project: &Project, target: &Target) -> Option<ArtifactType> {
+pub fn artifact_type(project: &Project, target: &Target) -> Option<ArtifactType> {
     match target.kind {
         StepKind::Upload => Some(ArtifactType::VhdImageFile),
         StepKind::Copy => Some(ArtifactType::OciArtifact),
@@ -160,12 +170,14 @@ pub(crate) fn artifact_type(project: &Project, target: &Target) -> Option<Artifa
     }
 }
 
-fn desired(desired: &Desired) -> Result<crate::digest::Digest, String> {
+/// What should be there, or why that is not known; neither for what the manifest does not let in, which nobody looks at.
+fn desired(desired: &Desired) -> (Option<Digest>, Option<String>) {
     match desired {
-        Desired::Known(root) => Ok(root.digest.clone()),
-        Desired::NotLocated(why) | Desired::NoSubject(why) => Err(why.clone()),
-        Desired::NotAsked => Err("nobody was asked where it is".to_owned()),
-        Desired::Unfit(problems) => Err(problems.join("; ")),
+        Desired::Known(root) => (Some(root.digest.clone()), None),
+        Desired::NotLocated(why) | Desired::NoSubject(why) => (None, Some(why.clone())),
+        Desired::NotAsked => (None, Some("nobody was asked where it is".to_owned())),
+        Desired::Unfit(problems) => (None, Some(problems.join("; "))),
+        Desired::Barred(_) => (None, None),
     }
 }
 

@@ -28,9 +28,8 @@ mod values_paths;
 mod wanted;
 mod world;
 
-pub use completeness::StoreCompleteness;
-pub use seal::{SealTarget, incomplete, line, obstacles, what_to_do};
 pub use build::{Depth, PlanOptions, Planned, plan};
+pub use completeness::{StoreCompleteness, artifact_type};
 pub use decide::{Action, Decision, Desired, Effect, Seen, TakenTag, decide};
 pub use disks::{DiskContent, DiskSeen, DiskStores, DiskTarget, check_disks};
 pub use document::{DiskSize, Plan, PlanStep, Summary, Transfer, Unwanted};
@@ -43,6 +42,7 @@ pub use packs::{PackInput, PackOutput, PackStep};
 pub use policy::check_policy;
 pub use prepare::{CacheContent, ChartOutput, Package, Prepared, Steps, pack_now, prepare};
 pub use reason::{PolicyLevel, Reason};
+pub use seal::{SealTarget, incomplete, line, obstacles, what_to_do};
 pub use session::{Mode, Session, cache_folder};
 pub use target::{Target, check_names};
 pub use values_paths::values_paths;

@@ -4,6 +4,7 @@
 //! again right before it is sealed, so that no receipt and no earlier look ever seals anything.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::completeness::StoreCompleteness;
 use super::decide::{Decision, decision};
@@ -106,13 +107,11 @@ pub fn what_to_do(seen: &StoreCompleteness) -> String {
     if table.manifest_gaps().next().is_none() {
         return format!("put what is missing into the store first: aosm-build apply --seal (store {store})");
     }
-    let next = manifest_name::next_version(name)
-        .map(|next| {
-            format!("make the next version: aosm-build artifact-manifest create --store {store} --artifact-manifest {next}")
-        })
-        .unwrap_or_else(|| {
-            format!("make another manifest: aosm-build artifact-manifest create --store {store} --artifact-manifest NAME")
-        });
+    let create = format!("aosm-build artifact-manifest create --store {store} --artifact-manifest");
+    let next = match manifest_name::next_version(name) {
+        Some(next) => format!("make the next version: {create} {next}"),
+        None => format!("make another manifest: {create} NAME"),
+    };
     if table.is_sealed() {
         return format!("it is sealed, so {next}");
     }
@@ -247,8 +246,8 @@ fn whole_digest(table: &Completeness) -> Option<Digest> {
     let mut text = String::new();
     for row in &table.rows {
         let Some(wanted) = &row.wanted else { continue };
-        let digest = wanted.digest.as_ref().ok()?;
-        text.push_str(&format!("{} {} {} {digest}\n", row.name, row.version, wanted.kind));
+        let digest = wanted.digest.as_ref()?;
+        let _ = writeln!(text, "{} {} {} {digest}", row.name, row.version, wanted.kind);
     }
     Some(Digest::of(text.as_bytes()))
 }

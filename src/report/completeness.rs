@@ -1,11 +1,15 @@
 //! How complete artifact manifests are, for people: a table of a manifest, and a section of a plan.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::artifact::columns;
 use super::count;
 use super::diagnostic::printable as word;
 use crate::azure::completeness::{CompletenessTable, Finding, HeldEntry, Level, RowEntry, Tally};
+
+/// Findings that a plan lists of a manifest.
+const LINES: usize = 20;
 
 /// A manifest as a table: one line for each artifact that is wanted or listed.
 pub fn completeness(table: &CompletenessTable) -> String {
@@ -34,8 +38,23 @@ pub fn completeness(table: &CompletenessTable) -> String {
     rows.extend(table.artifacts.iter().map(row));
     text.push('\n');
     text.push_str(&columns(&rows));
-    let _ = writeln!(text, "\n{}", verdict(&table.summary));
+    text.push('\n');
+    for why in unknown(table) {
+        let _ = writeln!(text, "unknown: {why}");
+    }
+    let _ = writeln!(text, "{}", verdict(&table.summary));
     text
+}
+
+/// Why something could not be learnt, each reason once.
+fn unknown(table: &CompletenessTable) -> BTreeSet<String> {
+    table
+        .artifacts
+        .iter()
+        .flat_map(|row| &row.findings)
+        .filter(|finding| matches!(finding, Finding::StoreUnknown { .. } | Finding::ManifestUnknown { .. }))
+        .map(|finding| word(&finding.words()))
+        .collect()
 }
 
 fn state(table: &CompletenessTable) -> String {
@@ -70,7 +89,15 @@ fn row(row: &RowEntry) -> Vec<String> {
         None => "-".to_owned(),
     };
     let kind = row.kind.as_ref().or(row.listed.as_ref().map(|listed| &listed.kind));
-    let findings: Vec<String> = row.findings.iter().map(|finding| word(&finding.words())).collect();
+    let findings: Vec<String> = row
+        .findings
+        .iter()
+        .map(|finding| match finding {
+            // Why is the same for many, and is said once below.
+            Finding::StoreUnknown { .. } | Finding::ManifestUnknown { .. } => "unknown".to_owned(),
+            finding => word(&finding.words()),
+        })
+        .collect();
     vec![
         word(&row.name),
         word(&row.version),
@@ -114,9 +141,7 @@ pub fn manifest_lines(tables: &[CompletenessTable]) -> String {
             .artifacts
             .iter()
             .flat_map(|row| row.findings.iter().map(move |finding| (row, finding)))
-            .filter(|(_, finding)| {
-                finding.is_of_manifest() && !matches!(finding, Finding::ManifestUnknown { .. })
-            })
+            .filter(|(_, finding)| finding.is_of_manifest() && !matches!(finding, Finding::ManifestUnknown { .. }))
             .collect();
         let gaps = told.iter().filter(|(_, finding)| finding.level() == Level::Gap).count();
         let unknown = table
@@ -136,7 +161,7 @@ pub fn manifest_lines(tables: &[CompletenessTable]) -> String {
             word(&table.store),
             state(table)
         );
-        for (row, finding) in told {
+        for (row, finding) in told.iter().take(LINES) {
             let sign = if finding.level() == Level::Gap { "!" } else { "?" };
             let _ = writeln!(
                 text,
@@ -145,6 +170,10 @@ pub fn manifest_lines(tables: &[CompletenessTable]) -> String {
                 word(&row.version),
                 word(&finding.words())
             );
+        }
+        if told.len() > LINES {
+            let more = told.len() - LINES;
+            let _ = writeln!(text, "  and {more} more: aosm-build artifact-manifest check shows all");
         }
     }
     text

@@ -159,7 +159,7 @@ impl RowEntry {
                 version: entry.version.clone(),
                 kind: entry.artifact_type.clone(),
             }),
-            desired: row.wanted.as_ref().and_then(|wanted| wanted.digest.clone().ok()),
+            desired: row.wanted.as_ref().and_then(|wanted| wanted.digest.clone()),
             held: row.held.as_ref().map(HeldEntry::of),
             findings: row.findings.clone(),
         }

@@ -18,8 +18,10 @@ pub struct WantedArtifact {
     pub version: String,
     /// What it is.
     pub kind: ArtifactType,
-    /// What should be there, or why that is not known.
-    pub digest: Result<Digest, String>,
+    /// What should be there. Without, the store's side is of no interest, unless the next says why it is not known.
+    pub digest: Option<Digest>,
+    /// Why it is not known what should be there.
+    pub why_unknown: Option<String>,
 }
 
 /// What is known of the manifest.
@@ -234,10 +236,10 @@ fn listed_findings(one: &WantedArtifact, entry: &ManifestEntry, times: usize, fi
 }
 
 fn held_finding(one: &WantedArtifact, held: Option<&Held>) -> Option<Finding> {
-    let wanted = match &one.digest {
-        Ok(digest) => digest,
-        Err(why) => return Some(Finding::NotLocated { why: why.clone() }),
-    };
+    if let Some(why) = &one.why_unknown {
+        return Some(Finding::NotLocated { why: why.clone() });
+    }
+    let wanted = one.digest.as_ref()?;
     match held? {
         Held::Digest(digest) if digest == wanted => None,
         Held::SameContent(_) => None,

@@ -17,7 +17,8 @@ fn wanted(name: &str, version: &str, kind: ArtifactType) -> WantedArtifact {
         name: name.into(),
         version: version.into(),
         kind,
-        digest: Ok(digest(name)),
+        digest: Some(digest(name)),
+        why_unknown: None,
     }
 }
 
@@ -149,7 +150,8 @@ fn every_finding_has_its_row_and_its_level() {
         ),
         (
             WantedArtifact {
-                digest: Err("nowhere".into()),
+                digest: None,
+                why_unknown: Some("nowhere".into()),
                 ..a()
             },
             manifest(&[("a", "1.0.0", "OCIArtifact")]),

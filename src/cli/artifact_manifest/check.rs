@@ -26,22 +26,26 @@ pub struct CheckArgs {
 }
 
 pub async fn run(context: &Context, args: &CheckArgs) -> Ended {
-    let chosen = args.chosen.open(context, "artifact-manifest check")?;
+    let chosen = args.chosen.all(context, "artifact-manifest check")?;
     let options = PlanOptions {
-        store: Some(chosen.store),
+        store: chosen.stores.first().copied().filter(|_| chosen.stores.len() == 1),
         ..PlanOptions::default()
     };
     let planned = plan(&chosen.session, &options).await?;
     let job = chosen.session.job("artifact-manifest check");
     let mut tables = Vec::new();
     let mut gaps = false;
-    for seen in planned.completeness.iter().filter(|seen| seen.store == chosen.store) {
+    for seen in planned
+        .completeness
+        .iter()
+        .filter(|seen| chosen.stores.contains(&seen.store))
+    {
         let whole = planned.completeness_with_extras(&chosen.session, seen, &job).await;
         gaps |= whole.table.findings(Level::Gap).next().is_some();
         tables.push(whole.document());
     }
     chosen.session.stopped()?;
-    let faults = problems(&planned, chosen.store);
+    let faults = problems(&planned, &chosen.stores);
     context.screen.finish();
     context.screen.faults(&faults);
     if context.screen.json() {
@@ -58,13 +62,12 @@ pub async fn run(context: &Context, args: &CheckArgs) -> Ended {
 
 /// What the table cannot say: why a store could not be asked. Who may read but not ask for credentials sees what there is
 /// to see: that is a warning.
-pub fn problems(planned: &Planned, store: usize) -> Faults {
+pub fn problems(planned: &Planned, stores: &[usize]) -> Faults {
     let mut faults = Faults::new();
     faults.extend(planned.locations.faults.iter().cloned());
-    if let Some(site) = planned.world.sites.get(&store)
-        && let Some(problem) = &site.problem
-    {
-        faults.push(if site.is_denied() {
+    for site in stores.iter().filter_map(|store| planned.world.sites.get(store)) {
+        let Some(problem) = &site.problem else { continue };
+        faults.push(if site.denied {
             let warning = Fault::warning(problem.message()).at_opt(site.place.clone());
             match problem.hint_text() {
                 Some(hint) => warning.hint(hint),

@@ -1,7 +1,6 @@
 //! Which store of the project, and which artifact manifest of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 
@@ -11,66 +10,76 @@ use crate::fault::{Fault, Faults, Kind};
 use crate::plan::Session;
 use crate::project::{AosmStore, Project, Spanned, StoreKind};
 
-/// Which store and manifest.
+/// Which manifest; the store is `--store`, as everywhere.
 #[derive(Debug, Clone, Args)]
 pub struct ChosenArgs {
-    /// The project's store [default: the only one that has an artifact manifest]
-    #[arg(long, value_name = "NAME")]
-    pub store: Option<String>,
     /// Another artifact manifest than the one that the store names: the next version
     #[arg(long, value_name = "NAME")]
     pub artifact_manifest: Option<String>,
 }
 
-/// A project opened, and the store that was chosen.
+/// A project opened, and the stores that were chosen.
 pub struct Chosen {
     /// The project with the chosen manifest in its place.
     pub session: Arc<Session>,
-    /// Position of the store.
-    pub store: usize,
+    /// Positions of the stores: never empty.
+    pub stores: Vec<usize>,
 }
 
 impl ChosenArgs {
-    /// Opens the project; fails unless it is plain which store is meant.
-    pub fn open(&self, context: &Context, what: &str) -> Result<Chosen, Faults> {
+    /// Opens the project and finds the one store that is meant.
+    pub fn one(&self, context: &Context, what: &str) -> Result<(Arc<Session>, usize), Faults> {
+        let chosen = self.open(context, what, true)?;
+        match chosen.stores.as_slice() {
+            [only] => Ok((chosen.session, *only)),
+            _ => Err(Fault::bug("no store was chosen").into()),
+        }
+    }
+
+    /// The same, of all stores that have a manifest where none is named.
+    pub fn all(&self, context: &Context, what: &str) -> Result<Chosen, Faults> {
+        self.open(context, what, false)
+    }
+
+    fn open(&self, context: &Context, what: &str, only_one: bool) -> Result<Chosen, Faults> {
         refuse_offline(context, what)?;
         let mut project = context.project()?;
-        let store = self.position(&project)?;
-        if let Some(name) = &self.artifact_manifest {
+        // A name can only be meant for one of them.
+        let only_one = only_one || self.artifact_manifest.is_some();
+        let stores = positions(&project, context.global.store.as_deref(), only_one)?;
+        if let (Some(name), Some(at)) = (&self.artifact_manifest, stores.first()) {
             ManifestId::check(name)?;
-            if let Some(config) = project.stores.get_mut(store).and_then(|store| aosm_mut(&mut store.kind)) {
+            if let Some(config) = project.stores.get_mut(*at).and_then(|store| aosm_mut(&mut store.kind)) {
                 config.artifact_manifest = Spanned::default_value(name.clone());
             }
         }
         Ok(Chosen {
             session: context.session_of(project)?,
-            store,
+            stores,
         })
     }
+}
 
-    /// The position of the store that is meant.
-    fn position(&self, project: &Project) -> Result<usize, Fault> {
-        let all = with_manifest(project);
-        let names: Vec<&str> = all.iter().map(|(_, name)| *name).collect();
-        if let Some(wanted) = &self.store {
-            if let Some((at, _)) = all.iter().find(|(_, name)| name == wanted) {
-                return Ok(*at);
-            }
-            let why = if project.stores.iter().any(|store| store.name.value == *wanted) {
-                "is no store of AOSM, so it has no artifact manifest"
-            } else {
-                "the project has no such store"
-            };
-            return Err(Fault::new(Kind::Usage, format!("--store {wanted}: {why}")).hint(known(&names)));
+/// The positions of the stores that are meant.
+fn positions(project: &Project, wanted: Option<&str>, only_one: bool) -> Result<Vec<usize>, Fault> {
+    let all = with_manifest(project);
+    let names: Vec<&str> = all.iter().map(|(_, name)| *name).collect();
+    if let Some(wanted) = wanted {
+        if let Some((at, _)) = all.iter().find(|(_, name)| *name == wanted) {
+            return Ok(vec![*at]);
         }
-        match all.as_slice() {
-            [(only, _)] => Ok(*only),
-            [] => Err(none()),
-            _ => Err(Fault::new(Kind::Usage, "the project has several stores of AOSM").hint(format!(
-                "name one: --store {}",
-                names.join(" or --store ")
-            ))),
-        }
+        // Names that no store has were refused when the project was read.
+        return Err(Fault::new(
+            Kind::Usage,
+            format!("--store {wanted}: it is no store of AOSM, so it has no artifact manifest"),
+        )
+        .hint(known(&names)));
+    }
+    match all.as_slice() {
+        [] => Err(none()),
+        [_, _, ..] if only_one => Err(Fault::new(Kind::Usage, "the project has several stores of AOSM")
+            .hint(format!("name one: --store {}", names.join(" or --store ")))),
+        _ => Ok(all.into_iter().map(|(at, _)| at).collect()),
     }
 }
 
@@ -87,7 +96,7 @@ pub fn with_manifest(project: &Project) -> Vec<(usize, &str)> {
 
 fn known(names: &[&str]) -> String {
     if names.is_empty() {
-        "add a store with `kind = \"acr\"` or `kind = \"storage-account\"` that names an artifact store".to_owned()
+        "add a store with `kind = \"acr\"`; or, with an input file alone, use the one it names: --store aosm".to_owned()
     } else {
         format!("stores of AOSM here: {}", names.join(", "))
     }
@@ -115,12 +124,4 @@ pub fn refuse_offline(context: &Context, what: &str) -> Result<(), Fault> {
         .hint("run it without --offline"));
     }
     Ok(())
-}
-
-/// How long an operation may take.
-#[derive(Debug, Clone, Args)]
-pub struct WaitingArgs {
-    /// How long an operation of Resource Manager may take
-    #[arg(long, value_name = "AGE", default_value = "30m", value_parser = crate::cli::units::age)]
-    pub operation_limit: Duration,
 }

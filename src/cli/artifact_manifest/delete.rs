@@ -1,16 +1,14 @@
 //! `artifact-manifest delete`.
 
-use std::sync::Arc;
-
 use clap::Args;
 
 use super::confirm;
+use super::waiting::waited;
 use crate::azure::ArtifactManifest;
 use crate::azure::manifest_change::{Change, ManifestChangeDocument};
 use crate::cli::Ended;
 use crate::cli::context::Context;
 use crate::cli::store::options::ManifestArgs;
-use crate::event::{Event, Outcome};
 use crate::fault::Fault;
 use crate::report::azure::entries_list;
 use crate::report::count;
@@ -51,23 +49,8 @@ pub async fn run(context: &Context, args: &DeleteArgs) -> Ended {
         context.screen.say("nothing was deleted");
         return Ok(0);
     }
-    let events = context.screen.events();
-    events.emit(Event::StepStarted {
-        step: Arc::clone(&job.step),
-        bytes: None,
-    });
-    let deleted = ArtifactManifest::delete(&arm, &id, &job).await.map_err(Fault::from);
-    events.emit(Event::StepFinished {
-        step: Arc::clone(&job.step),
-        outcome: match &deleted {
-            Ok(()) => Outcome::Done,
-            Err(fault) => Outcome::Failed(fault.clone()),
-        },
-        bytes_moved: 0,
-        bytes_mounted: 0,
-        requests: job.filled().requests,
-    });
-    deleted?;
+    let deleting = async { ArtifactManifest::delete(&arm, &id, &job).await.map_err(Fault::from) };
+    waited(context, &job, deleting).await?;
     context.screen.finish();
     if context.screen.json() {
         let document = ManifestChangeDocument::new(&id, Change::Deleted, &there, &there.artifacts);

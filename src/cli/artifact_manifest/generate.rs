@@ -4,8 +4,8 @@ use clap::{Args, ValueEnum};
 
 use super::chosen::with_manifest;
 use super::wanted::entries;
-use crate::azure::template::{ArtifactManifestsDocument, ManifestPart, PlannedManifest, arm_template, bicep};
 use crate::azure::StoreType;
+use crate::azure::template::{ArtifactManifestsDocument, ManifestPart, PlannedManifest, arm_template, bicep};
 use crate::cli::Ended;
 use crate::cli::context::Context;
 use crate::fault::{Fault, Faults, Kind};
@@ -37,15 +37,12 @@ pub struct GenerateArgs {
     /// The form
     #[arg(long, value_enum, value_name = "FORM", default_value = "bicep")]
     pub format: ManifestFormat,
-    /// Only what this store of the project gets
-    #[arg(long, value_name = "NAME")]
-    pub store: Option<String>,
 }
 
 pub async fn run(context: &Context, args: &GenerateArgs) -> Ended {
     let session = context.session()?;
     let project = &session.project;
-    let only = match &args.store {
+    let only = match &context.global.store {
         Some(name) => Some(position(project, name)?),
         None => None,
     };
@@ -99,15 +96,15 @@ impl Manifest<'_> {
 fn manifests<'a>(project: &'a Project, planned: &Planned, only: Option<usize>) -> Result<Vec<Manifest<'a>>, Faults> {
     let mut faults = Faults::new();
     let mut all = Vec::new();
-    let mut add = |store_type: StoreType, store: Option<&'a StoreConfig>, of: &dyn Fn(&Target) -> bool| {
-        match entries(project, planned, of) {
-            Ok(entries) if entries.is_empty() => {}
-            Ok(entries) => all.push(Manifest {
-                part: ManifestPart { store_type, entries },
-                store,
-            }),
-            Err(wrong) => faults.extend(wrong),
-        }
+    let mut add = |store_type: StoreType, store: Option<&'a StoreConfig>, of: &dyn Fn(&Target) -> bool| match entries(
+        project, planned, of,
+    ) {
+        Ok(entries) if entries.is_empty() => {}
+        Ok(entries) => all.push(Manifest {
+            part: ManifestPart { store_type, entries },
+            store,
+        }),
+        Err(wrong) => faults.extend(wrong),
     };
     let stores = match only {
         Some(only) => vec![only],
@@ -142,7 +139,10 @@ fn one_of_each(manifests: &[Manifest<'_>]) -> Result<(), Fault> {
         if names.len() > 1 {
             return Err(Fault::new(
                 Kind::Usage,
-                format!("a template has one artifact manifest of an {kind}, the project has {}", names.len()),
+                format!(
+                    "a template has one artifact manifest of an {kind}, the project has {}",
+                    names.len()
+                ),
             )
             .hint(format!(
                 "name one: --store {}; or use --format json, which has all",

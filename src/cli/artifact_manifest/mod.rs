@@ -8,6 +8,7 @@ mod delete;
 mod generate;
 mod seal;
 mod show;
+mod waiting;
 mod wanted;
 
 use clap::Subcommand;
@@ -35,10 +36,10 @@ pub enum ArtifactManifestCommand {
 pub async fn run(context: &Context, command: &ArtifactManifestCommand) -> Ended {
     match command {
         ArtifactManifestCommand::Show(args) => show::run(context, args).await,
-        ArtifactManifestCommand::Generate(args) => generate::run(context, args).await,
-        ArtifactManifestCommand::Create(args) => create::run(context, args).await,
-        ArtifactManifestCommand::Check(args) => check::run(context, args).await,
-        ArtifactManifestCommand::Seal(args) => seal::run(context, args).await,
+        ArtifactManifestCommand::Generate(args) => Box::pin(generate::run(context, args)).await,
+        ArtifactManifestCommand::Create(args) => Box::pin(create::run(context, args)).await,
+        ArtifactManifestCommand::Check(args) => Box::pin(check::run(context, args)).await,
+        ArtifactManifestCommand::Seal(args) => Box::pin(seal::run(context, args)).await,
         ArtifactManifestCommand::Delete(args) => delete::run(context, args).await,
     }
 }

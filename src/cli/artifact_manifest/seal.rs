@@ -5,16 +5,16 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::check::problems;
-use super::chosen::{Chosen, ChosenArgs};
+use super::chosen::ChosenArgs;
+use super::waiting::waited;
 use crate::apply;
 use crate::azure::completeness::Level;
 use crate::azure::manifest_change::{Change, ManifestChangeDocument};
 use crate::azure::{ArtifactManifest, Sealed};
 use crate::cli::Ended;
 use crate::cli::context::Context;
-use crate::event::{Event, Outcome};
-use crate::fault::{Fault, Kind};
-use crate::plan::{PlanOptions, Planned, SealTarget, incomplete, obstacles, plan};
+use crate::fault::{Fault, Faults, Kind};
+use crate::plan::{PlanOptions, Planned, SealTarget, Session, incomplete, obstacles, plan};
 use crate::project::StoreKind;
 use crate::report::{completeness, count};
 
@@ -33,28 +33,27 @@ pub struct SealArgs {
 }
 
 pub async fn run(context: &Context, args: &SealArgs) -> Ended {
-    let chosen = args.chosen.open(context, "artifact-manifest seal")?;
-    let _lock = apply::lock(&chosen.session)?;
+    let (session, store) = args.chosen.one(context, "artifact-manifest seal")?;
+    let _lock = apply::lock(&session)?;
     let options = PlanOptions {
-        store: Some(chosen.store),
+        store: Some(store),
         seal: true,
         ..PlanOptions::default()
     };
-    let planned = plan(&chosen.session, &options).await?;
-    let Some(seal) = planned.seals.values().find(|seal| seal.seen.store == chosen.store) else {
+    let planned = plan(&session, &options).await?;
+    let Some(seal) = planned.seals.values().find(|seal| seal.seen.store == store) else {
         context.screen.finish();
-        return Err(no_seal(&planned, chosen.store).into());
+        return Err(no_seal(&planned, store).into());
     };
-    let for_disks = chosen
-        .session
+    let for_disks = session
         .project
         .stores
-        .get(chosen.store)
+        .get(store)
         .is_some_and(|store| matches!(store.kind, StoreKind::StorageAccount(_)));
     let change = if for_disks {
         Change::NeverSealed
     } else {
-        sealed(context, &chosen, &planned, seal).await?
+        sealed(context, &session, &planned, seal).await?
     };
     context.screen.finish();
     say(context, seal, change);
@@ -64,11 +63,10 @@ pub async fn run(context: &Context, args: &SealArgs) -> Ended {
 /// Seals it, with everything that stands against it told first.
 async fn sealed(
     context: &Context,
-    chosen: &Chosen,
+    session: &Arc<Session>,
     planned: &Planned,
     seal: &SealTarget,
-) -> Result<Change, crate::fault::Faults> {
-    let session = &chosen.session;
+) -> Result<Change, Faults> {
     let job = session.job(&format!("seal {}", seal.seen.id.manifest));
     let whole = planned.completeness_with_extras(session, &seal.seen, &job).await;
     session.stopped()?;
@@ -77,31 +75,20 @@ async fn sealed(
         if !context.screen.json() {
             context.screen.say(completeness(&whole.document()).trim_end());
         }
-        let mut faults = problems(planned, chosen.store);
+        let mut faults = problems(planned, &[seal.seen.store]);
         let gaps = whole.table.findings(Level::Gap).next().is_some();
         if gaps || !faults.has_errors() {
             let fault = incomplete(&whole, &obstacles(&whole.table));
             // What nobody may ask is no input to correct.
-            faults.push(if gaps { fault } else { fault.of_kind(Kind::Infrastructure) });
+            faults.push(if gaps {
+                fault
+            } else {
+                fault.of_kind(Kind::Infrastructure)
+            });
         }
         return Err(faults);
     }
-    let events = context.screen.events();
-    events.emit(Event::StepStarted {
-        step: Arc::clone(&job.step),
-        bytes: None,
-    });
-    let ended = apply::seal_manifest(session, planned, seal, &job).await;
-    events.emit(Event::StepFinished {
-        step: Arc::clone(&job.step),
-        outcome: match &ended {
-            Ok(_) => Outcome::Done,
-            Err(fault) => Outcome::Failed(fault.clone()),
-        },
-        bytes_moved: 0,
-        bytes_mounted: 0,
-        requests: job.filled().requests,
-    });
+    let ended = waited(context, &job, apply::seal_manifest(session, planned, seal, &job)).await;
     Ok(match ended? {
         Sealed::Already => Change::AlreadySealed,
         _ => Change::Sealed,

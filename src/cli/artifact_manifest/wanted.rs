@@ -30,9 +30,12 @@ pub fn entries(
             }
             Desired::NotAsked if target.image.is_some() => {
                 faults.push(
-                    Fault::infrastructure(format!("{}: it is not in aosm.lock, and nobody was asked", target.title))
-                        .at_opt(target.place.clone())
-                        .hint("run it without --offline, or write the lock first: aosm-build lock"),
+                    Fault::infrastructure(format!(
+                        "{}: it is not in aosm.lock, and nobody was asked",
+                        target.title
+                    ))
+                    .at_opt(target.place.clone())
+                    .hint("run it without --offline, or write the lock first: aosm-build lock"),
                 );
                 continue;
             }
