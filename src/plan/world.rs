@@ -7,10 +7,11 @@ use bytes::Bytes;
 
 use super::aosm::{AosmSite, ClosedStore, GrantedStore, Reach, connect};
 use super::{DiskStores, Session};
+use crate::azure::credential::ManifestLogin;
 use crate::digest::{Digest, FileDigests};
 use crate::fault::{Fault, Faults};
 use crate::locate::SourceEntry;
-use crate::oci::registry::{Access, Given, Registries, RegistryOptions, RegistryPlace};
+use crate::oci::registry::{Access, Registries, RegistryOptions, RegistryPlace};
 use crate::oci::{
     ByteStream, Content, CopyOptions, Descriptor, ErrorKind, Job, OciError, Origin, Place, Selector, Source,
     docker_archive, layout::LayoutFolder, oci_archive,
@@ -114,27 +115,18 @@ impl World {
 
     /// The registry behind an artifact store, logged in to with what its manifest grants.
     fn behind(&self, site: &Arc<AosmSite>, job: &Job) -> Arc<dyn ArtifactStore> {
-        let Some(grant) = site.registry() else {
+        let (Some(grant), Some(reached)) = (site.registry(), &site.reached) else {
             return Arc::new(ClosedStore::new(site));
         };
-        let _ = job;
-        let given = Given {
-            username: grant.username.clone(),
-            password: grant.token.clone(),
-        };
-        let access = Access {
-            given: Some(given),
-            ..Access::default()
-        };
-        match RegistryStore::new(
-            &self.registries,
-            &site.name,
-            &grant.host,
-            "",
-            access,
-            CopyOptions::default(),
-        ) {
-            Ok(registry) => Arc::new(GrantedStore::new(Arc::clone(site), registry)),
+        let login = ManifestLogin::new(Arc::clone(&reached.credential), job.clone());
+        let client = self
+            .registries
+            .client_with(&grant.host, Arc::new(login), grant.plain_http);
+        match client {
+            Ok(client) => {
+                let registry = RegistryStore::with_client(&site.name, client, "", CopyOptions::default());
+                Arc::new(GrantedStore::new(Arc::clone(site), registry))
+            }
             Err(error) => Arc::new(ClosedStore::failed(site, error)),
         }
     }

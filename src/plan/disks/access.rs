@@ -6,9 +6,10 @@ use std::time::SystemTime;
 
 use tokio::sync::Semaphore;
 
+use crate::azure::credential::ManifestSas;
 use crate::blob::{
-    BlobError, BlobErrorKind, ContainerAccess, ContainerOptions, Containers, EmulatorSas, FixedSas, PageBlob, Remote,
-    Right, SasSource, SasUrl, read_variable,
+    BlobError, BlobErrorKind, ContainerOptions, Containers, EmulatorSas, FixedSas, PageBlob, Remote, Right, SasSource,
+    SasUrl, read_variable,
 };
 use crate::fault::Fault;
 use crate::oci::Job;
@@ -168,18 +169,11 @@ impl DiskStores {
                 None => error,
             });
         }
-        let Some(granted) = site.container(container) else {
-            return Err(refused(container, "its artifact manifest does not grant it"));
+        let Some(reached) = &site.reached else {
+            return Err(refused(container, "its store was not asked"));
         };
-        let _ = job;
-        Ok(Arc::new(FixedSas(ContainerAccess {
-            url: SasUrl {
-                place: granted.place.clone(),
-                query: granted.query.clone(),
-            },
-            origin: format!("the credential of the artifact manifest {}", site.manifest_name()),
-            generation: 1,
-        })))
+        let credential = Arc::clone(&reached.credential);
+        Ok(Arc::new(ManifestSas::new(credential, container, job.clone())))
     }
 
     /// The source of a copy; `None` for files.
