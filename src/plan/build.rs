@@ -143,12 +143,16 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
         aosm::bar(&session.project, &world.sites, &mut disks);
     }
     let answers = Arc::new(Answers::default());
-    let mut seen = if options.depth == Depth::Stores {
-        let looks = looks(&targets, &world);
-        observe(session, looks, options.force_check, &answers).await?
-    } else {
-        vec![Seen::NotAsked; targets.len()]
-    };
+    let mut seen = vec![Seen::NotAsked; targets.len()];
+    if options.depth == Depth::Stores {
+        let (asked, looks): (Vec<usize>, Vec<Look>) = looks(&targets, &world).into_iter().unzip();
+        let found = observe(session, looks, options.force_check, &answers).await?;
+        for (at, what) in asked.into_iter().zip(found) {
+            if let Some(seen) = seen.get_mut(at) {
+                *seen = what;
+            }
+        }
+    }
     let attached = if options.depth == Depth::Steps {
         named.into_iter().map(|one| (one.target, Seen::NotAsked)).collect()
     } else {
@@ -230,16 +234,20 @@ pub(super) async fn finish(
     })
 }
 
-fn looks(targets: &[Target], world: &World) -> Vec<Look> {
-    let looks = targets.iter().filter_map(|target| {
-        Some(Look {
+/// What stores are asked, each with the position of its target. Nobody is asked about what may not go there.
+fn looks(targets: &[Target], world: &World) -> Vec<(usize, Look)> {
+    let may_go = |target: &&Target| !matches!(target.desired, Desired::Barred(_));
+    let looks = targets.iter().enumerate().filter_map(|(at, target)| {
+        let target = Some(target).filter(may_go)?;
+        let look = Look {
             store: Arc::clone(world.stores.get(&target.store)?),
             name: target.name.clone(),
             title: target.title.clone(),
             chart: target.chart.as_ref().map(|chart| chart.output.clone()),
             desired: target.desired_digest().cloned(),
             along: target.along.clone(),
-        })
+        };
+        Some((at, look))
     });
     looks.collect()
 }
@@ -348,10 +356,6 @@ fn unreadable(session: &Session, world: &World, targets: &[Target], seen: &[Seen
     type Concerned<'a> = (Option<&'a str>, Vec<&'a str>);
     let mut answers: BTreeMap<(usize, &str), Concerned<'_>> = BTreeMap::new();
     for (target, seen) in targets.iter().zip(seen) {
-        // What may not go there was not asked about.
-        if matches!(target.desired, Desired::Barred(_)) {
-            continue;
-        }
         if let Seen::Unreadable { why, hint } = seen {
             let (first_hint, steps) = answers.entry((target.store, why)).or_default();
             *first_hint = first_hint.or(hint.as_deref());
