@@ -118,6 +118,7 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
         session.events.emit(Event::Fault(warning.clone()));
     }
     let wanted = wanted(&session.project, &prepared)?;
+    aosm::split(&session.project, &wanted).into_result(())?;
     if let Some(warning) = wanted.undecided() {
         session.events.emit(Event::Fault(warning));
     }
@@ -209,15 +210,11 @@ pub(super) async fn finish(
     let graph = Graph::freeze(nodes(&prepared, &wanted, &targets))?;
     session.remember();
     let changes = locations.lock_changes.clone();
+    let links = aosm::private_links(&world.sites, &steps);
     let tables = completeness.iter().filter(|_| options.depth == Depth::Stores);
-    let plan = Plan::new(
-        prepared.helm.clone(),
-        steps,
-        changes,
-        locations.drift.clone(),
-        unwanted,
-        tables.map(StoreCompleteness::document).collect(),
-    );
+    let plan = Plan::new(prepared.helm.clone(), steps, changes, locations.drift.clone(), unwanted)
+        .with_private_links(links)
+        .with_completeness(tables.map(StoreCompleteness::document).collect());
     faults.extend(locations.faults.iter().cloned());
     Ok(Planned {
         plan,

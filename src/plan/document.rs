@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::aosm::PrivateLinkStep;
 use super::{Action, Effect, Reason};
 use crate::azure::completeness::CompletenessTable;
 use crate::digest::Digest;
@@ -112,6 +113,9 @@ pub struct Plan {
     pub drift: Vec<LockChange>,
     /// What stores hold and nobody wants; never deleted.
     pub unwanted: Vec<Unwanted>,
+    /// What `apply` lets in at stores of AOSM before anything moves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub private_links: Vec<PrivateLinkStep>,
     /// For each store of AOSM: what is wanted, what its artifact manifest lists, what the store holds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub completeness: Vec<CompletenessTable>,
@@ -127,7 +131,6 @@ impl Plan {
         lock_changes: Vec<LockChange>,
         drift: Vec<LockChange>,
         mut unwanted: Vec<Unwanted>,
-        completeness: Vec<CompletenessTable>,
     ) -> Self {
         steps.sort_by(|a, b| a.id.cmp(&b.id));
         unwanted.sort();
@@ -153,12 +156,34 @@ impl Plan {
             lock_changes,
             drift,
             unwanted,
-            completeness,
+            private_links: Vec::new(),
+            completeness: Vec::new(),
             summary,
         };
-        // Structs of plain values always serialise.
-        plan.plan_digest = serde_json::to_vec(&plan).ok().map(|bytes| Digest::of(&bytes));
+        plan.seal();
         plan
+    }
+
+    /// The same with what has to be let in first.
+    #[must_use]
+    pub fn with_private_links(mut self, links: Vec<PrivateLinkStep>) -> Self {
+        self.private_links = links;
+        self.seal();
+        self
+    }
+
+    /// The same with what the artifact manifests lack.
+    #[must_use]
+    pub fn with_completeness(mut self, tables: Vec<CompletenessTable>) -> Self {
+        self.completeness = tables;
+        self.seal();
+        self
+    }
+
+    fn seal(&mut self) {
+        self.plan_digest = None;
+        // Structs of plain values always serialise.
+        self.plan_digest = serde_json::to_vec(self).ok().map(|bytes| Digest::of(&bytes));
     }
 
     /// Would `apply` change anything, or fail?
