@@ -8,12 +8,14 @@ use globset::GlobMatcher;
 use super::aosm;
 use super::attach::{self, Named};
 use super::bytes::transfer_sizes;
+use super::completeness::{self, StoreCompleteness};
 use super::disks;
 use super::locating::{Asking, Locations, locate_images};
 use super::observe::{Answers, Look, observe};
 use super::packs::PackStep;
 use super::policy;
 use super::prepare::{Prepared, Steps, prepare};
+use super::seal::{self, SealTarget};
 use super::target::{Target, targets};
 use super::wanted::{Wanted, wanted};
 use super::world::World;
@@ -35,12 +37,16 @@ pub struct PlanOptions {
     pub force_check: bool,
     /// Only steps that match; empty: all.
     pub only: Vec<GlobMatcher>,
+    /// Only steps of the store at this position.
+    pub store: Option<usize>,
     /// How the lock takes part.
     pub asking: Asking,
     /// How far to look.
     pub depth: Depth,
     /// How blobs are proven, where the command line says so: `Full` reads back what is there, too.
     pub verify: Option<Verify>,
+    /// Seal the artifact manifests of all stores, whatever the stores say.
+    pub seal: bool,
 }
 
 /// How far a plan looks. The graph is the same in each case.
@@ -60,9 +66,11 @@ impl Default for PlanOptions {
             replace: Vec::new(),
             force_check: false,
             only: Vec::new(),
+            store: None,
             asking: Asking::Missing,
             depth: Depth::Stores,
             verify: None,
+            seal: false,
         }
     }
 }
@@ -85,6 +93,10 @@ pub struct Planned {
     pub world: World,
     /// How blobs are proven, where the command line says so.
     pub verify: Option<Verify>,
+    /// For each store of AOSM what its manifest lacks; empty where only a part of the steps was chosen.
+    pub completeness: Vec<StoreCompleteness>,
+    /// What seal steps need, by step.
+    pub seals: BTreeMap<StepId, SealTarget>,
     /// Errors that made steps invalid, each with its place.
     pub faults: Faults,
 }
@@ -118,6 +130,11 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
     let mut targets = targets(&session.project, &wanted, &locations)?;
     let mut disks = disks::named(&session.project);
     let mut named = attach::named(&session.project, &wanted, &locations, &targets)?;
+    if let Some(store) = options.store {
+        targets.retain(|target| target.store == store);
+        named.retain(|one| one.target.store == store);
+        disks.retain(|target| target.store == store);
+    }
     if !options.only.is_empty() {
         select(&options.only, &mut targets, &mut named);
         disks.retain(|target| selected(&options.only, target));
@@ -177,6 +194,13 @@ pub(super) async fn finish(
     faults.extend(policy::judge(session, options, (&wanted, &world, &locations), &targets, &mut steps).await);
     blocked(&mut steps);
     faults.extend(transfer_sizes(session, &targets, &mut steps, &world, &locations).await?);
+    let completeness = if options.only.is_empty() {
+        completeness::tables(&session.project, &world, &targets, &seen)
+    } else {
+        Vec::new()
+    };
+    let (seals, unfit) = seal::add(session, options, &world, &completeness, &mut targets, &mut steps);
+    faults.extend(unfit);
     blocked(&mut steps);
     let unwanted = if options.only.is_empty() {
         unwanted(session, &targets, &world).await
@@ -187,8 +211,10 @@ pub(super) async fn finish(
     session.remember();
     let changes = locations.lock_changes.clone();
     let links = aosm::private_links(&world.sites, &steps);
-    let plan = Plan::new(prepared.helm.clone(), steps, changes, locations.drift.clone(), unwanted);
-    let plan = plan.with_private_links(links);
+    let tables = completeness.iter().filter(|_| options.depth == Depth::Stores);
+    let plan = Plan::new(prepared.helm.clone(), steps, changes, locations.drift.clone(), unwanted)
+        .with_private_links(links)
+        .with_completeness(tables.map(StoreCompleteness::document).collect());
     faults.extend(locations.faults.iter().cloned());
     Ok(Planned {
         plan,
@@ -199,6 +225,8 @@ pub(super) async fn finish(
         locations,
         world,
         verify: options.verify,
+        completeness,
+        seals,
         faults,
     })
 }

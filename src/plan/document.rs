@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::aosm::PrivateLinkStep;
 use super::{Action, Effect, Reason};
+use crate::azure::completeness::CompletenessTable;
 use crate::digest::Digest;
 use crate::graph::{StepId, StepKind};
 use crate::lock::LockChange;
@@ -121,6 +122,9 @@ pub struct Plan {
     /// What `apply` lets in at stores of AOSM before anything moves.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub private_links: Vec<PrivateLinkStep>,
+    /// For each store of AOSM: what is wanted, what its artifact manifest lists, what the store holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub completeness: Vec<CompletenessTable>,
     /// Counts.
     pub summary: Summary,
 }
@@ -164,6 +168,7 @@ impl Plan {
             drift,
             unwanted,
             private_links: Vec::new(),
+            completeness: Vec::new(),
             summary,
         };
         plan.seal();
@@ -174,6 +179,14 @@ impl Plan {
     #[must_use]
     pub fn with_private_links(mut self, links: Vec<PrivateLinkStep>) -> Self {
         self.private_links = links;
+        self.seal();
+        self
+    }
+
+    /// The same with what the artifact manifests lack.
+    #[must_use]
+    pub fn with_completeness(mut self, tables: Vec<CompletenessTable>) -> Self {
+        self.completeness = tables;
         self.seal();
         self
     }

@@ -129,6 +129,11 @@ impl Arm {
         self.api
     }
 
+    /// How long a long-running operation is waited for.
+    pub(in crate::azure) fn operation_limit(&self) -> Duration {
+        self.operation_limit
+    }
+
     /// Its host, with the port where there is one.
     pub fn host(&self) -> String {
         host_of(&self.endpoint)
