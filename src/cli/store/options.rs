@@ -19,9 +19,11 @@ use crate::project::{Network, Spanned};
 /// Which identities may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum ArmAuth {
-    /// The token in `AOSM_ARM_TOKEN`, else environment, workload identity, managed identity, Azure CLI
+    /// The token in `AOSM_ARM_TOKEN`, else environment, workload identity, job of a pipeline, managed identity, Azure CLI
     #[default]
     Auto,
+    /// The token in `AOSM_ARM_TOKEN`, else only what variables name: service principal, workload identity, job of a pipeline
+    Environment,
     /// The token in `AOSM_ARM_TOKEN`, else the Azure CLI's login
     AzureCli,
 }
@@ -149,6 +151,7 @@ impl AzureArgs {
             cloud: self.cloud,
             which: match self.auth {
                 ArmAuth::Auto => Which::Any,
+                ArmAuth::Environment => Which::Environment,
                 ArmAuth::AzureCli => Which::AzureCli,
             },
             tenant: self.tenant.clone(),

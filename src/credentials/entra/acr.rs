@@ -234,6 +234,7 @@ impl CredentialSource for AcrLogin {
     fn principal(&self) -> String {
         let way = match self.identity.which() {
             Which::Any => "entra",
+            Which::Environment => "entra-environment",
             Which::AzureCli => "azure-cli",
         };
         format!("{way}:{}", self.identity.tenant().unwrap_or_default())

@@ -118,10 +118,15 @@ impl Answer {
         }
     }
 
+    /// Sets the hint of a failure that has none of its own.
     #[must_use]
     pub(super) fn hint(self, text: impl Into<String>) -> Self {
         match self {
-            Self::Failed { why, audience, .. } => Self::Failed {
+            Self::Failed {
+                why,
+                audience,
+                hint: None,
+            } => Self::Failed {
                 why,
                 audience,
                 hint: Some(text.into()),
