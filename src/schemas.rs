@@ -8,6 +8,7 @@ use crate::artifact::documents::{
     TagsDocument,
 };
 use crate::artifact::transfer_documents::{PullDocument, PushDocument};
+use crate::azure::artifact_documents::{ArtifactStateDocument, StoreArtifactsDocument};
 use crate::azure::documents::{ArtifactManifestDocument, CredentialDocument, StoreDocument, StoresDocument};
 use crate::bundle::BundleDocument;
 use crate::disk::VhdDocument;
@@ -31,6 +32,14 @@ pub fn all() -> Vec<(&'static str, String)> {
         (
             "credential.schema.json",
             document::<CredentialDocument>("aosm-credential/1"),
+        ),
+        (
+            "artifact-state.schema.json",
+            document::<ArtifactStateDocument>("aosm-artifact-state/1"),
+        ),
+        (
+            "store-artifacts.schema.json",
+            document::<StoreArtifactsDocument>("aosm-store-artifacts/1"),
         ),
         ("store.schema.json", document::<StoreDocument>("aosm-store/1")),
         ("stores.schema.json", document::<StoresDocument>("aosm-stores/1")),

@@ -8,6 +8,7 @@
 
 pub mod arm;
 mod artifact;
+pub mod artifact_documents;
 pub mod credential;
 pub mod documents;
 mod fields;

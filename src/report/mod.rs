@@ -2,6 +2,7 @@
 
 pub mod artifact;
 pub mod azure;
+pub mod azure_artifacts;
 pub mod diagnostic;
 mod doctor;
 mod documents;

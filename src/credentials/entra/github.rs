@@ -1,5 +1,5 @@
-//! Jobs of GitHub Actions: with `permissions: id-token: write` a job may ask GitHub for a token about itself ("`OpenID
-//! Connect` reference", "requesting the JWT"), which an application of Entra can trust.
+//! Jobs of GitHub Actions: with `permissions: id-token: write` a job may ask GitHub for a token about itself (GitHub's
+//! reference of `OpenID Connect`, "requesting the JWT"), which an application of Entra can trust.
 
 use super::identity::Answer;
 use super::issuer::{assertion, endpoint};

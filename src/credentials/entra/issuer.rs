@@ -17,7 +17,9 @@ pub(super) fn endpoint(variable: &str, text: &str) -> Result<url::Url, String> {
     match (url.scheme(), url.host()) {
         ("https", Some(_)) => Ok(url),
         ("http", Some(host)) if is_this_machine(&host) => Ok(url),
-        _ => Err(format!("{variable} is no https address, so the job's token is not sent there")),
+        _ => Err(format!(
+            "{variable} is no https address, so the job's token is not sent there"
+        )),
     }
 }
 
@@ -41,7 +43,10 @@ pub(super) async fn assertion(wire: &dyn IdentityWire, question: Question, field
     if reply.status != 200 {
         let words = one_line(text("message"));
         let separator = if words.is_empty() { "" } else { ": " };
-        return Err(Answer::failed(format!("{server} says {}{separator}{words}", reply.status)));
+        return Err(Answer::failed(format!(
+            "{server} says {}{separator}{words}",
+            reply.status
+        )));
     }
     let token = text(field);
     if token.is_empty() || token.chars().any(|c| c.is_control() || c.is_whitespace()) {
@@ -52,6 +57,8 @@ pub(super) async fn assertion(wire: &dyn IdentityWire, question: Question, field
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+
     use super::endpoint;
 
     #[test]
@@ -75,7 +82,10 @@ mod tests {
             ("", "no address"),
         ] {
             let error = endpoint("V", bad).unwrap_err();
-            assert!(error.contains(why) && error.starts_with("V ") && !error.contains("hush"), "{bad}: {error}");
+            assert!(
+                error.contains(why) && error.starts_with("V ") && !error.contains("hush"),
+                "{bad}: {error}"
+            );
         }
     }
 }

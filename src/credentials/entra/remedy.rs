@@ -21,7 +21,13 @@ const REMEDIES: [(&[&str], &str); 8] = [
         "check the tenant: AZURE_TENANT_ID, tenant in aosm.toml, or --tenant",
     ),
     (
-        &["AADSTS70021", "AADSTS700211", "AADSTS700212", "AADSTS700213", "AADSTS700223"],
+        &[
+            "AADSTS70021",
+            "AADSTS700211",
+            "AADSTS700212",
+            "AADSTS700213",
+            "AADSTS700223",
+        ],
         "give the application a federated credential with exactly the issuer, subject and audience of this token: az ad \
          app federated-credential create",
     ),
@@ -60,18 +66,33 @@ mod tests {
     #[test]
     fn codes_that_begin_alike_are_told_apart() {
         for (words, part) in [
-            ("AADSTS7000222: The provided client secret keys are expired.", Some("has expired")),
+            (
+                "AADSTS7000222: The provided client secret keys are expired.",
+                Some("has expired"),
+            ),
             ("AADSTS7000215: Invalid client secret provided.", Some("not its id")),
             ("AADSTS700021: something else", None),
-            ("AADSTS70021: No matching federated identity record found", Some("federated credential")),
-            ("AADSTS700213: No matching federated identity record found", Some("federated credential")),
-            ("AADSTS700024: Client assertion is not within its valid time range.", Some("clock")),
+            (
+                "AADSTS70021: No matching federated identity record found",
+                Some("federated credential"),
+            ),
+            (
+                "AADSTS700213: No matching federated identity record found",
+                Some("federated credential"),
+            ),
+            (
+                "AADSTS700024: Client assertion is not within its valid time range.",
+                Some("clock"),
+            ),
             ("AADSTS70002", None),
             ("", None),
         ] {
             let hint = of(words);
             assert_eq!(hint.is_some(), part.is_some(), "{words}: {hint:?}");
-            assert!(hint.unwrap_or_default().contains(part.unwrap_or_default()), "{words}: {hint:?}");
+            assert!(
+                hint.unwrap_or_default().contains(part.unwrap_or_default()),
+                "{words}: {hint:?}"
+            );
         }
     }
 }
