@@ -40,6 +40,7 @@ mod blob_sockets;
 mod bundle;
 mod certificates;
 mod ci_cache;
+mod ci_examples;
 mod contoso_fixture;
 mod copied_referrers;
 mod copy_costs;
