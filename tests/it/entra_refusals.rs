@@ -1,8 +1,21 @@
 //! What Entra refuses is told in one readable line with what to do, for registries and for Resource Manager alike.
 #![cfg(unix)]
 
+use std::sync::Arc;
+
+use aosm_build::azure::arm::{Arm as Client, ArmErrorKind, ArmSettings};
+use aosm_build::azure::{ArtifactStore, PublisherId};
+use aosm_build::credentials::Variables;
+use aosm_build::credentials::entra::EntraSettings;
+use aosm_build::event::Silent;
+use aosm_build::oci::Job;
+use aosm_build::oci::registry::{Registries, RegistryOptions};
+use aosm_build::project::Network;
+use tokio_util::sync::CancellationToken;
+
 use crate::arm_commands::{contoso, publisher};
-use crate::support::entra::{AzureRegistry, CLIENT, Entra, FEDERATED, OLD_SECRET, SECRET, TENANT_A};
+use crate::support::arm::{GROUP, PUBLISHER, SUBSCRIPTION};
+use crate::support::entra::{AzureRegistry, CLIENT, Entra, FEDERATED, OLD_SECRET, SECRET, TENANT_A, TENANT_B};
 use crate::support::*;
 
 /// Runs with these variables and an Entra of its own; `arguments` name the rest.
@@ -113,4 +126,46 @@ fn a_clock_that_is_far_off_is_told_where_a_login_is_refused() {
     )
     .expect(5)
     .silent_about("clock");
+}
+
+#[tokio::test]
+async fn many_who_are_refused_together_get_one_new_token_together() {
+    let (arm, entra) = (contoso(), Entra::start());
+    // The subscription is another tenant's, so the second token is refused as well.
+    arm.tenant(TENANT_B);
+    let login = entra.address();
+    let variables = Variables::of([
+        ("AZURE_AUTHORITY_HOST", login.as_str()),
+        ("AZURE_CLIENT_ID", CLIENT),
+        ("AZURE_CLIENT_SECRET", SECRET),
+        ("AZURE_TENANT_ID", TENANT_A),
+    ]);
+    let options = RegistryOptions {
+        identities: EntraSettings {
+            variables,
+            azure_cli: "no-such-azure-cli".to_owned(),
+        },
+        ..RegistryOptions::default()
+    };
+    let registries = Registries::new(&Network::default(), options);
+    let settings = ArmSettings {
+        endpoint: Some(arm.endpoint()),
+        ..ArmSettings::default()
+    };
+    let client = Client::new(&registries, &settings).unwrap();
+    let tasks: Vec<_> = (0..12)
+        .map(|_| {
+            let client = Arc::clone(&client);
+            tokio::spawn(async move {
+                let publisher = PublisherId::new(SUBSCRIPTION, GROUP, PUBLISHER).unwrap();
+                let job = Job::new("test", Arc::new(Silent), CancellationToken::new());
+                ArtifactStore::list(&client, &publisher, &job).await.unwrap_err().kind
+            })
+        })
+        .collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), ArmErrorKind::Login);
+    }
+    assert_eq!(arm.seen().len(), 24, "each was shown both tokens");
+    assert_eq!(entra.scopes().len(), 2, "{:?}", entra.seen());
 }

@@ -124,7 +124,10 @@ fn hint(ask: &Ask, kind: ArmErrorKind, code: Option<&str>, headers: &HeaderMap) 
     }
     match kind {
         ArmErrorKind::Login => tenant_of(headers).map(|tenant| {
-            format!("the subscription belongs to the tenant {tenant}: log in to that one, with --tenant {tenant}")
+            format!(
+                "the subscription belongs to the tenant {tenant}: log in to that one, with --tenant {tenant}, or \
+                 tenant = \"{tenant}\" in the store"
+            )
         }),
         ArmErrorKind::Denied => Some(format!(
             "the login needs the right {}: Contributor on the publisher's resource group has it",

@@ -173,7 +173,7 @@ impl AcrLogin {
             )),
             (status, _) => {
                 if status == 401 {
-                    self.identity.refused(scope);
+                    self.identity.refused(scope, &token.secret);
                 }
                 let who = token.who.as_deref().map(|who| format!(" ({who})")).unwrap_or_default();
                 Err(refused(

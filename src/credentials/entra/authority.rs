@@ -108,8 +108,13 @@ pub(super) async fn ask(
     let server = endpoint.host_str().unwrap_or_default().to_owned();
     match wire.ask(Question::post(endpoint, form)).await {
         Ok(reply) => read(&reply, &server, from),
-        Err(why) => Answer::failed(format!("{server}: {why}")),
+        Err(why) => Answer::failed(format!("{server}: {why}")).hint(unreachable(&server)),
     }
+}
+
+/// What to do where a server that gives tokens cannot be asked.
+pub(super) fn unreachable(server: &str) -> String {
+    format!("check that {server} can be reached from here: the network, and proxy and ca-file in [network]")
 }
 
 /// Reads the answer of a token endpoint: of Entra, or of a managed identity.

@@ -40,6 +40,15 @@ impl Cloud {
         }
     }
 
+    /// What the Azure CLI calls it.
+    pub fn cli_name(self) -> &'static str {
+        match self {
+            Self::Public => "AzureCloud",
+            Self::UsGovernment => "AzureUSGovernment",
+            Self::China => "AzureChinaCloud",
+        }
+    }
+
     /// The audience of tokens that its Entra takes in exchange ("workload identity federation").
     pub fn exchange_audience(self) -> &'static str {
         match self {

@@ -244,7 +244,7 @@ impl Entra {
             Kind::Managed => managed::ask(&*self.wire, &self.settings.variables, &key.scope).await,
             Kind::AzureCli => {
                 let _alone = self.one_az.lock().await;
-                azure_cli::ask(&self.settings.azure_cli, tenant, &key.scope).await
+                azure_cli::ask(&self.settings.azure_cli, tenant, key.cloud, &key.scope).await
             }
         }
     }
@@ -352,7 +352,13 @@ impl TokenIdentity for EntraIdentity {
         self.entra.token(&self.key(scope)).await
     }
 
-    fn refused(&self, scope: &str) {
-        self.entra.lock().tokens.remove(&self.key(scope));
+    fn refused(&self, scope: &str, token: &Secret) {
+        let slot = self.entra.lock().tokens.get(&self.key(scope)).map(Arc::clone);
+        // One that is locked is being filled with another token.
+        if let Some(mut held) = slot.as_ref().and_then(|slot| slot.try_lock().ok())
+            && held.as_ref().is_some_and(|held| held.secret == *token)
+        {
+            *held = None;
+        }
     }
 }

@@ -25,8 +25,9 @@ pub trait TokenIdentity: Send + Sync {
     /// A token for a scope (`https://management.azure.com/.default`): kept, renewed before it expires.
     async fn token(&self, scope: &str) -> Result<AccessToken, IdentityError>;
 
-    /// The token of this identity was refused: the next one is another.
-    fn refused(&self, scope: &str);
+    /// This token was refused: the next one is another. Where there is another one already, that stays: many who were
+    /// refused together get one new token together.
+    fn refused(&self, scope: &str, token: &Secret);
 }
 
 /// One identity that was tried, and what came of it.

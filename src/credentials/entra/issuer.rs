@@ -5,6 +5,7 @@
 
 use super::super::Secret;
 use super::super::helper::one_line;
+use super::authority::unreachable;
 use super::identity::Answer;
 use super::wire::{IdentityWire, Question};
 
@@ -37,7 +38,7 @@ pub(super) async fn assertion(wire: &dyn IdentityWire, question: Question, field
     let reply = wire
         .ask(question)
         .await
-        .map_err(|why| Answer::failed(format!("{server}: {why}")))?;
+        .map_err(|why| Answer::failed(format!("{server}: {why}")).hint(unreachable(&server)))?;
     let value: serde_json::Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let text = |name: &str| value.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
     if reply.status != 200 {
