@@ -15,6 +15,7 @@ mod fields;
 mod layout;
 mod manifest;
 mod name;
+mod private_link;
 mod profile;
 mod state;
 mod store;
@@ -22,6 +23,7 @@ mod store;
 mod testing;
 mod time;
 
+pub use arm::{ApiVersion, endpoint_named};
 pub use artifact::{Artifact, ArtifactVersion};
 pub use layout::Layout;
 pub use manifest::{ArtifactManifest, ManifestEntry};

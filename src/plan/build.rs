@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use globset::GlobMatcher;
 
+use super::aosm;
 use super::attach::{self, Named};
 use super::bytes::transfer_sizes;
 use super::disks;
@@ -105,10 +106,14 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
         session.events.emit(Event::Fault(warning.clone()));
     }
     let wanted = wanted(&session.project, &prepared)?;
+    aosm::split(&session.project, &wanted).into_result(())?;
     if let Some(warning) = wanted.undecided() {
         session.events.emit(Event::Fault(warning));
     }
-    let world = World::open(session)?;
+    let mut world = World::open(session)?;
+    let asks =
+        options.depth == Depth::Stores || options.depth == Depth::Digests && !session.project.attachments.is_empty();
+    world.connect(session, asks).await?;
     let locations = locate_images(session, &prepared, &wanted, &world, options.asking.clone()).await?;
     let mut targets = targets(&session.project, &wanted, &locations)?;
     let mut disks = disks::named(&session.project);
@@ -117,13 +122,21 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
         select(&options.only, &mut targets, &mut named);
         disks.retain(|target| selected(&options.only, target));
     }
+    if options.depth == Depth::Stores {
+        aosm::bar(&session.project, &world.sites, &mut targets);
+        aosm::bar(&session.project, &world.sites, &mut disks);
+    }
     let answers = Arc::new(Answers::default());
-    let mut seen = if options.depth == Depth::Stores {
-        let looks = looks(&targets, &world);
-        observe(session, looks, options.force_check, &answers).await?
-    } else {
-        vec![Seen::NotAsked; targets.len()]
-    };
+    let mut seen = vec![Seen::NotAsked; targets.len()];
+    if options.depth == Depth::Stores {
+        let (asked, looks): (Vec<usize>, Vec<Look>) = looks(&targets, &world).into_iter().unzip();
+        let found = observe(session, looks, options.force_check, &answers).await?;
+        for (at, what) in asked.into_iter().zip(found) {
+            if let Some(seen) = seen.get_mut(at) {
+                *seen = what;
+            }
+        }
+    }
     let attached = if options.depth == Depth::Steps {
         named.into_iter().map(|one| (one.target, Seen::NotAsked)).collect()
     } else {
@@ -159,7 +172,8 @@ pub(super) async fn finish(
     for (target, seen) in targets.iter_mut().zip(&seen) {
         steps.push(decided(session, options, target, seen, &mut faults));
     }
-    faults.extend(unreadable(session, &targets, &seen));
+    faults.extend(unreadable(session, &world, &targets, &seen));
+    faults.extend(aosm::sealed(&world.sites, &targets, &mut steps));
     faults.extend(policy::judge(session, options, (&wanted, &world, &locations), &targets, &mut steps).await);
     blocked(&mut steps);
     transfer_sizes(session, &targets, &mut steps, &world, &locations).await?;
@@ -171,7 +185,9 @@ pub(super) async fn finish(
     let graph = Graph::freeze(nodes(&prepared, &wanted, &targets))?;
     session.remember();
     let changes = locations.lock_changes.clone();
+    let links = aosm::private_links(&world.sites, &steps);
     let plan = Plan::new(prepared.helm.clone(), steps, changes, locations.drift.clone(), unwanted);
+    let plan = plan.with_private_links(links);
     faults.extend(locations.faults.iter().cloned());
     Ok(Planned {
         plan,
@@ -186,16 +202,20 @@ pub(super) async fn finish(
     })
 }
 
-fn looks(targets: &[Target], world: &World) -> Vec<Look> {
-    let looks = targets.iter().filter_map(|target| {
-        Some(Look {
+/// What stores are asked, each with the position of its target. Nobody is asked about what may not go there.
+fn looks(targets: &[Target], world: &World) -> Vec<(usize, Look)> {
+    let may_go = |target: &&Target| !matches!(target.desired, Desired::Barred(_));
+    let looks = targets.iter().enumerate().filter_map(|(at, target)| {
+        let target = Some(target).filter(may_go)?;
+        let look = Look {
             store: Arc::clone(world.stores.get(&target.store)?),
             name: target.name.clone(),
             title: target.title.clone(),
             chart: target.chart.as_ref().map(|chart| chart.output.clone()),
             desired: target.desired_digest().cloned(),
             along: target.along.clone(),
-        })
+        };
+        Some((at, look))
     });
     looks.collect()
 }
@@ -263,6 +283,9 @@ fn decided(
                 )),
         );
     }
+    if let Desired::Barred(fault) = &target.desired {
+        faults.push((**fault).clone().context(&target.id));
+    }
     if let (StepKind::Attach, Desired::NotLocated(why)) = (target.kind, &target.desired) {
         faults.push(
             Fault::invalid(format!("{}: {why}", target.id))
@@ -296,7 +319,7 @@ fn decided(
 }
 
 /// One fault for each store that could not be read, however many steps that concerns.
-fn unreadable(session: &Session, targets: &[Target], seen: &[Seen]) -> Vec<Fault> {
+fn unreadable(session: &Session, world: &World, targets: &[Target], seen: &[Seen]) -> Vec<Fault> {
     // By store and answer: the first hint, and the steps concerned.
     type Concerned<'a> = (Option<&'a str>, Vec<&'a str>);
     let mut answers: BTreeMap<(usize, &str), Concerned<'_>> = BTreeMap::new();
@@ -310,10 +333,15 @@ fn unreadable(session: &Session, targets: &[Target], seen: &[Seen]) -> Vec<Fault
     let faults = answers.into_iter().map(|((index, why), (hint, steps))| {
         let store = session.project.stores.get(index);
         let name = store.map_or("", |store| store.name.value.as_str());
+        // What is the matter with a store of AOSM was learnt before its steps were asked about.
+        if let Some(problem) = world.sites.get(&index).and_then(|site| site.problem.clone()) {
+            return problem.because(format!("needed for {}", some_of(&steps)));
+        }
         let otherwise = match store.map(|store| &store.kind) {
             Some(StoreKind::Registry { host, .. }) => {
                 format!("check that {host} can be reached, or log in: aosm-build login {host}")
             }
+            Some(StoreKind::Acr(_)) => "check that its registry can be reached from here".to_owned(),
             Some(StoreKind::StorageAccount(_)) => "check that it can be reached, and the signature at hand".to_owned(),
             _ => "look at what lies at the store's path: move it away, or set another path for this store".to_owned(),
         };

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::chosen::Chosen;
 use super::options::StoreArgs;
 use crate::azure::arm::Arm;
 use crate::azure::artifact_documents::StoreArtifactsDocument;
@@ -15,12 +16,16 @@ use crate::report::azure_artifacts::artifacts_list;
 /// Flags of `store artifacts`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
+  aosm-build store artifacts images    # of a store of the project
   aosm-build store artifacts -g contoso-rg --publisher contoso --artifact-store contoso-acr
-  aosm-build store artifacts … --name contoso-cnf --json | jq -r '.artifacts[].versions[].version'
+  aosm-build store artifacts images --name contoso-cnf --json | jq -r '.artifacts[].versions[].version'
 
 These are the artifacts that Resource Manager knows of; what an artifact manifest merely lists is shown by
 artifact-manifest show.")]
 pub struct ArtifactsArgs {
+    /// A store of the project, which says what the flags leave out
+    #[arg(value_name = "STORE")]
+    pub of: Option<String>,
     /// Which store.
     #[command(flatten)]
     pub store: StoreArgs,
@@ -30,9 +35,9 @@ pub struct ArtifactsArgs {
 }
 
 pub async fn run(context: &Context, args: &ArtifactsArgs) -> Ended {
-    let id = args.store.store()?;
-    let (arm, job) = args.store.azure.arm(context, "store artifacts")?;
-    expect_region(&args.store, &arm, &id, &job).await?;
+    let (id, chosen) = args.store.chosen(context, args.of.as_deref())?;
+    let (arm, job) = chosen.arm(context, "store artifacts")?;
+    expect_region(&chosen, &arm, &id, &job).await?;
     let found = match &args.name {
         Some(name) => vec![(
             Artifact {
@@ -67,9 +72,9 @@ pub(super) async fn versions(arm: &Arm, id: &StoreId, name: &str, job: &Job) -> 
     Ok(versions)
 }
 
-/// With `--location`: the store must be there.
-pub(super) async fn expect_region(store: &StoreArgs, arm: &Arm, id: &StoreId, job: &Job) -> Result<(), Fault> {
-    if let Some(wanted) = &store.azure.location {
+/// The store must be in the region that somebody named.
+pub(super) async fn expect_region(chosen: &Chosen, arm: &Arm, id: &StoreId, job: &Job) -> Result<(), Fault> {
+    if let Some(wanted) = &chosen.location {
         ArtifactStore::get(arm, id, job).await?.expect_region(wanted)?;
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! `store`: the artifact stores of a publisher.
 
 mod artifacts;
+mod chosen;
 mod list;
 pub mod options;
 mod set_state;

@@ -39,15 +39,21 @@ impl StateArg {
 
 /// Flags of `store set-state`.
 #[derive(Debug, Args)]
-#[command(override_usage = "aosm-build store set-state [OPTIONS] -g <GROUP> --publisher <NAME>
-           --artifact-store <NAME> --name <NAME> --version <VERSION> --state <STATE>")]
-#[command(after_help = "Example:
+#[command(
+    override_usage = "aosm-build store set-state [OPTIONS] --name <NAME> --version <VERSION>
+           --state <STATE> [STORE]"
+)]
+#[command(after_help = "Examples:
+  aosm-build store set-state images --name contoso-cnf --version 1.0.0 --state Active
   aosm-build store set-state -g contoso-rg --publisher contoso --artifact-store contoso-acr \\
     --name contoso-cnf --version 1.0.0 --state Deprecated
 
 Asks before it changes anything, unless --yes is given. The service decides which changes it takes, and may refuse
 one for what still uses this version: its reason is shown, and nothing is changed then.")]
 pub struct SetStateArgs {
+    /// A store of the project, which says what the flags leave out
+    #[arg(value_name = "STORE")]
+    pub of: Option<String>,
     /// Which store.
     #[command(flatten)]
     pub store: StoreArgs,
@@ -75,9 +81,9 @@ pub async fn run(context: &Context, args: &SetStateArgs) -> Ended {
         .hint("--yes changes the state without asking")
         .into());
     }
-    let id = args.store.store()?;
-    let (arm, job) = args.store.azure.arm(context, "store set-state")?;
-    expect_region(&args.store, &arm, &id, &job).await?;
+    let (id, chosen) = args.store.chosen(context, args.of.as_deref())?;
+    let (arm, job) = chosen.arm(context, "store set-state")?;
+    expect_region(&chosen, &arm, &id, &job).await?;
     let wanted = args.state.state();
     let before = version_of(versions(&arm, &id, &args.name, &job).await?, args, &id)?.state;
     context.screen.finish();

@@ -14,6 +14,7 @@ use crate::disk::{Origin, Verify, Wanted, copy_receipt, look_copy, look_for, rem
 use crate::event::{Event, Phase};
 use crate::fault::{Fault, Faults, Kind};
 use crate::oci::Descriptor;
+use crate::plan::aosm::closed_hint;
 use crate::plan::{Depth, Desired, PlanOptions, Seen, Session, Target, World};
 use crate::project::{VhdConfig, VhdSource};
 use crate::state::Receipts;
@@ -52,7 +53,8 @@ pub(in crate::plan) async fn looked_at(
 /// Files one after another: each is read by all cores.
 async fn read_files(session: &Arc<Session>, targets: &mut [Target]) -> Result<(), Fault> {
     let mut outcome = Ok(());
-    for target in targets.iter_mut().filter(|target| !target.local.is_empty()) {
+    let read = |target: &&mut Target| !target.local.is_empty() && !matches!(target.desired, Desired::Barred(_));
+    for target in targets.iter_mut().filter(read) {
         outcome = read_file(session, target).await;
         if outcome.is_err() {
             break;
@@ -117,21 +119,29 @@ impl Look<'_> {
         let (Some(vhd), Some(mut disk)) = (vhd, target.disk.take()) else {
             return (target, Seen::NotAsked);
         };
-        let seen = if matches!(target.desired, Desired::Unfit(_)) {
+        let barred = matches!(target.desired, Desired::Barred(_));
+        let seen = if barred || matches!(target.desired, Desired::Unfit(_)) {
             Seen::NotAsked
         } else if self.session.mode.offline {
             self.remembered(&mut target)
         } else {
             match self.container(vhd, &title, &mut disk).await {
                 Ok(seen) => Seen::Disk(seen),
-                Err(Failed::Cannot { why, hint }) => Seen::Unreadable { why, hint },
+                Err(Failed::Cannot { why, hint }) => {
+                    let site = self.disks.site(target.store).filter(|site| site.problem.is_none());
+                    let closed = site.and_then(|site| closed_hint(site, &why, true));
+                    Seen::Unreadable {
+                        hint: closed.or(hint),
+                        why,
+                    }
+                }
                 Err(Failed::Source(problems)) => {
                     disk.problems = problems;
                     Seen::NotAsked
                 }
             }
         };
-        if !self.session.mode.offline {
+        if !self.session.mode.offline && !barred {
             target.desired = desired(&disk);
             if let Some(DiskContent::Copy { source, .. }) = &disk.content {
                 target.from = source.label();
