@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use crate::support::aosm::BINARY;
+use crate::support::publisher::Publisher;
 use crate::support::*;
 
 fn guide() -> String {
@@ -13,11 +14,11 @@ fn guide() -> String {
 /// The lines below the `nth` line that begins with this, as far as they are indented deeper: a block of YAML.
 fn block(text: &str, beginning: &str, nth: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
-    let starts = lines
+    let mut starts = lines
         .iter()
         .enumerate()
         .filter(|(_, line)| line.trim_start().starts_with(beginning));
-    let (at, first) = starts.skip(nth).next().unwrap_or_else(|| panic!("no {beginning}"));
+    let (at, first) = starts.nth(nth).unwrap_or_else(|| panic!("no {beginning}"));
     // Behind the dash of a list stands a key like those below it.
     let depth = first.len() - first.trim_start_matches([' ', '-']).len();
     let body: Vec<&str> = lines[at + 1..]
@@ -122,6 +123,33 @@ fn a_store_that_cannot_be_read_is_red_unless_the_pull_request_is_a_forks() {
     project.write("aosm.toml", project.read("aosm.toml") + "[sorces]\n");
     let (code, text) = shell(&project, &fork, &[]);
     assert_eq!(code, 4, "mistakes are told to forks, too: {text}");
+}
+
+#[test]
+fn a_fork_without_a_login_is_told_everything_but_what_an_artifact_store_holds() {
+    let guide = guide();
+    let publisher = Publisher::new();
+    publisher.project.run(&["lock"]).ok();
+    let endpoint = publisher.arm.endpoint();
+    for (script, given, expected) in [
+        (block(&guide, "run: |", 0), "true", 0),
+        (block(&guide, "run: |", 0), "false", 5),
+        (block(&guide, "- bash: |", 0), "", 0),
+    ] {
+        let variables = [
+            ("FORK", given),
+            ("GITHUB_ACTIONS", "true"),
+            ("AOSM_ARM_ENDPOINT", &endpoint),
+            // No metadata service, and no `az`.
+            ("AZURE_POD_IDENTITY_AUTHORITY_HOST", &format!("{endpoint}/nowhere")),
+        ];
+        let (code, text) = shell(&publisher.project, &script, &variables);
+        assert_eq!(code, expected, "{text}");
+        for part in ["small-1", "?", "no Entra identity was found", "id-token: write"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+    assert_eq!(publisher.arm.count("listCredential"), 0, "{:?}", publisher.arm.seen());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::support::arm::Arm;
 use crate::support::entra::{
     AzureCli, AzureRegistry, CLIENT, CONNECTION, Entra, JOB, JOB_MARK, MARK, TENANT_A, TENANT_B,
 };
+use crate::support::publisher::Publisher;
 use crate::support::registry::IDENTITY_TOKEN;
 use crate::support::*;
 
@@ -118,6 +119,23 @@ fn a_job_opens_a_registry_as_the_application_that_trusts_it() {
             .says("1.0.0")
             .says(&format!("workload identity {CLIENT} {who}"));
         assert_eq!(entra.jobs().len(), 1);
+    }
+}
+
+#[test]
+fn a_job_fills_a_store_of_the_project_and_doctor_says_as_whom() {
+    for (given, who) in [
+        (github as fn(&Entra) -> Given, "GitHub Actions"),
+        (pipelines, "Azure Pipelines"),
+    ] {
+        let (publisher, entra) = (Publisher::new(), Entra::start());
+        let given = but(given(&entra), "AOSM_ARM_ENDPOINT", &publisher.arm.endpoint());
+        run(&publisher.project, &entra, &given, &["apply"]).ok().says("3 done");
+        publisher.assert_filled("");
+        assert_eq!(entra.jobs().len(), 1, "one access token for the whole run");
+        run(&publisher.project, &entra, &given, &["doctor"]).says(&format!(
+            "the workload identity {CLIENT} of {who} is used; tenant {TENANT_A}"
+        ));
     }
 }
 

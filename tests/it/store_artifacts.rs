@@ -4,6 +4,7 @@ use crate::arm_commands::{contoso, run};
 use crate::documents::fits;
 use crate::support::arm::{Arm, Slow, TOKEN, error};
 use crate::support::http::Response;
+use crate::support::publisher::{Publisher, STORE as STORE_NAME};
 use crate::support::*;
 
 /// A store with two artifacts, of which one has versions that count beyond nine.
@@ -247,4 +248,28 @@ fn a_change_that_the_service_refuses_or_does_not_make_is_an_error_with_its_reaso
     set_state(&arm, &["--state", "Active", "--yes"])
         .expect(5)
         .says("Microsoft.HybridNetwork/publishers/artifactStores/artifactVersions/write");
+}
+
+#[test]
+fn a_store_of_the_project_is_named_by_its_name_there() {
+    let publisher = Publisher::new();
+    publisher.arm.version(STORE_NAME, "small", "1.0.0", "OCIArtifact");
+    for named in [&["images"][..], &[], &["--store", "images"]] {
+        publisher
+            .aosm(&[&["store", "artifacts"], named].concat())
+            .run()
+            .ok()
+            .says("small 1.0.0 Preview");
+    }
+    let version = ["--name", "small", "--version", "1.0.0", "--state", "Active", "--yes"];
+    publisher
+        .aosm(&[&["store", "set-state", "images"], &version[..]].concat())
+        .run()
+        .ok()
+        .says("small:1.0.0 was Preview, and is Active now");
+    publisher
+        .aosm(&["store", "artifacts", "nothing"])
+        .run()
+        .expect(64)
+        .says("the project has no store of this name");
 }

@@ -74,7 +74,7 @@ impl ArmLogin {
             Self::Identity { identity, scope } => {
                 let token = identity.token(scope).await.map_err(NoToken::Identity)?;
                 Ok(LoginFacts {
-                    from: format!("the {} identity", token.from),
+                    from: format!("the {}", token.from),
                     tenant: token.tenant,
                 })
             }
