@@ -9,6 +9,7 @@ use crate::artifact::documents::{
 };
 use crate::artifact::transfer_documents::{PullDocument, PushDocument};
 use crate::azure::completeness::CompletenessDocument;
+use crate::azure::artifact_documents::{ArtifactStateDocument, StoreArtifactsDocument};
 use crate::azure::documents::{ArtifactManifestDocument, CredentialDocument, StoreDocument, StoresDocument};
 use crate::azure::manifest_change::ManifestChangeDocument;
 use crate::azure::template::ArtifactManifestsDocument;
@@ -46,6 +47,14 @@ pub fn all() -> Vec<(&'static str, String)> {
         (
             "credential.schema.json",
             document::<CredentialDocument>("aosm-credential/1"),
+        ),
+        (
+            "artifact-state.schema.json",
+            document::<ArtifactStateDocument>("aosm-artifact-state/1"),
+        ),
+        (
+            "store-artifacts.schema.json",
+            document::<StoreArtifactsDocument>("aosm-store-artifacts/1"),
         ),
         ("store.schema.json", document::<StoreDocument>("aosm-store/1")),
         ("stores.schema.json", document::<StoresDocument>("aosm-stores/1")),

@@ -12,6 +12,7 @@
 pub mod arm;
 mod artifact;
 pub mod completeness;
+pub mod artifact_documents;
 pub mod credential;
 pub mod documents;
 mod fields;

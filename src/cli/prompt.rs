@@ -1,4 +1,4 @@
-//! Questions on a terminal: a line, or a password that is not shown.
+//! Questions on a terminal: a line, yes or no, or a password that is not shown.
 
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 
@@ -19,6 +19,23 @@ pub fn possible() -> bool {
 pub async fn line(question: &str, cancel: &CancellationToken) -> Result<String, Fault> {
     say(question);
     until_cancelled(read_line, cancel).await
+}
+
+/// Asks for yes or no; whatever is not yes is no. Ctrl-C is an answer, too.
+pub async fn agreed(question: &str, cancel: &CancellationToken) -> Result<bool, Fault> {
+    say(question);
+    let answer = tokio::select! {
+        answer = tokio::task::spawn_blocking(read_line) => answer.map_err(std::io::Error::other).and_then(|answer| answer),
+        () = cancel.cancelled() => {
+            return Err(Fault::new(Kind::Interrupted, "stopped before anything was changed"));
+        }
+    };
+    let answer = answer.map_err(|error| {
+        Fault::infrastructure("the answer cannot be read")
+            .because(error)
+            .hint("--yes goes on without asking")
+    })?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Asks for a password, which is not shown. However this ends, what is typed later is shown again.

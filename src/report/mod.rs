@@ -3,6 +3,7 @@
 pub mod artifact;
 pub mod azure;
 mod completeness;
+pub mod azure_artifacts;
 pub mod diagnostic;
 mod doctor;
 mod documents;

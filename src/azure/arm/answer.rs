@@ -1,12 +1,15 @@
 //! An answer of Resource Manager, read whole, and what a refusal amounts to.
 
-use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
+use std::time::SystemTime;
+
+use reqwest::header::{DATE, HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{StatusCode, Url};
 use serde_json::Value;
 
 use super::client::Ask;
 use super::error::{ArmError, ArmErrorKind, ServiceWords};
 use super::error_body::{Told, one_line, told};
+use crate::credentials::entra::clock_words;
 
 /// A good answer.
 #[derive(Debug, Clone)]
@@ -67,6 +70,12 @@ pub(super) fn refusal(ask: &Ask, status: StatusCode, headers: &HeaderMap, body: 
     if !told.message.is_empty() {
         detail = format!("{detail}: {}", told.message);
     }
+    // A token is good for a time, by the clocks of both.
+    if kind == ArmErrorKind::Login
+        && let Some(clock) = clock(headers)
+    {
+        detail = format!("{detail}; {clock}");
+    }
     let mut error = ArmError::new(kind, ask.operation, &ask.subject, detail);
     error.hint = hint(ask, kind, told.code.as_deref(), headers);
     *error.service = ServiceWords {
@@ -75,6 +84,11 @@ pub(super) fn refusal(ask: &Ask, status: StatusCode, headers: &HeaderMap, body: 
         correlation: correlation(headers),
     };
     error
+}
+
+fn clock(headers: &HeaderMap) -> Option<String> {
+    let there = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    clock_words(there, SystemTime::now(), "Resource Manager")
 }
 
 /// A page for people says nothing in one line.
@@ -110,7 +124,10 @@ fn hint(ask: &Ask, kind: ArmErrorKind, code: Option<&str>, headers: &HeaderMap) 
     }
     match kind {
         ArmErrorKind::Login => tenant_of(headers).map(|tenant| {
-            format!("the subscription belongs to the tenant {tenant}: log in to that one, with --tenant {tenant}")
+            format!(
+                "the subscription belongs to the tenant {tenant}: log in to that one, with --tenant {tenant}, or \
+                 tenant = \"{tenant}\" in the store"
+            )
         }),
         ArmErrorKind::Denied => Some(format!(
             "the login needs the right {}: Contributor on the publisher's resource group has it",

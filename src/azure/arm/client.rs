@@ -194,8 +194,9 @@ impl Arm {
         let mut tries = Tries::default();
         let mut renewed = false;
         loop {
-            let login = self.login.header().await.map_err(|why| no_token(ask, why))?;
-            let (error, again) = match self.service.exchange(request(ask, login), ANSWER_LIMIT, caller).await {
+            let shown = self.login.show().await.map_err(|why| no_token(ask, why))?;
+            let request = request(ask, shown.header.clone());
+            let (error, again) = match self.service.exchange(request, ANSWER_LIMIT, caller).await {
                 Ok(answer) if answer.status.is_success() => {
                     self.note_time(&answer.headers);
                     return read(ask, answer.status, answer.headers, &answer.body);
@@ -203,7 +204,7 @@ impl Arm {
                 Ok(answer) => {
                     self.note_time(&answer.headers);
                     let error = refusal(ask, answer.status, &answer.headers, &answer.body);
-                    if answer.status == StatusCode::UNAUTHORIZED && !renewed && self.login.refused() {
+                    if answer.status == StatusCode::UNAUTHORIZED && !renewed && self.login.refused(&shown) {
                         renewed = true;
                         continue;
                     }
@@ -325,7 +326,8 @@ fn no_token(ask: &Ask, why: NoToken) -> ArmError {
                 .iter()
                 .map(|tried| format!("{}: {}", tried.identity, tried.answer))
                 .collect();
-            told.hint = error.hint;
+            let correct = "correct what is named above, or choose other identities with --auth";
+            told.hint = error.hint.or_else(|| error.broken.then(|| correct.to_owned()));
             told
         }
     }

@@ -36,9 +36,16 @@ pub(super) enum NoToken {
     Identity(IdentityError),
 }
 
+/// What a request shows.
+pub(super) struct Shown {
+    /// The `Authorization` header.
+    pub header: HeaderValue,
+    token: Secret,
+}
+
 impl ArmLogin {
-    /// The `Authorization` header. Kept and renewed by the identity.
-    pub async fn header(&self) -> Result<HeaderValue, NoToken> {
+    /// What to show. Kept and renewed by the identity.
+    pub async fn show(&self) -> Result<Shown, NoToken> {
         let token = match self {
             Self::Given(token) => token.clone(),
             Self::Identity { identity, scope } => identity.token(scope).await.map_err(NoToken::Identity)?.secret,
@@ -51,7 +58,7 @@ impl ArmLogin {
         let mut value = HeaderValue::from_str(&format!("Bearer {bare}"))
             .map_err(|_| NoToken::Unusable("holds no token: a bearer token is plain ASCII"))?;
         value.set_sensitive(true);
-        Ok(value)
+        Ok(Shown { header: value, token })
     }
 
     /// Who asks, and in which tenant, without asking Resource Manager.
@@ -67,19 +74,19 @@ impl ArmLogin {
             Self::Identity { identity, scope } => {
                 let token = identity.token(scope).await.map_err(NoToken::Identity)?;
                 Ok(LoginFacts {
-                    from: format!("the {} identity", token.from),
+                    from: format!("the {}", token.from),
                     tenant: token.tenant,
                 })
             }
         }
     }
 
-    /// Its token was refused. True if another one may be had.
-    pub fn refused(&self) -> bool {
+    /// What was shown was refused. True if another token may be had.
+    pub fn refused(&self, shown: &Shown) -> bool {
         match self {
             Self::Given(_) => false,
             Self::Identity { identity, scope } => {
-                identity.refused(scope);
+                identity.refused(scope, &shown.token);
                 true
             }
         }

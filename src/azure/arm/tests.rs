@@ -427,3 +427,23 @@ async fn a_limit_without_measure_is_no_trouble() {
         .unwrap_err();
     assert_eq!(error.kind, ArmErrorKind::Unfinished);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_far_off_is_told_with_a_login_that_is_refused_and_with_nothing_else() {
+    let body = |code: &str| format!(r#"{{"error":{{"code":"{code}","message":"words"}}}}"#);
+    let hours = Duration::from_secs(2 * 3600 + 60);
+    for (status, code, off, told) in [
+        (401, "ExpiredAuthenticationToken", hours, true),
+        (401, "ExpiredAuthenticationToken", Duration::ZERO, false),
+        (403, "AuthorizationFailed", hours, false),
+    ] {
+        let there = httpdate::fmt_http_date(std::time::SystemTime::now() + off);
+        let script = Script::new([reply(status, body(code)).with("date", &there)]);
+        let error = ArtifactManifest::get(&arm(&script), &manifest_id(), &job())
+            .await
+            .unwrap_err();
+        let words = "this machine's clock is 2 h behind that of Resource Manager";
+        assert_eq!(error.detail.contains(words), told, "{error}");
+        assert!(error.detail.contains(code), "{error}");
+    }
+}

@@ -266,14 +266,15 @@ fn settings(args: &AzureArgs, config: Option<&AosmStore>) -> ArmSettings {
     let variables = ArmSettings::by(&Variables::from_env());
     let endpoint = config.and_then(|config| Some(config.endpoint.as_ref()?.value.clone()));
     let tenant = config.and_then(|config| Some(config.tenant.as_ref()?.value.clone()));
-    let by_cli = match args.auth {
-        Some(auth) => auth == ArmAuth::AzureCli,
-        None => config.is_some_and(|config| config.auth == Auth::AzureCli),
+    let which = match (args.auth, config.map(|config| config.auth)) {
+        (Some(ArmAuth::AzureCli), _) | (None, Some(Auth::AzureCli)) => Which::AzureCli,
+        (Some(ArmAuth::Environment), _) => Which::Environment,
+        (Some(ArmAuth::Auto) | None, _) => Which::Any,
     };
     ArmSettings {
         cloud: args.cloud.or(config.map(|config| config.cloud)).unwrap_or_default(),
         endpoint: endpoint.or_else(|| variables.endpoint.clone()),
-        which: if by_cli { Which::AzureCli } else { Which::Any },
+        which,
         tenant: args.tenant.clone().or(tenant),
         api: args
             .api_version

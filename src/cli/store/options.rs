@@ -16,9 +16,11 @@ use crate::fault::Faults;
 /// Which identities may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum ArmAuth {
-    /// The token in `AOSM_ARM_TOKEN`, else environment, workload identity, managed identity, Azure CLI
+    /// The token in `AOSM_ARM_TOKEN`, else environment, workload identity, job of a pipeline, managed identity, Azure CLI
     #[default]
     Auto,
+    /// The token in `AOSM_ARM_TOKEN`, else only what variables name: service principal, workload identity, job of a pipeline
+    Environment,
     /// The token in `AOSM_ARM_TOKEN`, else the Azure CLI's login
     AzureCli,
 }

@@ -173,7 +173,7 @@ impl AcrLogin {
             )),
             (status, _) => {
                 if status == 401 {
-                    self.identity.refused(scope);
+                    self.identity.refused(scope, &token.secret);
                 }
                 let who = token.who.as_deref().map(|who| format!(" ({who})")).unwrap_or_default();
                 Err(refused(
@@ -234,6 +234,7 @@ impl CredentialSource for AcrLogin {
     fn principal(&self) -> String {
         let way = match self.identity.which() {
             Which::Any => "entra",
+            Which::Environment => "entra-environment",
             Which::AzureCli => "azure-cli",
         };
         format!("{way}:{}", self.identity.tenant().unwrap_or_default())

@@ -1,6 +1,6 @@
 //! Entra's token endpoint (Microsoft identity platform, "client credentials flow"), and how its answers are read.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
@@ -8,6 +8,8 @@ use super::super::helper::one_line;
 use super::super::{Secret, Variables};
 use super::cloud::Cloud;
 use super::identity::Answer;
+use super::remedy;
+use super::skew::clock_words;
 use super::wire::{IdentityWire, Question, Reply};
 
 /// No token is believed to live longer.
@@ -106,8 +108,13 @@ pub(super) async fn ask(
     let server = endpoint.host_str().unwrap_or_default().to_owned();
     match wire.ask(Question::post(endpoint, form)).await {
         Ok(reply) => read(&reply, &server, from),
-        Err(why) => Answer::failed(format!("{server}: {why}")),
+        Err(why) => Answer::failed(format!("{server}: {why}")).hint(unreachable(&server)),
     }
+}
+
+/// What to do where a server that gives tokens cannot be asked.
+pub(super) fn unreachable(server: &str) -> String {
+    format!("check that {server} can be reached from here: the network, and proxy and ca-file in [network]")
 }
 
 /// Reads the answer of a token endpoint: of Entra, or of a managed identity.
@@ -162,15 +169,19 @@ fn refusal(reply: &Reply, server: &str) -> Answer {
         Ok(refused) if !refused.error.is_empty() => one_line(&refused.error),
         _ => String::new(),
     };
-    let why = if words.is_empty() {
+    let mut why = if words.is_empty() {
         format!("{server} says {}", reply.status)
     } else {
         format!("{server} says {}: {words}", reply.status)
     };
+    let there = reply.date.filter(|_| matches!(reply.status, 400 | 401));
+    if let Some(clock) = there.and_then(|there| clock_words(there, SystemTime::now(), server)) {
+        why = format!("{why}; {clock}");
+    }
     Answer::Failed {
         audience: is_about_audience(&words),
+        hint: remedy::of(&words).map(str::to_owned),
         why,
-        hint: None,
     }
 }
 
@@ -185,6 +196,7 @@ mod tests {
             status,
             body: body.into(),
             challenge: None,
+            date: None,
         }
     }
 

@@ -10,6 +10,7 @@ use super::super::Secret;
 use super::super::helper::{bounded, one_line};
 use super::authority::{check_tenant, is_about_audience, life_of, until};
 use super::claims::Claims;
+use super::cloud::Cloud;
 use super::identity::Answer;
 
 /// `az` starts slowly, and may have to renew its own tokens.
@@ -28,8 +29,8 @@ struct Granted {
 pub(super) const PROGRAM: &str = if cfg!(windows) { "az.cmd" } else { "az" };
 
 /// Asks `program`, which is `az`, for a token.
-pub(super) async fn ask(program: &str, tenant: Option<&str>, scope: &str) -> Answer {
-    tokio::time::timeout(TIME_LIMIT, run(program, tenant, scope))
+pub(super) async fn ask(program: &str, tenant: Option<&str>, cloud: Cloud, scope: &str) -> Answer {
+    tokio::time::timeout(TIME_LIMIT, run(program, tenant, cloud, scope))
         .await
         .unwrap_or_else(|_| {
             Answer::failed(format!("az did not answer within {} s", TIME_LIMIT.as_secs()))
@@ -37,7 +38,7 @@ pub(super) async fn ask(program: &str, tenant: Option<&str>, scope: &str) -> Ans
         })
 }
 
-async fn run(program: &str, tenant: Option<&str>, scope: &str) -> Answer {
+async fn run(program: &str, tenant: Option<&str>, cloud: Cloud, scope: &str) -> Answer {
     if let Some(Err(why)) = tenant.map(check_tenant) {
         return Answer::failed(why);
     }
@@ -63,7 +64,7 @@ async fn run(program: &str, tenant: Option<&str>, scope: &str) -> Answer {
     let (output, complaint) = tokio::join!(bounded(child.stdout.take()), bounded(child.stderr.take()));
     match child.wait().await {
         Ok(status) if status.success() => read(&output),
-        Ok(_) => complain(&String::from_utf8_lossy(&complaint), tenant),
+        Ok(_) => complain(&String::from_utf8_lossy(&complaint), tenant, cloud),
         Err(error) => Answer::failed(format!("az: {error}")),
     }
 }
@@ -87,10 +88,15 @@ fn read(output: &[u8]) -> Answer {
     }
 }
 
-fn complain(complaint: &str, tenant: Option<&str>) -> Answer {
+fn complain(complaint: &str, tenant: Option<&str>, cloud: Cloud) -> Answer {
     let log_in = match tenant {
         Some(tenant) => format!("az login --tenant {tenant}"),
         None => "az login".to_owned(),
+    };
+    // It is set to one cloud at a time, the public one unless somebody said otherwise.
+    let log_in = match cloud {
+        Cloud::Public => log_in,
+        other => format!("az cloud set --name {} && {log_in}", other.cli_name()),
     };
     // The last words say what is wrong; before them there may be warnings.
     let words = complaint
@@ -141,24 +147,31 @@ mod tests {
     #[test]
     fn not_being_logged_in_is_no_failure_unless_a_tenant_is_asked_for() {
         let words = "WARNING: x\nERROR: Please run 'az login' to setup account.\n";
-        assert!(matches!(complain(words, None), Answer::Absent(_)));
-        let Answer::Failed { hint, .. } = complain(words, Some("t")) else {
+        assert!(matches!(complain(words, None, Cloud::Public), Answer::Absent(_)));
+        let Answer::Failed { hint, .. } = complain(words, Some("t"), Cloud::China) else {
             panic!("no failure")
         };
-        assert!(hint.unwrap().contains("az login --tenant t"));
+        let hint = hint.unwrap();
+        assert!(
+            hint.contains("az cloud set --name AzureChinaCloud && az login --tenant t"),
+            "{hint}"
+        );
         let words = "ERROR: AADSTS50076: Due to a configuration change, run: az login --scope x";
-        let Answer::Failed { why, audience, .. } = complain(words, None) else {
+        let Answer::Failed { why, audience, .. } = complain(words, None, Cloud::Public) else {
             panic!("no failure")
         };
         assert!(why.starts_with("AADSTS50076") && !audience, "{why}");
         let words = "ERROR: AADSTS500011: The resource principal named x was not found in the tenant";
-        assert!(matches!(complain(words, None), Answer::Failed { audience: true, .. }));
+        assert!(matches!(
+            complain(words, None, Cloud::Public),
+            Answer::Failed { audience: true, .. }
+        ));
     }
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_no_identity() {
         assert!(matches!(
-            ask("no-such-program-as-this", None, "s").await,
+            ask("no-such-program-as-this", None, Cloud::Public, "s").await,
             Answer::Absent(_)
         ));
     }

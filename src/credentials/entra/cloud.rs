@@ -39,6 +39,24 @@ impl Cloud {
             Self::China => "https://management.chinacloudapi.cn/.default",
         }
     }
+
+    /// What the Azure CLI calls it.
+    pub fn cli_name(self) -> &'static str {
+        match self {
+            Self::Public => "AzureCloud",
+            Self::UsGovernment => "AzureUSGovernment",
+            Self::China => "AzureChinaCloud",
+        }
+    }
+
+    /// The audience of tokens that its Entra takes in exchange ("workload identity federation").
+    pub fn exchange_audience(self) -> &'static str {
+        match self {
+            Self::Public => "api://AzureADTokenExchange",
+            Self::UsGovernment => "api://AzureADTokenExchangeUSGov",
+            Self::China => "api://AzureADTokenExchangeChina",
+        }
+    }
 }
 
 /// The resource that a scope is for, as the older token endpoints name it.

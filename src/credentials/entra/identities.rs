@@ -1,4 +1,5 @@
-//! The identities in their order: environment, workload identity, managed identity, Azure CLI.
+//! The identities in their order: environment, workload identity, GitHub Actions, Azure Pipelines, managed identity,
+//! Azure CLI.
 //!
 //! Invariants:
 //! - an identity that is set up and fails ends the search: going on as somebody else would surprise;
@@ -18,7 +19,7 @@ use super::cloud::Cloud;
 use super::identity::{AccessToken, Answer, IdentityError, TokenIdentity, Tried};
 use super::principal::{Asked, environment, workload};
 use super::wire::IdentityWire;
-use super::{azure_cli, managed};
+use super::{azure_cli, github, managed, pipelines};
 
 /// Tokens are renewed so long before they expire, or at half of their life if that is shorter.
 const EARLY: Duration = Duration::from_secs(300);
@@ -28,6 +29,8 @@ const EARLY: Duration = Duration::from_secs(300);
 pub enum Which {
     /// All of them, in their order.
     Any,
+    /// Only those that variables of the environment make: service principals, workload identities, jobs of pipelines.
+    Environment,
     /// Only the Azure CLI's.
     AzureCli,
 }
@@ -35,7 +38,7 @@ pub enum Which {
 /// Where identities are looked for.
 #[derive(Debug, Clone)]
 pub struct EntraSettings {
-    /// `AZURE_…` and `IDENTITY_…`.
+    /// `AZURE_…`, `IDENTITY_…`, and those of pipelines.
     pub variables: Variables,
     /// The Azure CLI: a name on the search path, or a path.
     pub azure_cli: String,
@@ -68,15 +71,22 @@ struct Whose {
 enum Kind {
     Environment,
     Workload,
+    GitHub,
+    Pipelines,
     Managed,
     AzureCli,
 }
+
+/// Those that the environment names, in their order.
+const NAMED: [Kind; 4] = [Kind::Environment, Kind::Workload, Kind::GitHub, Kind::Pipelines];
 
 impl Kind {
     fn name(self) -> &'static str {
         match self {
             Self::Environment => "environment",
             Self::Workload => "workload identity",
+            Self::GitHub => "GitHub Actions",
+            Self::Pipelines => "Azure Pipelines",
             Self::Managed => "managed identity",
             Self::AzureCli => "Azure CLI",
         }
@@ -158,7 +168,7 @@ impl Entra {
         let candidates = match (chosen, key.whose.which) {
             (Some(kind), _) => vec![kind],
             (None, Which::AzureCli) => vec![Kind::AzureCli],
-            (None, Which::Any) => vec![Kind::Environment, Kind::Workload],
+            (None, Which::Any | Which::Environment) => NAMED.to_vec(),
         };
         let mut tried = Vec::new();
         for kind in candidates {
@@ -178,10 +188,26 @@ impl Entra {
             tried,
             broken: false,
             audience: false,
-            hint: Some("log in with: az login".to_owned()),
+            hint: Some(self.way_in(key.whose.which).to_owned()),
         };
         self.lock().none.insert(key.whose.clone(), error.clone());
         Err(error)
+    }
+
+    /// What to do where there is no identity: in a pipeline nobody can log in by hand.
+    fn way_in(&self, which: Which) -> &'static str {
+        let is_set = |name: &str| self.settings.variables.get(name).is_some();
+        match which {
+            Which::AzureCli => "log in with: az login",
+            _ if is_set("GITHUB_ACTIONS") => {
+                "give the job `permissions: id-token: write`, and set AZURE_CLIENT_ID and AZURE_TENANT_ID"
+            }
+            _ if is_set("TF_BUILD") => {
+                "run this in an AzureCLI@2 task, with env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)"
+            }
+            Which::Environment => "set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET",
+            Which::Any => "log in with: az login",
+        }
     }
 
     /// Both take a moment to say that they are not there, so they are asked together; what the first says counts first.
@@ -213,10 +239,12 @@ impl Entra {
         match kind {
             Kind::Environment => environment(&asked).await,
             Kind::Workload => workload(&asked).await,
+            Kind::GitHub => github::ask(&asked).await,
+            Kind::Pipelines => pipelines::ask(&asked).await,
             Kind::Managed => managed::ask(&*self.wire, &self.settings.variables, &key.scope).await,
             Kind::AzureCli => {
                 let _alone = self.one_az.lock().await;
-                azure_cli::ask(&self.settings.azure_cli, tenant, &key.scope).await
+                azure_cli::ask(&self.settings.azure_cli, tenant, key.cloud, &key.scope).await
             }
         }
     }
@@ -324,7 +352,13 @@ impl TokenIdentity for EntraIdentity {
         self.entra.token(&self.key(scope)).await
     }
 
-    fn refused(&self, scope: &str) {
-        self.entra.lock().tokens.remove(&self.key(scope));
+    fn refused(&self, scope: &str, token: &Secret) {
+        let slot = self.entra.lock().tokens.get(&self.key(scope)).map(Arc::clone);
+        // One that is locked is being filled with another token.
+        if let Some(mut held) = slot.as_ref().and_then(|slot| slot.try_lock().ok())
+            && held.as_ref().is_some_and(|held| held.secret == *token)
+        {
+            *held = None;
+        }
     }
 }

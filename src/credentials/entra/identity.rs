@@ -25,8 +25,9 @@ pub trait TokenIdentity: Send + Sync {
     /// A token for a scope (`https://management.azure.com/.default`): kept, renewed before it expires.
     async fn token(&self, scope: &str) -> Result<AccessToken, IdentityError>;
 
-    /// The token of this identity was refused: the next one is another.
-    fn refused(&self, scope: &str);
+    /// This token was refused: the next one is another. Where there is another one already, that stays: many who were
+    /// refused together get one new token together.
+    fn refused(&self, scope: &str, token: &Secret);
 }
 
 /// One identity that was tried, and what came of it.
@@ -118,10 +119,15 @@ impl Answer {
         }
     }
 
+    /// Sets the hint of a failure that has none of its own.
     #[must_use]
     pub(super) fn hint(self, text: impl Into<String>) -> Self {
         match self {
-            Self::Failed { why, audience, .. } => Self::Failed {
+            Self::Failed {
+                why,
+                audience,
+                hint: None,
+            } => Self::Failed {
                 why,
                 audience,
                 hint: Some(text.into()),

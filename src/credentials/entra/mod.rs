@@ -1,8 +1,9 @@
-//! Entra identities: a service principal or a federated token from the environment, a managed identity, the Azure CLI.
+//! Entra identities: a service principal or a federated token from the environment, the job of a pipeline, a managed
+//! identity, the Azure CLI.
 //!
 //! [`Entra`] is shared by a run: it knows which identity answered for a tenant, and keeps its tokens. An
 //! [`EntraIdentity`] asks it for tokens of one tenant and cloud; [`AcrLogin`] exchanges them at an Azure registry.
-//! Four `OAuth2` requests are all there is to it, so they are made here, over the run's own sockets ([`IdentityWire`]):
+//! A handful of small requests is all there is to it, so they are made here, over the run's own sockets ([`IdentityWire`]):
 //! with its proxy, certificate authorities, retries and limits.
 
 mod acr;
@@ -12,10 +13,15 @@ mod authority;
 mod azure_cli;
 mod claims;
 mod cloud;
+mod github;
 mod identities;
 mod identity;
+mod issuer;
 mod managed;
+mod pipelines;
 mod principal;
+mod remedy;
+mod skew;
 mod wire;
 
 pub use acr::{ACR_USER, AcrLogin, is_azure_registry};
@@ -23,6 +29,7 @@ pub use claims::Claims;
 pub use cloud::Cloud;
 pub use identities::{Entra, EntraIdentity, EntraSettings, Which};
 pub use identity::{AccessToken, IdentityError, TokenIdentity, Tried};
+pub use skew::clock_words;
 pub use wire::{ANSWER_LIMIT, IdentityWire, Question, Reply};
 
 /// What tokens for Azure registries are asked for with.

@@ -1,5 +1,5 @@
 //! Service principals that the environment names: with a secret, with a certificate, or with a federated token
-//! (workload identity).
+//! (workload identity), from a file or from elsewhere.
 
 use camino::Utf8PathBuf;
 
@@ -26,10 +26,16 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn tenant(&self) -> Option<String> {
+    /// The tenant asked for, else the one that the environment names.
+    pub(super) fn tenant(&self) -> Option<String> {
         self.tenant
             .map(str::to_owned)
             .or_else(|| self.variables.get("AZURE_TENANT_ID"))
+    }
+
+    fn token_endpoint(&self, tenant: &str) -> Result<url::Url, String> {
+        let authority = authority::authority(self.variables, self.cloud)?;
+        authority::token_endpoint(&authority, tenant)
     }
 }
 
@@ -47,11 +53,10 @@ pub(super) async fn environment(asked: &Asked<'_>) -> Answer {
     if secret.is_none() && certificate.is_none() {
         return Answer::Absent("neither AZURE_CLIENT_SECRET nor AZURE_CLIENT_CERTIFICATE_PATH is set".to_owned());
     }
-    let endpoint =
-        match authority::authority(variables, asked.cloud).and_then(|url| authority::token_endpoint(&url, &tenant)) {
-            Ok(endpoint) => endpoint,
-            Err(why) => return Answer::failed(why),
-        };
+    let endpoint = match asked.token_endpoint(&tenant) {
+        Ok(endpoint) => endpoint,
+        Err(why) => return Answer::failed(why),
+    };
     let proof = match (secret, certificate) {
         (Some(secret), _) => vec![("client_secret", Secret::new(secret))],
         (None, Some(path)) => match signed(&path, &client, endpoint.as_str(), variables).await {
@@ -85,11 +90,6 @@ pub(super) async fn workload(asked: &Asked<'_>) -> Answer {
         return Answer::failed("AZURE_FEDERATED_TOKEN_FILE is set, but AZURE_TENANT_ID is not")
             .hint("set AZURE_TENANT_ID to the application's tenant");
     };
-    let endpoint =
-        match authority::authority(variables, asked.cloud).and_then(|url| authority::token_endpoint(&url, &tenant)) {
-            Ok(endpoint) => endpoint,
-            Err(why) => return Answer::failed(why),
-        };
     // Read each time: the platform replaces it long before it expires.
     let token = match read(&path).await {
         Ok(text) => text.trim().to_owned(),
@@ -98,11 +98,28 @@ pub(super) async fn workload(asked: &Asked<'_>) -> Answer {
     if token.is_empty() {
         return Answer::failed(format!("{path} is empty"));
     }
-    let from = format!("workload identity {client}");
-    let proof = with_assertion(Secret::new(token));
-    authority::ask(asked.wire, endpoint, form(&client, asked.scope, proof), from)
-        .await
-        .hint("check the application's federated credential: issuer, subject and audience must be the token's")
+    federated(asked, &client, &tenant, Secret::new(token), "").await
+}
+
+/// Exchanges a token that somebody else made for one of an application that trusts it; `maker` says who, where that is
+/// not plain.
+pub(super) async fn federated(asked: &Asked<'_>, client: &str, tenant: &str, token: Secret, maker: &str) -> Answer {
+    let endpoint = match asked.token_endpoint(tenant) {
+        Ok(endpoint) => endpoint,
+        Err(why) => return Answer::failed(why),
+    };
+    let from = match maker {
+        "" => format!("workload identity {client}"),
+        maker => format!("workload identity {client} of {maker}"),
+    };
+    authority::ask(
+        asked.wire,
+        endpoint,
+        form(client, asked.scope, with_assertion(token)),
+        from,
+    )
+    .await
+    .hint("check the application's federated credential: issuer, subject and audience must be the token's")
 }
 
 fn form(client: &str, scope: &str, proof: Vec<(&'static str, Secret)>) -> Vec<(&'static str, Secret)> {

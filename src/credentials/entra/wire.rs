@@ -14,7 +14,7 @@ pub struct Question {
     pub url: url::Url,
     /// Headers.
     pub headers: Vec<(&'static str, Secret)>,
-    /// What is posted as a form; without it this is a GET.
+    /// What is posted as a form, which may be empty; without it this is a GET.
     pub form: Option<Vec<(&'static str, Secret)>>,
     /// May it go without TLS to any host? Only for an address of this machine's own surroundings, which the platform
     /// (link-local) or the environment names; everything else needs TLS or this machine.
@@ -60,6 +60,8 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// `WWW-Authenticate`, where there is one.
     pub challenge: Option<String>,
+    /// What time it is there (`Date`), where it says so.
+    pub date: Option<std::time::SystemTime>,
 }
 
 /// Sends questions. Throttling, failing servers and broken connections are tried again here; a question that gets no

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode};
 
 use super::answer::{read_small, trouble_of};
@@ -66,6 +66,7 @@ impl IdentitySockets {
             status: status.as_u16(),
             body: body.to_vec(),
             challenge: challenge(status, &headers),
+            date: date(&headers),
         })
     }
 }
@@ -75,6 +76,10 @@ fn challenge(status: StatusCode, headers: &HeaderMap) -> Option<String> {
         .get(WWW_AUTHENTICATE)
         .filter(|_| status == StatusCode::UNAUTHORIZED)?;
     value.to_str().ok().map(str::to_owned)
+}
+
+fn date(headers: &HeaderMap) -> Option<std::time::SystemTime> {
+    httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
 }
 
 fn request(question: &Question) -> Option<Request> {
@@ -92,10 +97,10 @@ fn request(question: &Question) -> Option<Request> {
             body: Body::Bytes(Bytes::new()),
         });
     };
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/x-www-form-urlencoded"),
-    );
+    // An empty form may be called something else.
+    headers
+        .entry(CONTENT_TYPE)
+        .or_insert(HeaderValue::from_static("application/x-www-form-urlencoded"));
     let pairs: Vec<String> = form
         .iter()
         .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value.expose(), NON_ALPHANUMERIC)))
