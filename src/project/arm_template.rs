@@ -66,10 +66,7 @@ pub(crate) fn check_file(
             return false;
         }
         Ok(meta) if !meta.is_file() => {
-            faults.push(refuse(
-                "is no regular file",
-                "name a file that can be read to its end",
-            ));
+            faults.push(refuse("is no regular file", "name a file that can be read to its end"));
             return false;
         }
         _ => {}
@@ -104,7 +101,13 @@ fn read(path: &Utf8Path) -> Result<String, (String, &'static str)> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
-        let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
+        let line = error
+            .as_bytes()
+            .iter()
+            .take(good)
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1;
         (format!("line {line} is not UTF-8"), "save it as UTF-8")
     })
 }

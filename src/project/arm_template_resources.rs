@@ -123,7 +123,10 @@ fn deployment(table: &Table, node: &Node, found: &mut Vec<Finding>) {
         }) => {}
         Some(other) => found.push(Finding::error(
             other.span.clone(),
-            format!("the template of a nested deployment should be an object, not {}", word(&other.value)),
+            format!(
+                "the template of a nested deployment should be an object, not {}",
+                word(&other.value)
+            ),
             "write the template as an object",
         )),
         None if get("templateLink").is_some() => {}

@@ -86,7 +86,11 @@ fn no_json(text: &str) -> Option<Finding> {
     }
     if let Some(span) = depth::too_deep(text, Format::Jsonc) {
         let message = format!("nested deeper than {} levels", depth::MAX_DEPTH);
-        return Some(Finding::error(span, message, "split it: nested deployments can be templates of their own"));
+        return Some(Finding::error(
+            span,
+            message,
+            "split it: nested deployments can be templates of their own",
+        ));
     }
     let error = serde_json::from_str::<IgnoredAny>(text).err()?;
     let at = offset(text, error.line(), error.column());
@@ -129,7 +133,8 @@ pub(crate) fn template(table: &Table, span: &Span, found: &mut Vec<Finding>) {
     }
     match table.get("contentVersion").map(|entry| &entry.node) {
         Some(Node {
-            value: Value::Text(text), ..
+            value: Value::Text(text),
+            ..
         }) if !text.trim().is_empty() => {}
         Some(node) => found.push(Finding::error(
             node.span.clone(),

@@ -1,7 +1,7 @@
 //! ARM templates that an input file names: `artifact_name`, `version`, `file_path`. Each becomes an artifact.
 
 use super::artifact_model::{ArtifactConfig, ArtifactFile, ArtifactType};
-use super::input_values::{filled, is_wrong, is_written, missing, whole_file};
+use super::input_values::{filled, is_written, is_wrong, missing, whole_file};
 use super::keys::{Key, Shape, key};
 use super::model::Spanned;
 use super::paths::Resolver;

@@ -136,7 +136,7 @@ impl Loading<'_> {
                     super::check::shorten(&written.value)
                 ))
                 .at_opt(written.place.clone())
-                .hint("name the input file of the Azure CLI extension: `cnf-input.jsonc` or `vnf-input.jsonc`"),
+                .hint("name the input file of the Azure CLI extension: `cnf-input.jsonc`, `vnf-input.jsonc` or `nsd-input.jsonc`"),
             );
             return Named::Broken;
         }
@@ -151,7 +151,16 @@ impl Loading<'_> {
         let faults = if whole { &mut self.faults } else { &mut unheard };
         let mut settings = settings.unwrap_or_else(Settings::empty);
         let mut input = input.unwrap_or_else(Input::empty);
+        if settings
+            .image_sources
+            .as_ref()
+            .is_some_and(|list| !list.entries.is_empty())
+        {
+            // Whoever says where to look means all images.
+            input.images.iter_mut().for_each(|image| image.only_from = None);
+        }
         let image_sources = join_sources(settings.image_sources.take(), input.image_sources.take(), faults);
+        settings.images = settings::join_images(std::mem::take(&mut input.images), settings.images, faults);
         let version = join_version(settings.version.take(), input.version.take(), faults);
         let project_stores = if settings.stores.is_empty() {
             vec![stores::default_store(&root)]
@@ -166,13 +175,14 @@ impl Loading<'_> {
                 .retain(|vhd| vhd.version.is_some() && vhd.source.is_some());
         }
         let disks = vhds::join(input.vhds, settings.vhds, faults);
-        if self.must_name_something
-            && packages.is_empty()
+        let names_nothing = packages.is_empty()
             && settings.images.is_empty()
             && settings.artifacts.is_empty()
             && disks.is_empty()
-            && !faults.has_errors()
-        {
+            && !faults.has_errors();
+        if let (true, Some(generated)) = (self.must_name_something, &input.generated) {
+            generated.tell(&settings.artifacts, names_nothing, faults);
+        } else if self.must_name_something && names_nothing {
             faults.push(
                 Fault::invalid("the project names no chart, no image, no artifact and no disk image")
                     .at_opt(self.files.first().map(Place::file_only))
@@ -249,11 +259,13 @@ fn join_sources(
     faults: &mut Faults,
 ) -> Vec<Spanned<ImageSource>> {
     match (ours, theirs) {
+        (Some(ours), Some(theirs)) if ours.entries.is_empty() && theirs.place.is_none() => theirs.entries,
         (Some(ours), Some(theirs)) if !theirs.entries.is_empty() => {
             let values = |list: &SourceList| -> Vec<ImageSource> {
                 list.entries.iter().map(|entry| entry.value.clone()).collect()
             };
-            if values(&ours) != values(&theirs) {
+            // A list that nobody wrote follows from something else, and gives way.
+            if theirs.place.is_some() && values(&ours) != values(&theirs) {
                 let fault = Fault::invalid("image-sources: the two files differ")
                     .hint("keep the list in one of the two files, or write the same list in the same order");
                 faults.push(with_first(fault, ours.place.clone(), theirs.place, "the other list"));
@@ -320,22 +332,6 @@ impl Settings {
             policy: super::policy::Policy::default(),
             network: super::model::Network::default(),
             render_limits: super::model::RenderLimits::default(),
-        }
-    }
-}
-
-impl Input {
-    /// What a project without an input file has.
-    fn empty() -> Self {
-        Self {
-            publication: None,
-            name: None,
-            version: None,
-            image_sources: None,
-            packages: Vec::new(),
-            artifacts: Vec::new(),
-            vhds: Vec::new(),
-            vhd_lost: false,
         }
     }
 }

@@ -6,7 +6,7 @@
 use super::document::Document;
 use super::input::Input;
 use super::input_kind::InputKind;
-use super::input_values::{LEFT_OVER, filled, is_wrong, is_written, missing, whole_file};
+use super::input_values::{LEFT_OVER, filled, is_written, is_wrong, missing, whole_file};
 use super::model::Spanned;
 use super::node::Value;
 use super::paths::Resolver;
@@ -43,8 +43,7 @@ pub(crate) fn decode(document: &Document, resolver: Resolver<'_>, faults: &mut F
         vhds,
         name,
         version,
-        image_sources: None,
-        packages: Vec::new(),
+        ..Input::empty()
     }
 }
 

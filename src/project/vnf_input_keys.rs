@@ -53,7 +53,10 @@ pub(crate) const ROOT: &[Key] = &[
     elsewhere("nsd_version", "an `nsd-input.jsonc`"),
     elsewhere("nsdv_description", "an `nsd-input.jsonc`"),
     elsewhere("resource_element_templates", "an `nsd-input.jsonc`"),
-    elsewhere("images", "a `vnf-input.jsonc` for Azure Operator Nexus, which has no `vhd`"),
+    elsewhere(
+        "images",
+        "a `vnf-input.jsonc` for Azure Operator Nexus, which has no `vhd`",
+    ),
 ];
 
 const VHD: &[Key] = &[
