@@ -65,6 +65,9 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub environment: Option<String>,
+    /// Send what names no store to this one; `aosm`, in a project without stores: to those that its input file names
+    #[arg(long, value_name = "NAME", global = true, help_heading = "Global options")]
+    pub store: Option<String>,
     /// The helm executable to use (3.8 or newer)
     #[arg(long, value_name = "PATH", global = true, help_heading = "Global options")]
     pub helm: Option<String>,

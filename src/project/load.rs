@@ -6,11 +6,11 @@ use super::depth::Format;
 use super::document::Document;
 use super::find::{self, FoundFiles};
 use super::input::{self, Input};
-use super::model::{ImageSource, Project, Spanned, StoreConfig};
+use super::model::{ImageSource, Project, Spanned};
 use super::paths::{Resolver, normalise};
 use super::settings::{self, Settings};
 use super::sources::{self, SourceList, with_first};
-use super::{artifacts, charts, stores, vhds};
+use super::{artifacts, charts, store_drafts, stores, vhds};
 use crate::fault::{Fault, Faults, Place};
 
 /// What to load, and from where.
@@ -22,6 +22,8 @@ pub struct LoadOptions {
     pub project_file: Option<Utf8PathBuf>,
     /// The environment whose settings are laid over those of the stores.
     pub environment: Option<String>,
+    /// The store that gets what names none (`--store`); `aosm` where the project has no stores: those that its input file names.
+    pub store: Option<String>,
     /// The current folder, absolute: paths are shown from it, and the Azure CLI extension reads paths from it.
     pub current_dir: Utf8PathBuf,
 }
@@ -48,7 +50,7 @@ fn load_for(options: &LoadOptions, must_name_something: bool) -> Result<(Project
         faults: Faults::new(),
         must_name_something,
     };
-    let project = loading.project(files, options.environment.as_deref());
+    let project = loading.project(files, options);
     let faults = in_order(loading.faults, &loading.files);
     match project {
         Some(project) => faults.into_result(project),
@@ -70,7 +72,8 @@ impl Loading<'_> {
         Document::read(path, &shown, format, &mut self.faults)
     }
 
-    fn project(&mut self, files: FoundFiles, environment: Option<&str>) -> Option<Project> {
+    fn project(&mut self, files: FoundFiles, options: &LoadOptions) -> Option<Project> {
+        let environment = options.environment.as_deref();
         let root = files
             .settings
             .as_deref()
@@ -124,7 +127,7 @@ impl Loading<'_> {
             .flatten()
             .all(|document| !document.damaged)
             && !input_lost;
-        Some(self.join(root, settings, input, whole))
+        Some(self.join(root, settings, input, options.store.as_deref(), whole))
     }
 
     fn named_input(&mut self, document: &Document, written: &Spanned<String>) -> Named {
@@ -146,7 +149,14 @@ impl Loading<'_> {
         }
     }
 
-    fn join(&mut self, root: Utf8PathBuf, settings: Option<Settings>, input: Option<Input>, whole: bool) -> Project {
+    fn join(
+        &mut self,
+        root: Utf8PathBuf,
+        settings: Option<Settings>,
+        input: Option<Input>,
+        chosen: Option<&str>,
+        whole: bool,
+    ) -> Project {
         let mut unheard = Faults::new();
         let faults = if whole { &mut self.faults } else { &mut unheard };
         let mut settings = settings.unwrap_or_else(Settings::empty);
@@ -162,11 +172,6 @@ impl Loading<'_> {
         let image_sources = join_sources(settings.image_sources.take(), input.image_sources.take(), faults);
         settings.images = settings::join_images(std::mem::take(&mut input.images), settings.images, faults);
         let version = join_version(settings.version.take(), input.version.take(), faults);
-        let project_stores = if settings.stores.is_empty() {
-            vec![stores::default_store(&root)]
-        } else {
-            settings.stores
-        };
         let packages = charts::join(input.packages, settings.charts, faults);
         settings.artifacts = artifacts::join(input.artifacts, settings.artifacts, faults);
         if input.vhd_lost {
@@ -175,6 +180,16 @@ impl Loading<'_> {
                 .retain(|vhd| vhd.version.is_some() && vhd.source.is_some());
         }
         let disks = vhds::join(input.vhds, settings.vhds, faults);
+        if let Some(publication) = &mut input.publication {
+            publication.version = publication.version.take().or_else(|| version.clone());
+        }
+        let around = store_drafts::Surroundings {
+            root: &root,
+            publication: input.publication.as_ref(),
+            disks: &disks,
+            chosen,
+        };
+        let project_stores = store_drafts::complete(settings.stores, &around, faults);
         let names_nothing = packages.is_empty()
             && settings.images.is_empty()
             && settings.artifacts.is_empty()
@@ -212,7 +227,7 @@ impl Loading<'_> {
         let name = settings.name.or(input.name).map(|name| name.value);
         Project {
             name: name.unwrap_or_else(|| root.file_name().unwrap_or("project").to_owned()),
-            version,
+            version: version.map(|version| version.value),
             publication: input.publication,
             image_sources,
             sources: settings.sources,
@@ -277,7 +292,11 @@ fn join_sources(
     }
 }
 
-fn join_version(ours: Option<Spanned<String>>, theirs: Option<Spanned<String>>, faults: &mut Faults) -> Option<String> {
+fn join_version(
+    ours: Option<Spanned<String>>,
+    theirs: Option<Spanned<String>>,
+    faults: &mut Faults,
+) -> Option<Spanned<String>> {
     if let (Some(ours), Some(theirs)) = (&ours, &theirs)
         && ours.value != theirs.value
     {
@@ -290,16 +309,20 @@ fn join_version(ours: Option<Spanned<String>>, theirs: Option<Spanned<String>>, 
             "the other version",
         ));
     }
-    ours.or(theirs).map(|version| version.value)
+    ours.or(theirs)
 }
 
 /// By file and place, each once: checks run in passes, people read from top to bottom.
 fn in_order(faults: Faults, files: &[Utf8PathBuf]) -> Faults {
     let mut list: Vec<Fault> = faults.into_iter().collect();
+    // By the first place in a file of the project: a fault of another file belongs where that is named.
     let key = |fault: &Fault| {
-        let place = fault.labels().first().map(|label| &label.place);
-        let file = place.and_then(|place| files.iter().position(|file| file == place.path()));
-        (file.unwrap_or(usize::MAX), place.map_or(0, |place| place.span().start))
+        let mut places = fault.labels().iter().map(|label| &label.place);
+        let found = places.find_map(|place| {
+            let file = files.iter().position(|file| file == place.path())?;
+            Some((file, place.span().start))
+        });
+        found.unwrap_or((usize::MAX, 0))
     };
     list.sort_by_key(key);
     let mut unique: Vec<Fault> = Vec::new();
@@ -321,7 +344,7 @@ impl Settings {
             input: None,
             image_sources: None,
             sources: std::collections::BTreeMap::new(),
-            stores: Vec::<StoreConfig>::new(),
+            stores: Vec::new(),
             charts: Vec::new(),
             images: Vec::new(),
             artifacts: Vec::new(),

@@ -5,6 +5,9 @@
 //! schemas and the reference in the documentation; decoders then only deal with meaning. Nothing here talks to a
 //! network, and nothing is written.
 
+mod aosm_complete;
+mod aosm_keys;
+mod aosm_store;
 mod arm_template;
 mod arm_template_resources;
 mod arm_template_shape;
@@ -46,6 +49,7 @@ mod set_values;
 mod settings;
 mod size;
 mod sources;
+mod store_drafts;
 mod stores;
 mod suggest;
 mod toml_keys;
@@ -56,6 +60,7 @@ mod view;
 mod vnf_input;
 mod vnf_input_keys;
 
+pub use aosm_store::{AosmStore, CopyMode, PrivateLink};
 pub use arm_template::{MAX_TEMPLATE, is_bicep, judge_template};
 pub use artifact_model::*;
 pub use find::is_there;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
+use super::aosm_store::AosmStore;
 use super::artifact_model::{ArtifactConfig, ArtifactType, AttachmentConfig, Referrers};
 use super::policy::Policy;
 use super::publication::Publication;
@@ -165,6 +166,8 @@ pub enum StoreKind {
         /// Path before every repository name; without slashes at its ends; may be empty.
         prefix: String,
     },
+    /// An artifact store of AOSM for charts, images and templates: the registry behind it is asked for.
+    Acr(AosmStore),
     /// A storage account: holds disk images, and nothing else.
     StorageAccount(StorageAccount),
 }
@@ -173,6 +176,15 @@ impl StoreKind {
     /// Does it hold disk images, and nothing else?
     pub fn is_for_disks(&self) -> bool {
         matches!(self, Self::StorageAccount(_))
+    }
+
+    /// The artifact store of AOSM that it is, of either kind.
+    pub fn aosm(&self) -> Option<&AosmStore> {
+        match self {
+            Self::Acr(store) => Some(store),
+            Self::StorageAccount(account) => account.aosm.as_ref(),
+            Self::Local { .. } | Self::Registry { .. } => None,
+        }
     }
 }
 

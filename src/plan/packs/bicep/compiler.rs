@@ -153,16 +153,18 @@ impl Compiler {
                 .hint("try the same by hand: `bicep build FILE --stdout`")
         };
         let done = self.end_of(run(command, None, BUILDING, cancel).await, BUILDING, failed)?;
-        let said = messages::without_folder(&done.stderr, source);
         if !done.status.success() {
-            return Ok(Err(said));
+            return Ok(Err(done.stderr));
         }
         let Ok(text) = String::from_utf8(done.stdout) else {
             return Ok(Err("what it wrote is not UTF-8".to_owned()));
         };
         // Line ends are those of the machine, and whether the last line has one depends on how the text leaves.
         let text = text.trim_start_matches('\u{feff}').trim().replace("\r\n", "\n");
-        Ok(Ok(Built { text, messages: said }))
+        Ok(Ok(Built {
+            text,
+            messages: done.stderr,
+        }))
     }
 
     fn end_of(

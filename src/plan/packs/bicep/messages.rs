@@ -16,16 +16,11 @@ const LONGEST: usize = 400;
 static LINE: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"^(.*)\((\d{1,9}),(\d{1,9})\) : (Error|Warning|Info) (.*)$").ok());
 
-/// The lines with the source's folder taken out of their paths, so that they say the same on every machine.
-pub(super) fn without_folder(said: &str, source: &Utf8Path) -> String {
-    let folder = source.parent().map(|folder| format!("{folder}/")).unwrap_or_default();
+/// The lines with paths from a folder on, so that they say the same on every machine.
+pub(super) fn from_folder(said: &str, folder: &Utf8Path) -> String {
+    let folder = format!("{folder}/");
     let lines = said.lines().map(str::trim_end).filter(|line| !line.is_empty());
-    let lines: Vec<String> = lines
-        .map(|line| match line.strip_prefix(&folder) {
-            Some(rest) if !folder.is_empty() => rest.to_owned(),
-            _ => line.to_owned(),
-        })
-        .collect();
+    let lines: Vec<&str> = lines.map(|line| line.strip_prefix(&folder).unwrap_or(line)).collect();
     lines.join("\n")
 }
 
@@ -57,13 +52,13 @@ fn level(line: &str) -> Option<&str> {
     Some(found.get(4)?.as_str())
 }
 
-/// Line and column of the first error in the source itself: its path has no folder any more.
-pub(super) fn first_error(said: &str) -> Option<(usize, usize)> {
+/// Line and column of the first error in a source, by its path as the lines have it.
+pub(super) fn first_error(said: &str, source: &Utf8Path) -> Option<(usize, usize)> {
     let pattern = LINE.as_ref()?;
     said.lines().find_map(|line| {
         let found = pattern.captures(line)?;
         let number = |at: usize| found.get(at)?.as_str().parse().ok();
-        let in_the_source = !found.get(1)?.as_str().contains(['/', '\\']);
+        let in_the_source = found.get(1)?.as_str() == source.as_str();
         (found.get(4)?.as_str() == "Error" && in_the_source).then(|| Some((number(2)?, number(3)?)))?
     })
 }
@@ -107,13 +102,13 @@ mod tests {
                         /w/src/main.bicep(12,5) : Error BCP018: Expected the \"}\" character at this location. [https://aka.ms/bicep/core-diagnostics#BCP018]\n";
 
     #[test]
-    fn lines_lose_their_folder_and_errors_come_first() {
-        let said = without_folder(SAID, Utf8Path::new("/w/src/main.bicep"));
+    fn paths_start_from_the_folder_and_errors_come_first() {
+        let said = from_folder(SAID, Utf8Path::new("/w/src"));
         assert!(!said.contains("/w/"), "{said}");
         let lines = shortened(&said);
         assert!(lines[0].starts_with("net/vnet.bicep(1,1) : Error BCP007"), "{lines:?}");
         assert!(lines[2].starts_with("main.bicep(3,7) : Warning"), "{lines:?}");
-        assert_eq!(first_error(&said), Some((12, 5)));
+        assert_eq!(first_error(&said, Utf8Path::new("main.bicep")), Some((12, 5)));
     }
 
     #[test]

@@ -143,10 +143,12 @@ async fn template(session: &Arc<Session>, compiler: &Compiler, path: &Utf8Path) 
         return Ok(template);
     }
     let built = compiler.build(path, &session.cancel).await?;
+    let root = &session.project.root;
     let Built { text, messages } = match built {
         Ok(built) => built,
-        Err(said) => return Err(failed(session, path, &said)),
+        Err(said) => return Err(failed(session, path, &messages::from_folder(&said, root))),
     };
+    let messages = messages::from_folder(&messages, root);
     let outputs = [(TEMPLATE, text.as_bytes()), (MESSAGES, messages.as_bytes())];
     let result = session.cache.store(&key, &outputs)?;
     let digest = result.output(TEMPLATE).map(|output| &output.digest);
@@ -184,7 +186,7 @@ fn failed(session: &Session, path: &Utf8Path, said: &str) -> Fault {
         "template {}: cannot be built",
         path.file_name().unwrap_or_default()
     ));
-    let fault = match messages::first_error(said) {
+    let fault = match messages::first_error(said, &shown) {
         Some((line, column)) => match std::fs::read_to_string(path) {
             Ok(text) => {
                 let at = messages::offset(&text, line, column);
