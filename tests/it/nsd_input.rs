@@ -80,7 +80,7 @@ fn a_design_of_network_functions_alone_is_an_error_that_says_what_is_needed() {
     refused(&project, &["plan"], 4)
         .one()
         .says("artifact contoso-nsd:1.0.0: not made here")
-        .says("nsd-input.jsonc:18:")
+        .says("nsd-input.jsonc:19:")
         .says("kind = \"arm-template\"");
     project
         .run(&["init"])

@@ -143,7 +143,7 @@ fn an_image_that_is_not_in_its_registry_is_an_error_of_that_image() {
     let output = project.run(&["plan"]).expect(4);
     output
         .says(&format!("{absent}:1.0.0: not found at the one place asked"))
-        .says("vnf-input.jsonc:6:");
+        .says("vnf-input.jsonc:5:");
     // What can be done is done.
     let applied = project.run(&["apply", "--json"]).expect(4).json();
     assert_eq!(applied["summary"]["done"], 2, "{applied}");

@@ -105,10 +105,13 @@ async fn built(session: &Arc<Session>, compiler: &Compiler, artifact: &ArtifactC
     let shown = shown(session, path);
     let mut warnings = Faults::new();
     warnings.extend(messages::warning(&shown, &template.messages));
-    let judged = judge_template(&shown.with_extension("json"), &template.text, limited);
+    // There is no such file, so its name says what it is.
+    let name = format!("{} as JSON", shown.file_name().unwrap_or_default());
+    let judged = judge_template(&shown.with_file_name(name), &template.text, limited);
     warnings.extend(judged.into_iter().map(|fault| input.here(fault)));
     if let Some(file) = input.files.first_mut() {
         file.path.value = template.path;
+        input.built_from = Some(path.to_owned());
     }
     let ((), warnings) = warnings.into_result(())?;
     Ok((input, warnings))
