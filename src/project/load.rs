@@ -36,6 +36,23 @@ pub fn load_stores(options: &LoadOptions) -> Result<(Project, Faults), Faults> {
     load_for(options, false)
 }
 
+/// What a folder without any project file has: one local store, and nothing to fill it with.
+pub fn bare(options: &LoadOptions) -> Result<Project, Faults> {
+    let current_dir = normalise(&options.current_dir);
+    if let Some(environment) = &options.environment {
+        return Err(no_environments(environment).into());
+    }
+    let mut loading = Loading {
+        resolver: Resolver {
+            current_dir: &current_dir,
+        },
+        files: Vec::new(),
+        faults: Faults::new(),
+        must_name_something: false,
+    };
+    Ok(loading.join(normalise(&current_dir.join(&options.folder)), None, None, true))
+}
+
 fn load_for(options: &LoadOptions, must_name_something: bool) -> Result<(Project, Faults), Faults> {
     let current_dir = normalise(&options.current_dir);
     let folder = normalise(&current_dir.join(&options.folder));
@@ -111,13 +128,7 @@ impl Loading<'_> {
             return None;
         }
         if let (None, Some(environment)) = (&settings, environment) {
-            self.faults.push(
-                Fault::invalid(format!(
-                    "environment {}: the project has none",
-                    super::check::shorten(environment)
-                ))
-                .hint("environments are written in `aosm.toml`; `aosm-build init` writes one"),
-            );
+            self.faults.push(no_environments(environment));
         }
         let whole = [document.as_ref(), input_document.as_ref()]
             .into_iter()
@@ -216,10 +227,19 @@ impl Loading<'_> {
             policy: settings.policy,
             network: settings.network,
             render_limits: settings.render_limits,
+            listed: None,
             files: self.files.clone(),
             root,
         }
     }
+}
+
+fn no_environments(environment: &str) -> Fault {
+    Fault::invalid(format!(
+        "environment {}: the project has none",
+        super::check::shorten(environment)
+    ))
+    .hint("environments are written in `aosm.toml`; `aosm-build init` writes one")
 }
 
 /// One input file is read; the other is not forgotten silently.
