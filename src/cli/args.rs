@@ -125,8 +125,22 @@ pub struct Looking {
     #[arg(long, value_name = "GLOB")]
     pub only: Vec<String>,
     /// Fill the stores from this bundle: charts are not read, and no source is asked
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
     pub from_bundle: Option<Utf8PathBuf>,
+    /// A folder of another tool that all artifacts come from
+    #[command(flatten)]
+    pub listed: From,
+}
+
+/// A folder that the Azure CLI `aosm` extension built, instead of charts to look into.
+#[derive(Debug, Args, Clone, Default)]
+pub struct From {
+    /// Fill the stores with what this folder lists, which `az aosm nfd build` or `nsd build` wrote (cnf-cli-output)
+    #[arg(long, value_name = "FOLDER")]
+    pub from: Option<Utf8PathBuf>,
+    /// Of the stores in aosm.toml, fill this one with it; once more for disk images
+    #[arg(long, value_name = "STORE", requires = "from")]
+    pub store: Vec<String>,
 }
 
 /// How thoroughly disk images are proven.
@@ -151,7 +165,7 @@ pub enum Command {
     /// Show what `apply` would move, and why; changes nothing
     #[command(
         after_help = "Examples:\n  aosm-build plan\n  aosm-build plan --json | jq .summary\n  aosm-build plan --detailed-exitcode   \
-# exit 2 when changes are pending\n\nSigns: + create, ~ replace, = fresh, ! invalid, ? unknown, - blocked"
+# exit 2 when changes are pending\n  aosm-build plan --from cnf-cli-output # of a folder that `az aosm nfd build` wrote\n\nSigns: + create, ~ replace, = fresh, ! invalid, ? unknown, - blocked"
     )]
     Plan {
         /// What may be replaced, and how thoroughly stores are read
@@ -163,7 +177,8 @@ pub enum Command {
     },
     /// Bring the stores to what the project wants: run the stale steps, in parallel
     #[command(
-        after_help = "Examples:\n  aosm-build apply\n  aosm-build apply --only 'copy:*contoso-a*'\n  aosm-build apply --replace=contoso:1.0.0\n\n\
+        after_help = "Examples:\n  aosm-build apply\n  aosm-build apply --only 'copy:*contoso-a*'\n  aosm-build apply --replace=contoso:1.0.0\n  \
+                      aosm-build apply --from cnf-cli-output   # the artifact part of `az aosm nfd publish`\n\n\
 Independent steps go on after a failure. Ctrl-C ends cleanly after the running steps; twice ends at once."
     )]
     Apply {

@@ -11,6 +11,7 @@ mod context;
 mod credential;
 mod doctor;
 mod export;
+mod from;
 mod graph;
 mod images;
 mod init;

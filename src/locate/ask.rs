@@ -71,7 +71,8 @@ pub(super) async fn ask(
         answers: Vec::new(),
         denied: Vec::new(),
     };
-    for (at, entry) in sources.iter() {
+    let asked = sources.iter().filter(|(_, entry)| wanted.may_be_at(&entry.source));
+    for (at, entry) in asked {
         let candidates = reference.candidates(&entry.source, request.first_segment);
         let denied_before = round.denied.len();
         match round.turn(at, entry, candidates).await {

@@ -28,6 +28,15 @@ pub struct Wanted {
     pub version: Option<String>,
     /// Where it was found first, for messages.
     pub place: Option<Place>,
+    /// The one source that may have it; `None`: all are asked, in order.
+    pub only: Option<ImageSource>,
+}
+
+impl Wanted {
+    /// May this source have it?
+    pub(super) fn may_be_at(&self, source: &ImageSource) -> bool {
+        self.only.as_ref().is_none_or(|only| only == source)
+    }
 }
 
 /// One image source and how it is reached.

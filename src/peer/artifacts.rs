@@ -136,7 +136,7 @@ fn entry(file: &JsonFile, node: &Node, number: usize, faults: &mut Faults) -> Op
     }
     let (name, version, kind, content) = (name?, version?, kind?, content?);
     let broken = faults.iter().skip(before).any(Fault::is_error);
-    (!broken).then(|| ListedArtifact {
+    (!broken).then_some(ListedArtifact {
         name,
         version,
         kind,

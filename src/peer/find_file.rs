@@ -88,7 +88,7 @@ impl Finder<'_> {
         }
         // The end of a path is often the same on both machines: the longest such end is the surest.
         let parts: Vec<&str> = parts(text);
-        for at in 1..parts.len() {
+        for at in 1..parts.len().saturating_sub(1) {
             let end: Utf8PathBuf = parts.get(at..).unwrap_or_default().iter().collect();
             let there = self.bases().into_iter().map(|base| normalise(&base.join(&end)));
             match one_of(there.filter(|path| fits(path)).collect()) {
@@ -110,6 +110,8 @@ impl Finder<'_> {
         walk.folder(self.folder, 0);
         if walk.found.is_empty() {
             walk.folder(around, 0);
+            let here = self.current_dir.join(name);
+            walk.found.extend(fits(&here).then_some(here));
         }
         let all = walk.left > 0;
         match one_of(walk.found) {

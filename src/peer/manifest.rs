@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::bicep::{self, Resource, Unexpected, Value};
+use super::bicep::{self, Member, Resource, Unexpected, Value};
 use super::{arm_template, template};
 use crate::fault::{Fault, Faults, Place, SourceFile, Span};
 use crate::project::{JsonFile, Spanned, mask, read_within_bounds};
@@ -176,31 +176,10 @@ impl File {
                 None
             }
         };
-        let list = match here("properties").map(|member| (&member.value, &member.span)) {
-            Some((Value::Object(members), span)) => {
-                match members.iter().find(|member| member.key == "artifacts") {
-                    Some(member) => match &member.value {
-                        Value::List(items) => items.as_slice(),
-                        other => {
-                            refuse("a list as `artifacts`", other.words().to_owned(), &member.span);
-                            &[]
-                        }
-                    },
-                    None => {
-                        refuse("`artifacts`", "none".to_owned(), span);
-                        &[]
-                    }
-                }
-            }
-            Some((other, span)) => {
-                refuse("an object as `properties`", other.words().to_owned(), span);
-                &[]
-            }
-            None => {
-                refuse("`properties`", "none".to_owned(), &resource.span);
-                &[]
-            }
-        };
+        let list = Self::artifacts(resource).unwrap_or_else(|unexpected| {
+            faults.push(self.not_generated(&unexpected));
+            &[]
+        });
         let entries: Vec<ListedEntry> = list
             .iter()
             .filter_map(|(value, span)| self.entry(value, span, faults))
@@ -211,6 +190,27 @@ impl File {
             name: name?,
             entries,
         })
+    }
+
+    /// The list in `properties`.
+    fn artifacts<'r>(resource: &'r Resource) -> Result<&'r [(Value, Span)], Unexpected> {
+        let instead = |expected: &str, found: &str, span: &Span| Unexpected {
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+            span: span.clone(),
+        };
+        let find = |members: &'r [Member], key: &str| members.iter().find(|member| member.key == key);
+        let properties = find(&resource.members, "properties")
+            .ok_or_else(|| instead("`properties`", "none", &resource.span))?;
+        let Value::Object(members) = &properties.value else {
+            let found = properties.value.words();
+            return Err(instead("an object as `properties`", found, &properties.span));
+        };
+        let list = find(members, "artifacts").ok_or_else(|| instead("`artifacts`", "none", &properties.span))?;
+        match &list.value {
+            Value::List(items) => Ok(items),
+            other => Err(instead("a list as `artifacts`", other.words(), &list.span)),
+        }
     }
 
     /// An object of three lines, each a text in quotes.
@@ -230,7 +230,7 @@ impl File {
                 span: member.key_span.clone(),
             }));
         }
-        let mut texts = FIELDS.map(|field| {
+        let [name, kind, version] = FIELDS.map(|field| {
             let Some(member) = members.iter().find(|member| member.key == field) else {
                 faults.push(
                     Fault::invalid(format!("{}: `{field}` is missing", self.source.path))
@@ -250,9 +250,9 @@ impl File {
             None
         });
         Some(ListedEntry {
-            name: texts[0].take()?,
-            kind: texts[1].take()?,
-            version: texts[2].take()?,
+            name: name?,
+            kind: kind?,
+            version: version?,
         })
     }
 }

@@ -129,12 +129,11 @@ impl Parameters {
 fn json(node: &Node) -> Json {
     match &node.value {
         Value::Null => Json::Raw("null".to_owned()),
-        Value::Text(text) => Json::Text(text.clone()),
+        // JSON has no moments.
+        Value::Text(text) | Value::Moment(text) => Json::Text(text.clone()),
         Value::Integer(number) => Json::Raw(number.to_string()),
         Value::Number(number) => Json::Raw(number.clone()),
         Value::Bool(truth) => Json::Raw(truth.to_string()),
-        // JSON has none.
-        Value::Moment(text) => Json::Text(text.clone()),
         Value::List(items) => Json::List(items.iter().map(json).collect()),
         Value::Table(table) => Json::Object(
             table

@@ -161,9 +161,9 @@ pub async fn locate_images(
     // Without the network only the lock can answer; what it lacks stays unknown instead of being an error.
     let counted = old_lock.as_ref().filter(|lock| lock.counts_for(&order));
     let asked = if session.mode.offline {
-        known(wanted, counted)
+        known(session, wanted, counted)
     } else {
-        references(wanted)
+        references(session, wanted)
     };
     session.events.emit(Event::PhaseStarted {
         phase: Phase::Locate,
@@ -185,7 +185,7 @@ pub async fn locate_images(
         let stale: Faults = faults
             .iter()
             .filter(|fault| fault.kind() == Kind::Stale)
-            .cloned()
+            .map(|fault| of_list(session, fault.clone()))
             .collect();
         if stale.has_errors() {
             return Err(stale);
@@ -201,7 +201,7 @@ pub async fn locate_images(
         changes(old_lock.as_ref(), &lock)
     };
     if session.mode.locked && !lock_changes.is_empty() {
-        return Err(would_change(session, &lock_changes).into());
+        return Err(of_list(session, would_change(session, &lock_changes)).into());
     }
     let drift = match asking {
         Asking::Anew(_) => lock_changes
@@ -362,6 +362,16 @@ fn would_change(session: &Session, changes: &[LockChange]) -> Fault {
     fault.hint("run `aosm-build lock` and commit aosm.lock")
 }
 
+/// The fault about the lock in the words of a list, whose lock is another file and is written by applying.
+fn of_list(session: &Session, fault: Fault) -> Fault {
+    let Some(listed) = &session.project.listed else {
+        return fault;
+    };
+    let name = listed.lock.file_name().unwrap_or_default();
+    let fault = fault.rewritten(|text| text.replace("aosm.lock", name));
+    fault.hint(format!("run `{}` without --locked and --frozen: it writes {name}", listed.command))
+}
+
 /// Content whose manifests are read once ever.
 pub fn through_cache(session: &Session, content: Arc<dyn Content>) -> Arc<dyn Content> {
     Arc::new(locate::Cached::new(
@@ -407,25 +417,27 @@ pub async fn images_from_lock(
     };
     let job = session.job("locate");
     let sources = world.sources(&job)?;
-    let asked = known(wanted, Some(&lock));
+    let asked = known(session, wanted, Some(&lock));
     let location = ask(session, asked, &sources, Some(&lock), Mode::Locked, &job).await;
     let places = places(wanted, location.located, &[], &Faults::new(), true);
     Ok(places.into_iter().map(|place| place?.ok().map(Ok)).collect())
 }
 
 /// All wanted images, as locating asks for them.
-fn references(wanted: &Wanted) -> Vec<locate::Wanted> {
+fn references(session: &Session, wanted: &Wanted) -> Vec<locate::Wanted> {
+    let listed = session.project.listed.as_ref();
     let one = |image: &super::wanted::WantedImage| locate::Wanted {
         reference: image.reference.clone(),
         version: image.version.clone(),
         place: image.place(),
+        only: listed.and_then(|listed| listed.images.get(image.reference.as_str()).cloned()),
     };
     wanted.images.iter().map(one).collect()
 }
 
 /// Those that a lock knows.
-fn known(wanted: &Wanted, lock: Option<&Lock>) -> Vec<locate::Wanted> {
-    let mut known = references(wanted);
+fn known(session: &Session, wanted: &Wanted, lock: Option<&Lock>) -> Vec<locate::Wanted> {
+    let mut known = references(session, wanted);
     known.retain(|one| lock.is_some_and(|lock| lock.entry(one.reference.as_str()).is_some()));
     known
 }

@@ -124,7 +124,7 @@ pub fn wanted(project: &Project, prepared: &Prepared) -> Result<Wanted, Faults> 
         image.found.push(Found {
             reference: text.clone(),
             package: String::new(),
-            template: project.files.first().map(ToString::to_string).unwrap_or_default(),
+            template: written_in(project, named.reference.place.as_ref()),
             object: "[[images]]".to_owned(),
             pointer: String::new(),
             line: named
@@ -177,6 +177,12 @@ impl Wanted {
                 )),
         )
     }
+}
+
+/// The file that names an image.
+fn written_in(project: &Project, place: Option<&Place>) -> String {
+    let file = place.map(Place::path).or(project.files.first().map(camino::Utf8PathBuf::as_path));
+    file.map(ToString::to_string).unwrap_or_default()
 }
 
 fn new_image(reference: ImageReference) -> WantedImage {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use super::depth::{self, Format};
 use super::document::{read_text, report};
@@ -14,8 +14,6 @@ use crate::fault::{Fault, Faults, Place, SourceFile, Span};
 
 /// A file that was read and parsed without errors.
 pub(crate) struct JsonFile {
-    /// Where it is; absolute.
-    pub(crate) path: Utf8PathBuf,
     /// What places point into.
     pub(crate) source: Arc<SourceFile>,
     /// What it holds.
@@ -41,7 +39,6 @@ impl JsonFile {
         let source = SourceFile::new(shown, mask::mask(&text, &root, damaged));
         report(&errors, &source, Format::Jsonc, faults);
         (errors.is_empty()).then(|| Self {
-            path: path.to_owned(),
             source,
             root,
         })

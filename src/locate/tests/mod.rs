@@ -215,6 +215,7 @@ fn wanted(text: &str) -> Wanted {
         reference: ImageReference::parse(text).unwrap(),
         version,
         place: None,
+        only: None,
     }
 }
 

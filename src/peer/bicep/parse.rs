@@ -95,7 +95,7 @@ pub(in crate::peer) fn resources(text: &str) -> Result<Vec<Resource>, Unexpected
             None => return Ok(all),
             Some(Kind::Mark('@')) => parser.decorator()?,
             Some(Kind::Word(word)) if word == "param" => parser.parameter(),
-            Some(Kind::Word(word)) if matches!(word.as_str(), "targetScope" | "metadata") => parser.to_line_end(),
+            Some(Kind::Word(word)) if matches!(word.as_str(), "targetScope" | "metadata") => parser.skip_line(),
             Some(Kind::Word(word)) if word == "resource" => all.push(parser.resource()?),
             Some(_) => return Err(parser.unexpected("`param` or `resource`")),
         }
@@ -125,7 +125,7 @@ impl Parser {
         }
     }
 
-    fn to_line_end(&mut self) {
+    fn skip_line(&mut self) {
         while !matches!(self.peek(), None | Some(Kind::Line)) {
             self.at += 1;
         }
@@ -186,7 +186,7 @@ impl Parser {
 
     /// `param NAME TYPE`, perhaps with a default: values come from elsewhere.
     fn parameter(&mut self) {
-        self.to_line_end();
+        self.skip_line();
     }
 
     fn resource(&mut self) -> Result<Resource, Unexpected> {

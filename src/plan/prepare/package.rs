@@ -11,7 +11,7 @@ use crate::event::{Event, Phase};
 use crate::fault::{Fault, Faults};
 use crate::oci::Descriptor;
 use crate::plan::Session;
-use crate::project::{ChartInput, ChartPackage};
+use crate::project::{ChartInput, ChartPackage, Listed};
 
 use super::run::{Steps, Tools};
 use super::{ChartOutput, dependencies};
@@ -29,10 +29,10 @@ const CHART: &str = "chart.json";
 /// The key documents of a package's local steps.
 #[derive(Debug, Clone)]
 pub struct Keys {
-    /// Of `render`.
-    pub render: KeyDocument,
-    /// Of `discover`.
-    pub discover: KeyDocument,
+    /// Of `render`; `None` where a list says which images there are.
+    pub render: Option<KeyDocument>,
+    /// Of `discover`; `None` in the same case.
+    pub discover: Option<KeyDocument>,
     /// Of `package`; `None` for ready-made manifests.
     pub package: Option<KeyDocument>,
 }
@@ -79,6 +79,10 @@ pub(super) async fn prepare(
     };
     let tree = Arc::new(tree);
     session.stopped()?;
+    if let Some(listed) = &session.project.listed {
+        let package = of_list(session, index, package, listed, tree).await?;
+        return Ok((package, warnings));
+    }
     // The key needs Helm's version, which takes a process of its own to learn. Where nothing can be cached anyway,
     // the render need not wait for it.
     let (render, early) = if tools.cold && tree.is_chart() {
@@ -104,8 +108,8 @@ pub(super) async fn prepare(
         (None, None)
     };
     let keys = Keys {
-        render,
-        discover,
+        render: Some(render),
+        discover: Some(discover),
         package: package_key,
     };
     let name = package.name.value.clone();
@@ -121,6 +125,50 @@ pub(super) async fn prepare(
         },
         warnings,
     ))
+}
+
+/// A chart of a list is packed and nothing else: the list says which images there are. It must be the chart that is listed, as it is
+/// pushed under the name and version of its `Chart.yaml`.
+async fn of_list(
+    session: &Arc<Session>,
+    index: usize,
+    package: &ChartPackage,
+    listed: &Listed,
+    tree: Arc<ChartTree>,
+) -> Result<Package, Faults> {
+    let mut faults = Faults::new();
+    if let Some(as_listed) = listed.charts.get(&package.name.value) {
+        for (what, wanted, is) in [
+            ("name", &as_listed.name, tree.name()),
+            ("version", &as_listed.version, tree.version()),
+        ] {
+            if wanted.value != is {
+                faults.push(
+                    Fault::invalid(format!(
+                        "chart {}: is listed with the {what} {}, and its Chart.yaml says {is}",
+                        package.name.value, wanted.value
+                    ))
+                    .at_opt(wanted.place.clone())
+                    .hint("a chart is pushed under what its Chart.yaml says: correct the path, or build the list again"),
+                );
+            }
+        }
+    }
+    faults.into_result(()).map_err(|faults| for_package(faults, package))?;
+    let (output, key) = packed(session, package, &tree).await?;
+    Ok(Package {
+        index,
+        name: package.name.value.clone(),
+        tree,
+        discovered: Arc::new(Discovered::default()),
+        chart: Some(output),
+        keys: Keys {
+            render: None,
+            discover: None,
+            package: Some(key),
+        },
+        fetched: Vec::new(),
+    })
 }
 
 /// Errors of a chart with the place that names the chart: a project has many, and an archive has no lines.
