@@ -20,9 +20,12 @@ pub(super) fn manifests(file: &JsonFile, faults: &mut Faults) -> Option<Vec<List
         Some((Value::Table(table), _)) => table.entries.iter().map(|entry| &entry.node).collect(),
         Some((other, node)) => {
             faults.push(
-                Fault::invalid(format!("{shown}: `resources` is a list or an object, found {}", other.word()))
-                    .at(file.place(&node.span))
-                    .hint("compile deploy.bicep again"),
+                Fault::invalid(format!(
+                    "{shown}: `resources` is a list or an object, found {}",
+                    other.word()
+                ))
+                .at(file.place(&node.span))
+                .hint("compile deploy.bicep again"),
             );
             Vec::new()
         }
@@ -43,7 +46,10 @@ pub(super) fn manifests(file: &JsonFile, faults: &mut Faults) -> Option<Vec<List
         let is_manifest = resource
             .get("type")
             .is_some_and(|kind| matches!(&kind.value, Value::Text(text) if text.eq_ignore_ascii_case(MANIFEST)));
-        let is_referred_to = matches!(resource.get("existing").map(|node| &node.value), Some(Value::Bool(true)));
+        let is_referred_to = matches!(
+            resource.get("existing").map(|node| &node.value),
+            Some(Value::Bool(true))
+        );
         if is_manifest && !is_referred_to {
             found.extend(manifest(file, &resource, faults));
         }

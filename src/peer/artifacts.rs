@@ -88,10 +88,13 @@ pub(super) fn read(folder: &Utf8Path, shown: &Utf8Path, faults: &mut Faults) -> 
         match all.iter().find(same_name) {
             Some(first) if first.says_the_same(&artifact) => {}
             Some(first) => faults.push(
-                Fault::invalid(format!("{}: listed twice, with two contents", shorten(&artifact.title())))
-                    .label(artifact.place.clone(), "the second")
-                    .label(first.place.clone(), "the first")
-                    .hint("remove the one that is wrong: a store holds one artifact under a name and version"),
+                Fault::invalid(format!(
+                    "{}: listed twice, with two contents",
+                    shorten(&artifact.title())
+                ))
+                .label(artifact.place.clone(), "the second")
+                .label(first.place.clone(), "the first")
+                .hint("remove the one that is wrong: a store holds one artifact under a name and version"),
             ),
             None => all.push(artifact),
         }
@@ -122,9 +125,12 @@ fn entry(file: &JsonFile, node: &Node, number: usize, faults: &mut Faults) -> Op
         DISK_BLOB => blob(&fields, faults).map(Content::DiskUrl),
         other => {
             faults.push(
-                Fault::invalid(format!("artifacts.json: entry {number}: `{}` is no type of artifact", shorten(other)))
-                    .at_opt(class.place.clone())
-                    .hint(suggest::hint(other, &CLASSES, "types")),
+                Fault::invalid(format!(
+                    "artifacts.json: entry {number}: `{}` is no type of artifact",
+                    shorten(other)
+                ))
+                .at_opt(class.place.clone())
+                .hint(suggest::hint(other, &CLASSES, "types")),
             );
             return None;
         }
@@ -183,7 +189,10 @@ fn remote(fields: &Fields<'_>, faults: &mut Faults) -> Option<Spanned<Registry>>
     let registry = fields.object("source_registry", faults);
     let namespace = fields.text("registry_namespace", faults);
     let registry = registry?;
-    let (kind, name) = (registry.filled("type", faults), registry.filled("registry_name", faults));
+    let (kind, name) = (
+        registry.filled("type", faults),
+        registry.filled("registry_name", faults),
+    );
     registry.only(&["type", "registry_name"], faults);
     let (namespace, kind, name) = (namespace?, kind?, name?);
     let is_azure = match kind.value.as_str() {
@@ -191,12 +200,9 @@ fn remote(fields: &Fields<'_>, faults: &mut Faults) -> Option<Spanned<Registry>>
         UNIVERSAL => false,
         other => {
             faults.push(
-                Fault::invalid(format!(
-                    "artifacts.json: `{}` is no type of registry",
-                    shorten(other)
-                ))
-                .at_opt(kind.place)
-                .hint(suggest::hint(other, &[AZURE, UNIVERSAL], "types")),
+                Fault::invalid(format!("artifacts.json: `{}` is no type of registry", shorten(other)))
+                    .at_opt(kind.place)
+                    .hint(suggest::hint(other, &[AZURE, UNIVERSAL], "types")),
             );
             return None;
         }
@@ -214,7 +220,9 @@ fn remote(fields: &Fields<'_>, faults: &mut Faults) -> Option<Spanned<Registry>>
             .hint("write the host, like `myregistry.azurecr.io`, and the namespace like `samples/` or \"\"")
     };
     let parsed = image_source::parse(&format!("{host}/{}", namespace.value.trim_matches('/')));
-    let parsed = parsed.map_err(|why| faults.push(refuse(&why, name.place.clone()))).ok()?;
+    let parsed = parsed
+        .map_err(|why| faults.push(refuse(&why, name.place.clone())))
+        .ok()?;
     if image_source::lacks_domain(&parsed.source.host) {
         let why = format!("`{}` is no host: its domain is missing", shorten(&name.value));
         faults.push(refuse(&why, name.place.clone()));
@@ -229,8 +237,8 @@ fn remote(fields: &Fields<'_>, faults: &mut Faults) -> Option<Spanned<Registry>>
 /// A URL in clear text: used, and warned about. It is not repeated.
 fn blob(fields: &Fields<'_>, faults: &mut Faults) -> Option<Spanned<Secret>> {
     let url = fields.secret("blob_sas_uri", faults)?;
-    let is_url = url::Url::parse(url.value.expose())
-        .is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
+    let is_url =
+        url::Url::parse(url.value.expose()).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
     if !is_url {
         faults.push(
             Fault::invalid("artifacts.json: `blob_sas_uri` is no URL of a blob")

@@ -57,7 +57,9 @@ impl<'a> Fields<'a> {
         faults.push(
             Fault::invalid(format!("{}: `{key}` holds a signature", self.what))
                 .at_opt(text.place)
-                .hint("a URL with a signature is the `blob_sas_uri` of a `StorageAccountFromBlob`, and of nothing else"),
+                .hint(
+                    "a URL with a signature is the `blob_sas_uri` of a `StorageAccountFromBlob`, and of nothing else",
+                ),
         );
         None
     }
@@ -140,10 +142,14 @@ impl<'a> Fields<'a> {
         faults.push(
             Fault::invalid(format!("{}: `{key}` is missing", self.what))
                 .at(self.place.clone())
-                .hint(match suggest::nearest(key, self.table.entries.iter().map(|entry| entry.key.as_str())) {
-                    Some(near) => format!("did you mean `{key}` where it says `{}`?", shorten(near)),
-                    None => "the Azure CLI extension needs it as well: add it, or build the folder again".to_owned(),
-                }),
+                .hint(
+                    match suggest::nearest(key, self.table.entries.iter().map(|entry| entry.key.as_str())) {
+                        Some(near) => format!("did you mean `{key}` where it says `{}`?", shorten(near)),
+                        None => {
+                            "the Azure CLI extension needs it as well: add it, or build the folder again".to_owned()
+                        }
+                    },
+                ),
         );
     }
 

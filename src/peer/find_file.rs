@@ -53,15 +53,22 @@ impl Finder<'_> {
             Found::There(path) => path,
             Found::Elsewhere(path) => {
                 faults.push(
-                    Fault::warning(format!("{what} {}: not there; taken: {}", written.value, self.show(&path)))
-                        .at_opt(written.place.clone())
-                        .hint("the build wrote the path of its own machine; correct `file_path` if another file is meant"),
+                    Fault::warning(format!(
+                        "{what} {}: not there; taken: {}",
+                        written.value,
+                        self.show(&path)
+                    ))
+                    .at_opt(written.place.clone())
+                    .hint("the build wrote the path of its own machine; correct `file_path` if another file is meant"),
                 );
                 path
             }
             Found::Several(paths) => {
-                let mut fault = Fault::invalid(format!("{what} {}: not there, and several files could be meant", written.value))
-                    .at_opt(written.place.clone());
+                let mut fault = Fault::invalid(format!(
+                    "{what} {}: not there, and several files could be meant",
+                    written.value
+                ))
+                .at_opt(written.place.clone());
                 for path in &paths {
                     fault = fault.because(self.show(path));
                 }
@@ -125,7 +132,10 @@ impl Finder<'_> {
         if Utf8Path::new(text).is_absolute() {
             return vec![normalise(Utf8Path::new(text))];
         }
-        self.bases().into_iter().map(|base| normalise(&base.join(text))).collect()
+        self.bases()
+            .into_iter()
+            .map(|base| normalise(&base.join(text)))
+            .collect()
     }
 
     /// Where relative paths may start from.
@@ -139,7 +149,8 @@ impl Finder<'_> {
     }
 
     fn nowhere(&self, written: &Spanned<String>, text: &str, what: &str, folders_too: bool, all: bool) -> Fault {
-        let mut fault = Fault::invalid(format!("{what} {}: there is no such file", written.value)).at_opt(written.place.clone());
+        let mut fault =
+            Fault::invalid(format!("{what} {}: there is no such file", written.value)).at_opt(written.place.clone());
         for path in self.as_written(text) {
             let is = match () {
                 () if path.is_dir() && !folders_too => ", which is a folder",

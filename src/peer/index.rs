@@ -40,7 +40,9 @@ pub(super) fn read(folder: &Utf8Path, shown: &Utf8Path, faults: &mut Faults) -> 
         let (name, kind) = (fields.filled("name", faults), fields.filled("type", faults));
         fields.truth("only_delete_on_clean", faults);
         fields.only(&["name", "type", "only_delete_on_clean"], faults);
-        let (Some(name), Some(kind)) = (name, kind) else { continue };
+        let (Some(name), Some(kind)) = (name, kind) else {
+            continue;
+        };
         let kind = match kind.value.as_str() {
             "bicep" => ElementKind::Bicep,
             "artifact" => ElementKind::Artifacts,
@@ -48,7 +50,9 @@ pub(super) fn read(folder: &Utf8Path, shown: &Utf8Path, faults: &mut Faults) -> 
                 faults.push(
                     Fault::warning(format!("index.json: a step of type `{}` is left out", shorten(other)))
                         .at_opt(kind.place)
-                        .hint("the types are `bicep` and `artifact`; the Azure CLI extension leaves out all others too"),
+                        .hint(
+                            "the types are `bicep` and `artifact`; the Azure CLI extension leaves out all others too",
+                        ),
                 );
                 continue;
             }

@@ -50,7 +50,14 @@ impl Json {
     }
 }
 
-fn block<T>(out: &mut String, ends: [char; 2], items: &[T], indent: usize, level: usize, each: impl Fn(&mut String, &T)) {
+fn block<T>(
+    out: &mut String,
+    ends: [char; 2],
+    items: &[T],
+    indent: usize,
+    level: usize,
+    each: impl Fn(&mut String, &T),
+) {
     let [open, close] = ends;
     out.push(open);
     for (at, item) in items.iter().enumerate() {

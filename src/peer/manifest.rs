@@ -59,7 +59,8 @@ pub(super) fn read(folder: &Utf8Path, shown: &Utf8Path, faults: &mut Faults) -> 
     let (bicep, json) = (folder.join(template::BICEP), folder.join(template::JSON));
     let shown_bicep = shown.join(template::BICEP);
     if bicep.exists() || !json.exists() {
-        let hint = "the build of the Azure CLI extension writes it, or its compiled `deploy.json`: build the folder again";
+        let hint =
+            "the build of the Azure CLI extension writes it, or its compiled `deploy.json`: build the folder again";
         let text = read_within_bounds(&bicep, &shown_bicep, hint, faults)?;
         match from_bicep(&text, &shown_bicep) {
             Ok(manifests) => return Some(manifests),
@@ -142,9 +143,16 @@ impl File {
             }));
         };
         for member in &resource.members {
-            if !matches!(member.key.as_str(), "parent" | "name" | "location" | "properties" | "tags") {
+            if !matches!(
+                member.key.as_str(),
+                "parent" | "name" | "location" | "properties" | "tags"
+            ) {
                 let expected = "`parent`, `name`, `location` and `properties`";
-                refuse(expected, format!("`{}`", crate::project::shorten(&member.key)), &member.key_span);
+                refuse(
+                    expected,
+                    format!("`{}`", crate::project::shorten(&member.key)),
+                    &member.key_span,
+                );
             }
         }
         let name = match here("name").map(|member| (&member.value, &member.span)) {
@@ -163,12 +171,20 @@ impl File {
             Some((Value::Word(symbol), span)) => {
                 let store = store_of(symbol, all);
                 if store.is_none() {
-                    refuse("the symbol of an artifact store as `parent`", format!("`{symbol}`"), span);
+                    refuse(
+                        "the symbol of an artifact store as `parent`",
+                        format!("`{symbol}`"),
+                        span,
+                    );
                 }
                 store
             }
             Some((other, span)) => {
-                refuse("the symbol of an artifact store as `parent`", other.words().to_owned(), span);
+                refuse(
+                    "the symbol of an artifact store as `parent`",
+                    other.words().to_owned(),
+                    span,
+                );
                 None
             }
             None => {
@@ -200,8 +216,8 @@ impl File {
             span: span.clone(),
         };
         let find = |members: &'r [Member], key: &str| members.iter().find(|member| member.key == key);
-        let properties = find(&resource.members, "properties")
-            .ok_or_else(|| instead("`properties`", "none", &resource.span))?;
+        let properties =
+            find(&resource.members, "properties").ok_or_else(|| instead("`properties`", "none", &resource.span))?;
         let Value::Object(members) = &properties.value else {
             let found = properties.value.words();
             return Err(instead("an object as `properties`", found, &properties.span));

@@ -30,4 +30,3 @@ pub use index::{Element, ElementKind};
 pub use manifest::{ListedEntry, ListedManifest};
 pub use parameters::Parameters;
 pub use project::{Choice, project_of};
-

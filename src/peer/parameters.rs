@@ -111,7 +111,8 @@ impl Parameters {
 
     /// Its version.
     pub fn version(&self) -> Option<Spanned<String>> {
-        self.text("nfDefinitionVersion").or_else(|| self.text("nsDesignVersion"))
+        self.text("nfDefinitionVersion")
+            .or_else(|| self.text("nsDesignVersion"))
     }
 
     /// The values that come in groups: with one of them the others must be there.
@@ -122,7 +123,11 @@ impl Parameters {
             &["saArtifactStoreName", "saManifestName"],
         ];
         let one_is_there = |group: &&&[&str]| group.iter().any(|key| self.values.contains_key(*key));
-        GROUPS.iter().filter(one_is_there).flat_map(|group| group.iter().copied()).collect()
+        GROUPS
+            .iter()
+            .filter(one_is_there)
+            .flat_map(|group| group.iter().copied())
+            .collect()
     }
 }
 

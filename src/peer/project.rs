@@ -9,8 +9,8 @@ use super::find_file::Finder;
 use super::folder::OutputFolder;
 use crate::fault::{Fault, Faults, Place};
 use crate::project::{
-    ArtifactConfig, ArtifactFile, ArtifactType, ChartInput, ChartPackage, Dependencies, ExtraImage, Listed, ListedChart,
-    Project, Spanned, StoreConfig, StoreKind, VhdConfig, VhdSource,
+    ArtifactConfig, ArtifactFile, ArtifactType, ChartInput, ChartPackage, Dependencies, ExtraImage, Listed,
+    ListedChart, Project, Spanned, StoreConfig, StoreKind, VhdConfig, VhdSource,
 };
 use crate::vhd::VhdName;
 
@@ -62,7 +62,11 @@ pub fn project_of(folder: &OutputFolder, choice: Choice<'_>) -> Result<(Project,
     let project = Project {
         files: std::iter::once(folder.shown.clone()).chain(base.files).collect(),
         name: folder.parameters.name().map_or(base.name, |name| name.value),
-        version: folder.parameters.version().map(|version| version.value).or(base.version),
+        version: folder
+            .parameters
+            .version()
+            .map(|version| version.value)
+            .or(base.version),
         image_sources,
         stores,
         charts: list.charts,
@@ -100,11 +104,17 @@ fn chosen_stores(choice: &Choice<'_>, needed: (bool, bool), shown: &Utf8Path, fa
             None => {
                 let known: Vec<&str> = all.iter().map(|store| store.name.value.as_str()).collect();
                 faults.push(
-                    Fault::invalid(format!("--store {}: there is no such store", crate::project::shorten(name)))
-                        .hint(crate::project::suggest::hint(name, &known, "stores")),
+                    Fault::invalid(format!(
+                        "--store {}: there is no such store",
+                        crate::project::shorten(name)
+                    ))
+                    .hint(crate::project::suggest::hint(name, &known, "stores")),
                 );
             }
-            Some(store) => match chosen.iter().find(|other| other.kind.is_for_disks() == store.kind.is_for_disks()) {
+            Some(store) => match chosen
+                .iter()
+                .find(|other| other.kind.is_for_disks() == store.kind.is_for_disks())
+            {
                 Some(other) if other.name.value == store.name.value => {}
                 Some(other) => faults.push(
                     Fault::invalid(format!(
@@ -127,9 +137,11 @@ fn chosen_stores(choice: &Choice<'_>, needed: (bool, bool), shown: &Utf8Path, fa
     let lacks = |disks: bool| !chosen.iter().any(|store| store.kind.is_for_disks() == disks);
     if needed.1 && lacks(true) {
         faults.push(
-            Fault::invalid(format!("{shown}: lists a disk image, and no store can hold it: only a storage account does"))
-                .at(Place::file_only(shown))
-                .hint("add `[stores.disks]` with `kind = \"storage-account\"` to aosm.toml"),
+            Fault::invalid(format!(
+                "{shown}: lists a disk image, and no store can hold it: only a storage account does"
+            ))
+            .at(Place::file_only(shown))
+            .hint("add `[stores.disks]` with `kind = \"storage-account\"` to aosm.toml"),
         );
     }
     if needed.0 && lacks(false) {
@@ -217,7 +229,12 @@ impl Making<'_> {
             return;
         };
         let path = compiled(path, &mut self.faults);
-        if let Some(first) = self.list.artifacts.iter().find(|other| other.name.value == artifact.name.value) {
+        if let Some(first) = self
+            .list
+            .artifacts
+            .iter()
+            .find(|other| other.name.value == artifact.name.value)
+        {
             self.faults.push(
                 Fault::invalid(format!("template {}: listed in two versions", artifact.name.value))
                     .at_opt(artifact.name.place.clone())
@@ -273,7 +290,10 @@ impl Making<'_> {
         if let Some(word) = name.check_form() {
             self.faults.push(word.at_opt(artifact.name.place.clone()));
         }
-        let known = self.known_disks.iter().find(|vhd| vhd.name.value == artifact.name.value);
+        let known = self
+            .known_disks
+            .iter()
+            .find(|vhd| vhd.name.value == artifact.name.value);
         let wanted = known.and_then(|vhd| self.base_stores.get(vhd.store));
         let same = |store: &&StoreConfig| wanted.is_some_and(|wanted| wanted.name.value == store.name.value);
         let store = self
@@ -282,7 +302,10 @@ impl Making<'_> {
             .find(same)
             .or_else(|| self.stores.iter().find(|store| store.kind.is_for_disks()));
         let Some(store) = store else { return };
-        let position = self.stores.iter().position(|other| other.name.value == store.name.value);
+        let position = self
+            .stores
+            .iter()
+            .position(|other| other.name.value == store.name.value);
         let sas = known.and_then(|vhd| vhd.sas.clone());
         if needs_signature(&store.kind) && sas.is_none() {
             self.faults.push(

@@ -369,7 +369,10 @@ fn of_list(session: &Session, fault: Fault) -> Fault {
     };
     let name = listed.lock.file_name().unwrap_or_default();
     let fault = fault.rewritten(|text| text.replace("aosm.lock", name));
-    fault.hint(format!("run `{}` without --locked and --frozen: it writes {name}", listed.command))
+    fault.hint(format!(
+        "run `{}` without --locked and --frozen: it writes {name}",
+        listed.command
+    ))
 }
 
 /// Content whose manifests are read once ever.

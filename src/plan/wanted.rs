@@ -181,7 +181,9 @@ impl Wanted {
 
 /// The file that names an image.
 fn written_in(project: &Project, place: Option<&Place>) -> String {
-    let file = place.map(Place::path).or(project.files.first().map(camino::Utf8PathBuf::as_path));
+    let file = place
+        .map(Place::path)
+        .or(project.files.first().map(camino::Utf8PathBuf::as_path));
     file.map(ToString::to_string).unwrap_or_default()
 }
 

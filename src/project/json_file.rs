@@ -26,7 +26,10 @@ impl JsonFile {
         let text = read_within_bounds(path, shown, hint, faults)?;
         if let Some(span) = depth::too_deep(&text, Format::Jsonc) {
             // What is not parsed may hold secrets anywhere: the place has lines and nothing else.
-            let blank: String = text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
+            let blank: String = text
+                .bytes()
+                .map(|byte| if byte == b'\n' { '\n' } else { ' ' })
+                .collect();
             faults.push(
                 Fault::invalid(format!("{shown}: nested deeper than {} levels", depth::MAX_DEPTH))
                     .at(Place::new(SourceFile::new(shown, blank), span))
@@ -38,10 +41,7 @@ impl JsonFile {
         let damaged = errors.iter().any(|error| !error.duplicate);
         let source = SourceFile::new(shown, mask::mask(&text, &root, damaged));
         report(&errors, &source, Format::Jsonc, faults);
-        (errors.is_empty()).then(|| Self {
-            source,
-            root,
-        })
+        errors.is_empty().then_some(Self { source, root })
     }
 
     /// A place in it.

@@ -30,7 +30,9 @@ resource manifest 'Microsoft.Hybridnetwork/publishers/artifactStores/artifactMan
 ";
 
 fn member<'a>(value: &'a Value, key: &str) -> &'a Value {
-    let Value::Object(members) = value else { panic!("{value:?}") };
+    let Value::Object(members) = value else {
+        panic!("{value:?}")
+    };
     &members.iter().find(|member| member.key == key).unwrap().value
 }
 
@@ -52,7 +54,10 @@ fn a_generated_file_is_read_with_comments_decorators_and_commas() {
     let Value::List(items) = member(member(&root, "properties"), "artifacts") else {
         panic!("{root:?}")
     };
-    assert_eq!(member(&items[0].0, "artifactName"), &Value::Text("release/a".to_owned()));
+    assert_eq!(
+        member(&items[0].0, "artifactName"),
+        &Value::Text("release/a".to_owned())
+    );
     assert_eq!(member(&items[1].0, "artifactName"), &Value::Text("it's é".to_owned()));
     let span = items[0].1.clone();
     assert!(GENERATED[span.clone()].starts_with('{') && GENERATED[span].ends_with('}'));
@@ -71,7 +76,11 @@ fn whatever_is_not_of_the_generated_shape_is_refused_with_what_was_expected() {
     let wrap = |body: &str| format!("resource a 'T@1' = {{\n{body}\n}}\n");
     for (text, expected, found) in [
         ("var x = 1\n".to_owned(), "`param` or `resource`", "`var`"),
-        ("module m 'x.bicep' = {}\n".to_owned(), "`param` or `resource`", "`module`"),
+        (
+            "module m 'x.bicep' = {}\n".to_owned(),
+            "`param` or `resource`",
+            "`module`",
+        ),
         ("resource a 'T' = {}\n".to_owned(), "a type with a version", "a text"),
         ("resource a 'T@1' = if (x) {}\n".to_owned(), "`{`", "`if`"),
         ("resource a 'T@1' = [for x in y: {}]\n".to_owned(), "`{`", "`[`"),
@@ -81,7 +90,11 @@ fn whatever_is_not_of_the_generated_shape_is_refused_with_what_was_expected() {
         (wrap("name 'x'"), "`:`", "a text"),
         (wrap("list: [for i in x: i]"), "the end of the line", "`i`"),
         (wrap("name: 'never ends"), "a value written out", "never ends"),
-        ("resource a 'T@1' = {\n".to_owned(), "the name of a property", "the end of the file"),
+        (
+            "resource a 'T@1' = {\n".to_owned(),
+            "the name of a property",
+            "the end of the file",
+        ),
         ("@description('x'\n".to_owned(), "`)`", "the end of the file"),
         (wrap(&format!("a: {}", "[".repeat(40))), "fewer levels", "`[`"),
     ] {

@@ -151,7 +151,9 @@ impl<'a> Reader<'a> {
                 let inside = self.rest().strip_prefix('{')?;
                 let end = inside.find('}').filter(|end| *end <= 6)?;
                 self.at += end + 2;
-                u32::from_str_radix(inside.get(..end)?, 16).ok().and_then(char::from_u32)
+                u32::from_str_radix(inside.get(..end)?, 16)
+                    .ok()
+                    .and_then(char::from_u32)
             }
             _ => None,
         }

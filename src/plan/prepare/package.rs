@@ -149,7 +149,9 @@ async fn of_list(
                         package.name.value, wanted.value
                     ))
                     .at_opt(wanted.place.clone())
-                    .hint("a chart is pushed under what its Chart.yaml says: correct the path, or build the list again"),
+                    .hint(
+                        "a chart is pushed under what its Chart.yaml says: correct the path, or build the list again",
+                    ),
                 );
             }
         }

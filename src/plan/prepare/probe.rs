@@ -67,8 +67,7 @@ impl PackageProber {
         if let Some(render) = &self.package.keys.render {
             key = key.input("render", render.key());
         }
-        key
-            .input("values", Digest::of(over.to_string().as_bytes()))
+        key.input("values", Digest::of(over.to_string().as_bytes()))
             .field("discover", discover::REVISION.to_string())
             .field("package", self.package.name.clone())
             .field("rules", rules)

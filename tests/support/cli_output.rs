@@ -1,0 +1,67 @@
+//! Folders as the Azure CLI `aosm` extension builds them, with what they name at hand: charts, images, templates, a disk image.
+
+use super::vhd::{MIB, Vhd};
+use super::{Project, Registry, contoso, root};
+
+/// The folder of the worked example's network function.
+pub const CNF: &str = "cnf-cli-output";
+/// Its list.
+pub const CNF_LIST: &str = "cnf-cli-output/artifacts/artifacts.json";
+/// Its artifact manifest.
+pub const CNF_MANIFEST: &str = "cnf-cli-output/artifactManifest/deploy.bicep";
+
+/// The folder of a network function of containers, the charts beside it.
+pub fn cnf() -> Project {
+    let project = Project::fixture("cli-output-cnf");
+    project.copy_in(&root().join("fixtures/contoso-cnf/charts"), "charts");
+    project
+}
+
+/// The same; both of its registries are real ones, with the images in them.
+pub fn cnf_with(first: &Registry, second: &Registry) -> Project {
+    let project = cnf();
+    serve(first, second);
+    let list = project.read(CNF_LIST);
+    let list = list
+        .replace("myregistry.azurecr.io", &first.host())
+        .replace("ghcr.io", &second.host());
+    project.write(CNF_LIST, list);
+    project
+}
+
+/// Pushes the images of the worked example: three to the first registry, the other below a namespace of the second. What the other
+/// registry has under the same names is something else.
+pub fn serve(first: &Registry, second: &Registry) {
+    for path in contoso::PATHS {
+        let (repository, tag) = path.split_once(':').expect("a tag");
+        if repository.contains("test") {
+            second.push(&contoso::image(path), &format!("contoso/{repository}"), tag);
+            first.push(&contoso::image("release/contoso-a:1.0.0"), repository, tag);
+        } else {
+            first.push(&contoso::image(path), repository, tag);
+            second.push(&contoso::image("test-release/contoso-test:1.0.0"), repository, tag);
+        }
+    }
+}
+
+/// The folder of a virtual machine: its template is beside it, and a disk image of 2 MiB.
+pub fn vnf() -> Project {
+    let project = Project::fixture("cli-output-vnf");
+    disk().write(&project.path("disks/ubuntu.vhd"));
+    project
+}
+
+/// The disk image of [`vnf`].
+pub fn disk() -> Vhd {
+    Vhd::new(2 * MIB).random(MIB, 100_000, 1)
+}
+
+/// The folder of a service design; the generated template is compiled, as publishing with the extension leaves it.
+pub fn nsd() -> Project {
+    let project = Project::fixture("cli-output-nsd");
+    project.write(
+        "nsd-cli-output/artifacts/contoso-cnf.json",
+        r#"{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#", "contentVersion": "1.0.0.0", "resources": []}"#,
+    );
+    project
+}
