@@ -122,9 +122,15 @@ fn whole(planned: &Planned) -> Result<(), Faults> {
                 Fault::infrastructure as fn(String) -> Fault,
             ),
             // Where something else is wrong already, it says why.
-            Desired::NotLocated(_) | Desired::NoSubject(_) | Desired::Unfit(_) if faults.has_errors() => continue,
+            Desired::NotLocated(_) | Desired::NoSubject(_) | Desired::Unfit(_) | Desired::Barred(_)
+                if faults.has_errors() =>
+            {
+                continue;
+            }
             Desired::NotLocated(why) | Desired::NoSubject(why) => (why.as_str(), Fault::invalid as fn(String) -> Fault),
-            Desired::Unfit(_) => ("what should be there is no good", Fault::invalid as fn(String) -> Fault),
+            Desired::Unfit(_) | Desired::Barred(_) => {
+                ("what should be there is no good", Fault::invalid as fn(String) -> Fault)
+            }
         };
         faults.push(
             fault(format!("{}: {why}", target.id))

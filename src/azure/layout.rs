@@ -51,15 +51,17 @@ fn is_below(manifest: &str, repository: &str) -> bool {
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
+/// Is a repository among those granted? A `*` at the end stands for anything.
+pub fn covers(granted: &[String], repository: &str) -> bool {
+    granted.iter().any(|granted| match granted.strip_suffix('*') {
+        Some(prefix) => repository.starts_with(prefix),
+        None => granted == repository,
+    })
+}
+
 /// The repository among those granted that an artifact goes to; `None` when none is for it. Where both forms are granted,
 /// the version's own counts.
 pub fn granted_repository(manifest: &str, artifact: &str, repositories: &[String], api: ApiVersion) -> Option<String> {
-    let covered = |repository: &str| {
-        repositories.iter().any(|granted| match granted.strip_suffix('*') {
-            Some(prefix) => repository.starts_with(prefix),
-            None => granted == repository,
-        })
-    };
     let first = Layout::of_grant(manifest, repositories).unwrap_or_else(|| Layout::of_version(api));
     let second = match first {
         Layout::ByName => Layout::UnderManifest,
@@ -68,7 +70,7 @@ pub fn granted_repository(manifest: &str, artifact: &str, repositories: &[String
     [first, second]
         .into_iter()
         .map(|layout| layout.repository(manifest, artifact))
-        .find(|repository| covered(repository))
+        .find(|repository| covers(repositories, repository))
 }
 
 #[cfg(test)]

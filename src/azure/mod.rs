@@ -21,6 +21,7 @@ mod store;
 mod testing;
 mod time;
 
+pub use arm::{ApiVersion, endpoint_named};
 pub use artifact::{Artifact, ArtifactVersion};
 pub use layout::Layout;
 pub use manifest::{ArtifactManifest, ManifestEntry};

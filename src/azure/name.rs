@@ -79,6 +79,16 @@ impl PublisherId {
         }
     }
 
+    /// Refuses what is no name of a publisher.
+    pub fn check(publisher: &str) -> Result<(), Fault> {
+        check_resource_name("publisher", publisher)
+    }
+
+    /// Refuses what is no name of a resource group.
+    pub fn check_group(group: &str) -> Result<(), Fault> {
+        check_group(group)
+    }
+
     /// A store of this publisher.
     pub fn store(self, store: &str) -> Result<StoreId, Fault> {
         StoreId::check(store)?;

@@ -118,6 +118,7 @@ impl Carrier {
             let trouble = match self.once(request, &access).await? {
                 Tried::Good(answer) => {
                     self.gate.answered();
+                    self.source.accepted(access.generation);
                     return Ok(answer);
                 }
                 Tried::Refused(refusal, _) if matches!(refusal.status.as_u16(), 401 | 403) => {
@@ -240,7 +241,7 @@ impl Carrier {
         }
         let explained = explain(refusal, access, self.ask.needs, SystemTime::now());
         let mut error = self.error(explained.kind, self.clean(&explained.detail, access));
-        error.hint = explained.hint;
+        error.hint = self.source.remedy().or(explained.hint);
         error
     }
 

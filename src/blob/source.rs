@@ -1,5 +1,4 @@
-//! Who hands out signatures: somebody wrote one down, in a variable or a file, or (another day) a service issues them for a
-//! short time.
+//! Who hands out signatures: somebody wrote one down, in a variable or a file, or a service issues them for a short time.
 
 use camino::Utf8Path;
 
@@ -16,6 +15,14 @@ pub trait SasSource: Send + Sync {
 
     /// Host and container, for people; known without asking anybody.
     fn label(&self) -> String;
+
+    /// The service took the one of this generation.
+    fn accepted(&self, _generation: u64) {}
+
+    /// What to do about a signature that is refused, where that is not to write another one down.
+    fn remedy(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A signature that somebody wrote down: never renewed.

@@ -65,6 +65,9 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub environment: Option<String>,
+    /// Send what names no store to this one; `aosm`, in a project without stores: to those that its input file names
+    #[arg(long, value_name = "NAME", global = true, help_heading = "Global options")]
+    pub store: Option<String>,
     /// The helm executable to use (3.8 or newer)
     #[arg(long, value_name = "PATH", global = true, help_heading = "Global options")]
     pub helm: Option<String>,
@@ -127,20 +130,9 @@ pub struct Looking {
     /// Fill the stores from this bundle: charts are not read, and no source is asked
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
     pub from_bundle: Option<Utf8PathBuf>,
-    /// A folder of another tool that all artifacts come from
-    #[command(flatten)]
-    pub listed: From,
-}
-
-/// A folder that the Azure CLI `aosm` extension built, instead of charts to look into.
-#[derive(Debug, Args, Clone, Default)]
-pub struct From {
     /// Fill the stores with what this folder lists, which `az aosm nfd build` or `nsd build` wrote (cnf-cli-output)
     #[arg(long, value_name = "FOLDER")]
     pub from: Option<Utf8PathBuf>,
-    /// Of the stores in aosm.toml, fill this one with it; once more for disk images
-    #[arg(long, value_name = "STORE", requires = "from")]
-    pub store: Vec<String>,
 }
 
 /// How thoroughly disk images are proven.

@@ -78,6 +78,7 @@ impl Context {
             folder: self.folder()?,
             project_file: self.global.project.clone(),
             environment: self.global.environment.clone(),
+            store: self.global.store.clone(),
             current_dir: current_folder()?,
         })
     }

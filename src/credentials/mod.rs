@@ -114,6 +114,20 @@ pub trait CredentialSource: Send + Sync {
     fn missed(&self) -> Option<Missed> {
         None
     }
+
+    /// The server took the credential of this generation.
+    fn accepted(&self, _generation: u64) {}
+
+    /// Was the credential made so recently that its server may not know it yet? Refusals are no verdict then: after
+    /// [`Self::rejected`], [`Self::get`] waits and brings it again, for as long as that makes sense.
+    fn is_settling(&self) -> bool {
+        false
+    }
+
+    /// Does the credential open this repository? `None`: only the server can tell.
+    fn opens(&self, _repository: &str) -> Option<bool> {
+        None
+    }
 }
 
 /// How to log in to a host by hand, as a hint.

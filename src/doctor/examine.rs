@@ -141,7 +141,7 @@ fn uses_tls(project: &Project) -> bool {
         .filter(|host| !is_file(project.sources.get(*host)));
     let stores = project.stores.iter().filter_map(|store| match &store.kind {
         StoreKind::Registry { host, .. } => Some(host.as_str()),
-        StoreKind::Local { .. } | StoreKind::StorageAccount(_) => None,
+        StoreKind::Local { .. } | StoreKind::Acr(_) | StoreKind::StorageAccount(_) => None,
     });
     sources.chain(stores).any(|host| !plain(host))
 }

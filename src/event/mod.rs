@@ -111,6 +111,15 @@ pub enum Event {
         /// Requests made, all sides.
         requests: u64,
     },
+    /// Something that others decide is waited for.
+    Waiting {
+        /// What, in words: `waiting for …`.
+        what: String,
+        /// How long it was waited for so far.
+        since: Duration,
+        /// How long until it is looked at again.
+        delay: Duration,
+    },
     /// A detail that only `-v` shows.
     Detail(String),
 }

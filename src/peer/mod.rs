@@ -3,8 +3,8 @@
 //! Its `nfd build` and `nsd build` leave a folder (`cnf-cli-output`, `vnf-cli-output`, `nsd-cli-output`) with a list of deployment steps
 //! (`index.json`), values for all of them (`all_deploy.parameters.json`), a template of the artifact manifest (`artifactManifest`) and
 //! the list of what belongs into the artifact stores (`artifacts/artifacts.json`). [`read`] takes them in, with every fault of every
-//! file in one go; [`project_of`] makes of them the same [`Project`](crate::project::Project) that an `aosm.toml` would give, so that
-//! planning, applying and locking are no different.
+//! file in one go; [`listed_input`] makes of them what [`load_listed`](crate::project::load_listed) takes: the same
+//! project that an `aosm.toml` would give, so that planning, applying and locking are no different.
 //!
 //! - The list is complete: charts are not rendered, and every image has exactly one place.
 //! - What the artifact manifest lists and the list lacks is an error: such a manifest could never be filled.
@@ -29,4 +29,4 @@ pub use folder::{OutputFolder, read, read_steps};
 pub use index::{Element, ElementKind};
 pub use manifest::{ListedEntry, ListedManifest};
 pub use parameters::Parameters;
-pub use project::{Choice, project_of};
+pub use project::listed_input;

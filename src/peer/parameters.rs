@@ -53,7 +53,7 @@ pub(super) fn read(folder: &Utf8Path, shown: &Utf8Path, faults: &mut Faults) -> 
         values.insert(entry.key.clone(), value);
     }
     let parameters = Parameters {
-        place: Place::new(file.source.clone(), 0..1),
+        place: Place::new(std::sync::Arc::clone(&file.source), 0..1),
         values,
     };
     let shape = parameters.values.contains_key("$schema") && parameters.values.contains_key("parameters");
@@ -102,6 +102,36 @@ impl Parameters {
             }),
             _ => None,
         }
+    }
+
+    /// `true` or `false`, with its place.
+    pub fn truth(&self, name: &str) -> Option<Spanned<bool>> {
+        let value = self.values.get(name)?;
+        match &value.value {
+            Json::Raw(word) => Some(Spanned {
+                value: word.parse().ok()?,
+                place: value.place.clone(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The texts of a list; all of them stand where the list does.
+    pub fn texts(&self, name: &str) -> Vec<Spanned<String>> {
+        let Some(value) = self.values.get(name) else {
+            return Vec::new();
+        };
+        let Json::List(items) = &value.value else {
+            return Vec::new();
+        };
+        let texts = items.iter().filter_map(|item| match item {
+            Json::Text(text) => Some(Spanned {
+                value: text.clone(),
+                place: value.place.clone(),
+            }),
+            _ => None,
+        });
+        texts.collect()
     }
 
     /// The name of what the folder defines: the group of its network function or network service design.

@@ -320,7 +320,7 @@ async fn of_step(
     let root = match &subject.desired {
         Desired::Known(root) => root,
         Desired::NotAsked => return Ok(Known::Not(Desired::NotAsked, Seen::NotAsked)),
-        Desired::NotLocated(_) | Desired::NoSubject(_) | Desired::Unfit(_) => {
+        Desired::NotLocated(_) | Desired::NoSubject(_) | Desired::Unfit(_) | Desired::Barred(_) => {
             let why = format!("it waits for {}", subject.id);
             return Ok(Known::Not(Desired::NoSubject(why), Seen::NotAsked));
         }

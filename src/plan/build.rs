@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use globset::GlobMatcher;
 
+use super::aosm;
 use super::attach::{self, Named};
 use super::bytes::transfer_sizes;
 use super::disks;
@@ -108,7 +109,10 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
     if let Some(warning) = wanted.undecided() {
         session.events.emit(Event::Fault(warning));
     }
-    let world = World::open(session)?;
+    let mut world = World::open(session)?;
+    let asks =
+        options.depth == Depth::Stores || options.depth == Depth::Digests && !session.project.attachments.is_empty();
+    world.connect(session, asks).await?;
     let locations = locate_images(session, &prepared, &wanted, &world, options.asking.clone()).await?;
     let mut targets = targets(&session.project, &wanted, &locations)?;
     let mut disks = disks::named(&session.project);
@@ -116,6 +120,10 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
     if !options.only.is_empty() {
         select(&options.only, &mut targets, &mut named);
         disks.retain(|target| selected(&options.only, target));
+    }
+    if options.depth == Depth::Stores {
+        aosm::bar(&session.project, &world.sites, &mut targets);
+        aosm::bar(&session.project, &world.sites, &mut disks);
     }
     let answers = Arc::new(Answers::default());
     let mut seen = if options.depth == Depth::Stores {
@@ -159,7 +167,8 @@ pub(super) async fn finish(
     for (target, seen) in targets.iter_mut().zip(&seen) {
         steps.push(decided(session, options, target, seen, &mut faults));
     }
-    faults.extend(unreadable(session, &targets, &seen));
+    faults.extend(unreadable(session, &world, &targets, &seen));
+    faults.extend(aosm::sealed(&world.sites, &targets, &mut steps));
     faults.extend(policy::judge(session, options, (&wanted, &world, &locations), &targets, &mut steps).await);
     blocked(&mut steps);
     transfer_sizes(session, &targets, &mut steps, &world, &locations).await?;
@@ -263,6 +272,9 @@ fn decided(
                 )),
         );
     }
+    if let Desired::Barred(fault) = &target.desired {
+        faults.push((**fault).clone().context(&target.id));
+    }
     if let (StepKind::Attach, Desired::NotLocated(why)) = (target.kind, &target.desired) {
         faults.push(
             Fault::invalid(format!("{}: {why}", target.id))
@@ -296,11 +308,15 @@ fn decided(
 }
 
 /// One fault for each store that could not be read, however many steps that concerns.
-fn unreadable(session: &Session, targets: &[Target], seen: &[Seen]) -> Vec<Fault> {
+fn unreadable(session: &Session, world: &World, targets: &[Target], seen: &[Seen]) -> Vec<Fault> {
     // By store and answer: the first hint, and the steps concerned.
     type Concerned<'a> = (Option<&'a str>, Vec<&'a str>);
     let mut answers: BTreeMap<(usize, &str), Concerned<'_>> = BTreeMap::new();
     for (target, seen) in targets.iter().zip(seen) {
+        // What may not go there was not asked about.
+        if matches!(target.desired, Desired::Barred(_)) {
+            continue;
+        }
         if let Seen::Unreadable { why, hint } = seen {
             let (first_hint, steps) = answers.entry((target.store, why)).or_default();
             *first_hint = first_hint.or(hint.as_deref());
@@ -310,10 +326,15 @@ fn unreadable(session: &Session, targets: &[Target], seen: &[Seen]) -> Vec<Fault
     let faults = answers.into_iter().map(|((index, why), (hint, steps))| {
         let store = session.project.stores.get(index);
         let name = store.map_or("", |store| store.name.value.as_str());
+        // What is the matter with a store of AOSM was learnt before its steps were asked about.
+        if let Some(problem) = world.sites.get(&index).and_then(|site| site.problem.clone()) {
+            return problem.because(format!("needed for {}", some_of(&steps)));
+        }
         let otherwise = match store.map(|store| &store.kind) {
             Some(StoreKind::Registry { host, .. }) => {
                 format!("check that {host} can be reached, or log in: aosm-build login {host}")
             }
+            Some(StoreKind::Acr(_)) => "check that its registry can be reached from here".to_owned(),
             Some(StoreKind::StorageAccount(_)) => "check that it can be reached, and the signature at hand".to_owned(),
             _ => "look at what lies at the store's path: move it away, or set another path for this store".to_owned(),
         };
@@ -352,6 +373,10 @@ async fn unwanted(session: &Arc<Session>, targets: &[Target], world: &World) -> 
     }
     let mut unwanted = Vec::new();
     for (index, store) in &world.stores {
+        // A list says nothing of stores that it does not fill.
+        if session.project.listed.is_some() && !names.contains_key(index) {
+            continue;
+        }
         let Ok(Some(held)) = store.names(&session.job("list")).await else {
             continue;
         };

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::disks::{DiskRule, decide_disk};
 use super::{DiskSeen, Reason};
 use crate::digest::Digest;
+use crate::fault::Fault;
 use crate::oci::Descriptor;
 use crate::store::Observed;
 
@@ -50,6 +51,8 @@ pub enum Desired {
     NoSubject(String),
     /// What should be there is no good; all that is wrong with it.
     Unfit(Vec<String>),
+    /// The artifact manifest does not let it in; why, in a fault of its own.
+    Barred(Box<Fault>),
 }
 
 /// What is in the store.
@@ -123,6 +126,10 @@ pub fn decide(desired: &Desired, seen: &Seen, replace_hint: Option<&str>) -> Dec
         Desired::Unfit(problems) => {
             let problems = problems.clone();
             return decision(Action::Invalid, Effect::None, Reason::Unfit { problems });
+        }
+        Desired::Barred(fault) => {
+            let why = fault.message().to_owned();
+            return decision(Action::Invalid, Effect::None, Reason::NotAllowed { why });
         }
     };
     let new = root.digest.clone();
@@ -316,6 +323,13 @@ mod tests {
                 Seen::Store(Observed::Absent),
                 None,
                 Action::Blocked,
+                Effect::None,
+            ),
+            (
+                &Desired::Barred(Box::new(Fault::invalid("the artifact manifest does not list it"))),
+                Seen::NotAsked,
+                None,
+                Action::Invalid,
                 Effect::None,
             ),
             (

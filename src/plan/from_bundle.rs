@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::aosm;
 use super::build::{PlanOptions, Planned, finish, select_all};
 use super::locating::Locations;
 use super::observe::{Answers, Look, observe};
@@ -23,7 +24,9 @@ use crate::store::{ArtifactName, Observed};
 pub async fn plan_bundle(session: &Arc<Session>, options: &PlanOptions, bundle: Bundle) -> Result<Planned, Faults> {
     let mut targets = targets(session, &bundle)?;
     select_all(&options.only, &mut targets);
-    let world = World::open(session)?;
+    let mut world = World::open(session)?;
+    world.connect(session, true).await?;
+    aosm::bar(&session.project, &world.sites, &mut targets);
     let answers = Arc::new(Answers::default());
     let mut looks = Vec::new();
     for target in &targets {

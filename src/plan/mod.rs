@@ -1,6 +1,7 @@
 //! Planning: local steps, then read-only looks at sources and stores, then a pure decision.
 
 mod along;
+pub mod aosm;
 mod attach;
 mod build;
 mod bytes;

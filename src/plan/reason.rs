@@ -90,6 +90,11 @@ pub enum Reason {
         /// All that is wrong with it.
         problems: Vec<String>,
     },
+    /// The artifact manifest does not let it in: it does not list it, does not grant it, or is sealed.
+    NotAllowed {
+        /// Why.
+        why: String,
+    },
     /// The image breaks a rule of `[policy]`.
     Policy {
         /// The rule, by its key.
@@ -136,7 +141,10 @@ impl Reason {
                 let digests: Vec<&str> = missing.iter().map(Digest::short).collect();
                 format!("the image is there, what refers to it is not: {}", some_of(&digests))
             }
-            Self::NotLocated { why } | Self::StoreUnreadable { why } | Self::NoSubject { why } => why.clone(),
+            Self::NotLocated { why }
+            | Self::StoreUnreadable { why }
+            | Self::NoSubject { why }
+            | Self::NotAllowed { why } => why.clone(),
             Self::OtherContent { why, hint, .. } => match hint {
                 Some(hint) => format!("the blob holds something else: {why}; to replace it: {hint}"),
                 None => format!("the blob holds something else: {why}"),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::aosm::{AosmSite, ClosedStore, GrantedStore, Reach, connect};
 use super::{DiskStores, Session};
+use crate::azure::credential::ManifestLogin;
 use crate::digest::{Digest, FileDigests};
 use crate::fault::{Fault, Faults};
 use crate::locate::SourceEntry;
@@ -23,6 +25,8 @@ pub struct World {
     pub stores: BTreeMap<usize, Arc<dyn ArtifactStore>>,
     /// Storage accounts, where the project has disk images.
     pub disks: Option<DiskStores>,
+    /// Stores of AOSM, of both kinds, by their position in the project: as [`Self::connect`] saw them.
+    pub sites: BTreeMap<usize, Arc<AosmSite>>,
     registries: Arc<Registries>,
     project: Arc<Project>,
     offline: bool,
@@ -54,7 +58,8 @@ impl World {
                         Err(e) => faults.push(Fault::from(e).at_opt(store.name.place.clone())),
                     }
                 }
-                StoreKind::StorageAccount(_) => {}
+                // Connecting says where they are.
+                StoreKind::Acr(_) | StoreKind::StorageAccount(_) => {}
             }
         }
         let mut files: BTreeMap<String, Arc<dyn Source>> = BTreeMap::new();
@@ -70,12 +75,60 @@ impl World {
         let (world, _) = faults.into_result(Self {
             stores,
             disks: DiskStores::open(session),
+            sites: BTreeMap::new(),
             registries,
             project,
             offline: session.mode.offline,
             files,
         })?;
         Ok(world)
+    }
+
+    /// Looks at the stores of AOSM, all at a time: one read of the store and of the manifest and one credential each. Without
+    /// `ask`, or offline, nobody is asked; they are known by name then. Never fails: see [`AosmSite::problem`].
+    pub async fn connect(&mut self, session: &Session, ask: bool) -> Result<(), Fault> {
+        let project = Arc::clone(&self.project);
+        let reach = Reach::new(Arc::clone(&self.registries));
+        let job = session.job("look at the stores of AOSM");
+        let job_if = (ask && !self.offline).then_some(&job);
+        let all = project.stores.iter().enumerate().filter_map(|(index, store)| {
+            let config = store.kind.aosm()?;
+            Some(connect(&reach, index, store, config, job_if))
+        });
+        let all = futures_util::future::join_all(all).await;
+        session.stopped()?;
+        for site in all {
+            let site = Arc::new(site);
+            if matches!(
+                project.stores.get(site.index).map(|store| &store.kind),
+                Some(StoreKind::Acr(_))
+            ) {
+                self.stores.insert(site.index, self.behind(&site, &job));
+            }
+            self.sites.insert(site.index, site);
+        }
+        if let Some(disks) = &mut self.disks {
+            disks.connected(&self.sites, &job);
+        }
+        Ok(())
+    }
+
+    /// The registry behind an artifact store, logged in to with what its manifest grants.
+    fn behind(&self, site: &Arc<AosmSite>, job: &Job) -> Arc<dyn ArtifactStore> {
+        let (Some(grant), Some(reached)) = (site.registry(), &site.reached) else {
+            return Arc::new(ClosedStore::new(site));
+        };
+        let login = ManifestLogin::new(Arc::clone(&reached.credential), job.clone());
+        let client = self
+            .registries
+            .client_with(&grant.host, Arc::new(login), grant.plain_http);
+        match client {
+            Ok(client) => {
+                let registry = RegistryStore::with_client(&site.name, client, "", CopyOptions::default());
+                Arc::new(GrantedStore::new(Arc::clone(site), registry))
+            }
+            Err(error) => Arc::new(ClosedStore::failed(site, error)),
+        }
     }
 
     /// The source of a host, as the project reaches it. Its requests are counted into the job.
@@ -147,6 +200,12 @@ impl World {
         match self.project.stores.get(store).map(|store| &store.kind) {
             Some(StoreKind::Registry { host, .. }) => host.clone(),
             Some(StoreKind::Local { path }) => path.to_string(),
+            Some(StoreKind::Acr(_)) => {
+                let site = self.sites.get(&store);
+                let host = site.and_then(|site| site.registry()).map(|grant| grant.host.clone());
+                // Unknown stores share nothing.
+                host.unwrap_or_else(|| format!("aosm store {store}"))
+            }
             Some(StoreKind::StorageAccount(_)) | None => String::new(),
         }
     }

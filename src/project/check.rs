@@ -26,11 +26,9 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn table(&mut self, table: &Table, keys: &'static [Key], path: &str, place: &Span) {
-        // In a table whose kind is not supported, its keys need no errors of their own.
-        let kind_is_later = table.get("kind").is_some_and(|entry| is_later_choice(entry, keys));
         for entry in &table.entries {
             match keys.iter().find(|key| key.name == entry.key) {
-                Some(key) => self.entry(entry, key, &join(path, key.name), kind_is_later),
+                Some(key) => self.entry(entry, key, &join(path, key.name)),
                 None => self.unknown(entry, keys, path),
             }
         }
@@ -57,16 +55,10 @@ impl Check<'_> {
         }
     }
 
-    fn entry(&mut self, entry: &Entry, key: &Key, path: &str, kind_is_later: bool) {
+    fn entry(&mut self, entry: &Entry, key: &Key, path: &str) {
         let at = self.document.place(&entry.key_span);
         match key.standing {
             Standing::Live => self.value(&entry.node, key, path),
-            Standing::Later if kind_is_later => {}
-            Standing::Later => self.faults.push(
-                Fault::invalid(format!("{path}: not supported by this version yet"))
-                    .at(at)
-                    .hint("remove it, or use a version of aosm-build that reads it"),
-            ),
             // What an older tool wrote by itself and left empty says nothing.
             Standing::Old(_) | Standing::Elsewhere(_) if is_empty(&entry.node.value) => {}
             Standing::Old(why) => self.faults.push(
@@ -171,26 +163,19 @@ impl Check<'_> {
     }
 
     fn choice(&mut self, text: &str, choices: &[Choice], node: &Node, path: &str) {
-        match choices.iter().find(|choice| choice.word == text) {
-            Some(choice) if choice.later => self.push(
-                format!("{path}: `{text}` is not supported by this version yet"),
-                node,
-                format!("possible now: {}", words(choices)),
-            ),
-            Some(_) => {}
-            None => {
-                let known: Vec<&str> = choices.iter().map(|choice| choice.word).collect();
-                let hint = match suggest::nearest(text, known) {
-                    Some(word) => format!("did you mean `{word}`?"),
-                    None => format!("possible: {}", words(choices)),
-                };
-                self.push(
-                    format!("{path}: `{}` is none of the possible words", shorten(text)),
-                    node,
-                    hint,
-                );
-            }
+        let mut known = choices.iter().map(|choice| choice.word);
+        if known.any(|word| word == text) {
+            return;
         }
+        let hint = match suggest::nearest(text, choices.iter().map(|choice| choice.word)) {
+            Some(word) => format!("did you mean `{word}`?"),
+            None => format!("possible: {}", words(choices)),
+        };
+        self.push(
+            format!("{path}: `{}` is none of the possible words", shorten(text)),
+            node,
+            hint,
+        );
     }
 
     fn unknown(&mut self, entry: &Entry, keys: &'static [Key], path: &str) {
@@ -250,13 +235,6 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-fn is_later_choice(entry: &Entry, keys: &[Key]) -> bool {
-    let (Value::Text(text), Some(key)) = (&entry.node.value, keys.iter().find(|key| key.name == entry.key)) else {
-        return false;
-    };
-    matches!(key.shape, Shape::Choice(choices) if choices.iter().any(|choice| choice.later && choice.word == text))
-}
-
 /// The table at the root that has a key of this name.
 fn home_of(name: &str, root: &'static [Key]) -> Option<&'static str> {
     root.iter()
@@ -274,11 +252,7 @@ fn live_names(keys: &[Key]) -> String {
 }
 
 fn words(choices: &[Choice]) -> String {
-    let words: Vec<String> = choices
-        .iter()
-        .filter(|choice| !choice.later)
-        .map(|choice| format!("\"{}\"", choice.word))
-        .collect();
+    let words: Vec<String> = choices.iter().map(|choice| format!("\"{}\"", choice.word)).collect();
     words.join(", ")
 }
 

@@ -9,14 +9,17 @@ use super::image_source;
 use super::input_kind::InputKind;
 use super::model::Spanned;
 use super::paths::Resolver;
+use super::publication::Publication;
 use super::sources::{self, SourceList};
 use super::vhds::PartialVhd;
 use super::view::View;
-use super::{check, input_keys, names, vnf_input};
+use super::{check, input_head, input_keys, vnf_input};
 use crate::fault::{Fault, Faults, Place};
 
 /// What the input file says.
 pub(crate) struct Input {
+    /// What concerns AOSM's resources.
+    pub(crate) publication: Option<Publication>,
     /// `nf_name`.
     pub(crate) name: Option<Spanned<String>>,
     /// `version`.
@@ -32,16 +35,6 @@ pub(crate) struct Input {
     /// One of them is of no use, which was told: what leans on it needs no word.
     pub(crate) vhd_lost: bool,
 }
-
-/// Keys that the Azure CLI extension asks for.
-const HEAD: [&str; 6] = [
-    "location",
-    "publisher_name",
-    "publisher_resource_group_name",
-    "acr_artifact_store_name",
-    "nf_name",
-    "version",
-];
 
 /// Checks and decodes whichever input file it is; `None` for those that are not read yet, which is told.
 pub(crate) fn decode(document: &Document, resolver: Resolver<'_>, faults: &mut Faults) -> Option<Input> {
@@ -76,10 +69,11 @@ fn decode_cnf(document: &Document, resolver: Resolver<'_>, faults: &mut Faults) 
     let root = View::root(document, input_keys::ROOT);
     let version = root.text("version");
     if let Some(version) = &version {
-        check_version(version, faults);
+        input_head::check_version(version, "version", faults);
     }
-    check_head(&root, faults);
+    input_head::check(&root, "nf_name", "version", faults);
     Input {
+        publication: Some(Publication::read(InputKind::Cnf, document, input_keys::ROOT)),
         name: root.text("nf_name"),
         version,
         image_sources: image_sources(&root, faults),
@@ -87,42 +81,6 @@ fn decode_cnf(document: &Document, resolver: Resolver<'_>, faults: &mut Faults) 
         artifacts: Vec::new(),
         vhds: Vec::new(),
         vhd_lost: false,
-    }
-}
-
-/// Anything with a dot and without a hyphen passes there; only three numbers work later.
-pub(crate) fn check_version(version: &Spanned<String>, faults: &mut Faults) {
-    let Err(why) = names::version(&version.value) else {
-        return;
-    };
-    let passes = version.value.contains('.') && !version.value.contains('-');
-    let message = format!("version: {why}");
-    let fault = if passes {
-        Fault::warning(message)
-    } else {
-        Fault::invalid(message)
-    };
-    faults.push(
-        fault
-            .at_opt(version.place.clone())
-            .hint("write it like `\"version\": \"1.0.0\"`"),
-    );
-}
-
-pub(crate) fn check_head(root: &View<'_>, faults: &mut Faults) {
-    let missing: Vec<&str> = HEAD.into_iter().filter(|key| root.text(key).is_none()).collect();
-    // A file written by hand for local stores has none of them and needs no word.
-    let any = HEAD.into_iter().any(|key| root.entry(key).is_some());
-    if let (true, Some(first)) = (any, missing.first()) {
-        let list: Vec<String> = missing.iter().map(|key| format!("`{key}`")).collect();
-        let shown = &root.document.source.path;
-        let mut fault = Fault::warning(format!("{shown}: {} not set", list.join(", ")))
-            .hint("only publishing to AOSM needs them: the Azure CLI extension refuses the file without");
-        fault = match root.value_place(first) {
-            Some(place) => fault.at(place),
-            None => fault.at(root.document.place(&(0..0))),
-        };
-        faults.push(fault);
     }
 }
 

@@ -6,7 +6,7 @@ use super::node::Value;
 
 /// The kinds of input files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum InputKind {
+pub enum InputKind {
     /// Containerised network functions: Helm packages.
     Cnf,
     /// Virtualised network functions: a VHD and templates.

@@ -23,8 +23,6 @@ pub(crate) struct Key {
 pub(crate) enum Standing {
     /// It has.
     Live,
-    /// A later version will read it: an error now, as leaving it out silently would do something else than asked.
-    Later,
     /// Older tools wrote it: accepted, with a warning that says this.
     Old(&'static str),
     /// It belongs in another file: an error that says so.
@@ -71,22 +69,11 @@ pub(crate) struct Choice {
     pub(crate) word: &'static str,
     /// What it means.
     pub(crate) doc: &'static str,
-    /// Known, but only a later version can do it.
-    pub(crate) later: bool,
 }
 
 /// A word that can be chosen.
 pub(crate) const fn choice(word: &'static str, doc: &'static str) -> Choice {
-    Choice {
-        word,
-        doc,
-        later: false,
-    }
-}
-
-/// A word that a later version will know.
-pub(crate) const fn later_choice(word: &'static str, doc: &'static str) -> Choice {
-    Choice { word, doc, later: true }
+    Choice { word, doc }
 }
 
 /// A key with an effect.
@@ -98,18 +85,6 @@ pub(crate) const fn key(name: &'static str, shape: Shape, doc: &'static str) -> 
         default: "",
         required: false,
         standing: Standing::Live,
-    }
-}
-
-/// A key that a later version will read.
-pub(crate) const fn later(name: &'static str) -> Key {
-    Key {
-        name,
-        shape: Shape::Anything,
-        doc: "",
-        default: "",
-        required: false,
-        standing: Standing::Later,
     }
 }
 
@@ -160,7 +135,7 @@ impl Key {
 
     /// Is it an error wherever it stands? Schemas and documents do not offer it then.
     pub(crate) fn is_refused(&self) -> bool {
-        matches!(self.standing, Standing::Later | Standing::Elsewhere(_))
+        matches!(self.standing, Standing::Elsewhere(_))
     }
 
     /// True for keys that documents should show.

@@ -6,11 +6,11 @@ use super::depth::Format;
 use super::document::Document;
 use super::find::{self, FoundFiles};
 use super::input::{self, Input};
-use super::model::{ImageSource, Project, Spanned, StoreConfig};
+use super::model::{ImageSource, Project, Spanned};
 use super::paths::{Resolver, normalise};
 use super::settings::{self, Settings};
 use super::sources::{self, SourceList, with_first};
-use super::{artifacts, charts, stores, vhds};
+use super::{artifacts, charts, store_drafts, stores, vhds};
 use crate::fault::{Fault, Faults, Place};
 
 /// What to load, and from where.
@@ -22,6 +22,8 @@ pub struct LoadOptions {
     pub project_file: Option<Utf8PathBuf>,
     /// The environment whose settings are laid over those of the stores.
     pub environment: Option<String>,
+    /// The store that gets what names none (`--store`); `aosm` where the project has no stores: those that its input file names.
+    pub store: Option<String>,
     /// The current folder, absolute: paths are shown from it, and the Azure CLI extension reads paths from it.
     pub current_dir: Utf8PathBuf,
 }
@@ -36,23 +38,6 @@ pub fn load_stores(options: &LoadOptions) -> Result<(Project, Faults), Faults> {
     load_for(options, false)
 }
 
-/// What a folder without any project file has: one local store, and nothing to fill it with.
-pub fn bare(options: &LoadOptions) -> Result<Project, Faults> {
-    let current_dir = normalise(&options.current_dir);
-    if let Some(environment) = &options.environment {
-        return Err(no_environments(environment).into());
-    }
-    let mut loading = Loading {
-        resolver: Resolver {
-            current_dir: &current_dir,
-        },
-        files: Vec::new(),
-        faults: Faults::new(),
-        must_name_something: false,
-    };
-    Ok(loading.join(normalise(&current_dir.join(&options.folder)), None, None, true))
-}
-
 fn load_for(options: &LoadOptions, must_name_something: bool) -> Result<(Project, Faults), Faults> {
     let current_dir = normalise(&options.current_dir);
     let folder = normalise(&current_dir.join(&options.folder));
@@ -65,7 +50,7 @@ fn load_for(options: &LoadOptions, must_name_something: bool) -> Result<(Project
         faults: Faults::new(),
         must_name_something,
     };
-    let project = loading.project(files, options.environment.as_deref());
+    let project = loading.project(files, options);
     let faults = in_order(loading.faults, &loading.files);
     match project {
         Some(project) => faults.into_result(project),
@@ -73,21 +58,22 @@ fn load_for(options: &LoadOptions, must_name_something: bool) -> Result<(Project
     }
 }
 
-struct Loading<'a> {
-    resolver: Resolver<'a>,
-    files: Vec<Utf8PathBuf>,
-    faults: Faults,
-    must_name_something: bool,
+pub(super) struct Loading<'a> {
+    pub(super) resolver: Resolver<'a>,
+    pub(super) files: Vec<Utf8PathBuf>,
+    pub(super) faults: Faults,
+    pub(super) must_name_something: bool,
 }
 
 impl Loading<'_> {
-    fn read(&mut self, path: &Utf8Path, format: Format) -> Option<Document> {
+    pub(super) fn read(&mut self, path: &Utf8Path, format: Format) -> Option<Document> {
         let shown = self.resolver.show(path);
         self.files.push(shown.clone());
         Document::read(path, &shown, format, &mut self.faults)
     }
 
-    fn project(&mut self, files: FoundFiles, environment: Option<&str>) -> Option<Project> {
+    fn project(&mut self, files: FoundFiles, options: &LoadOptions) -> Option<Project> {
+        let environment = options.environment.as_deref();
         let root = files
             .settings
             .as_deref()
@@ -128,14 +114,20 @@ impl Loading<'_> {
             return None;
         }
         if let (None, Some(environment)) = (&settings, environment) {
-            self.faults.push(no_environments(environment));
+            self.faults.push(
+                Fault::invalid(format!(
+                    "environment {}: the project has none",
+                    super::check::shorten(environment)
+                ))
+                .hint("environments are written in `aosm.toml`; `aosm-build init` writes one"),
+            );
         }
         let whole = [document.as_ref(), input_document.as_ref()]
             .into_iter()
             .flatten()
             .all(|document| !document.damaged)
             && !input_lost;
-        Some(self.join(root, settings, input, whole))
+        Some(self.join(root, settings, input, options.store.as_deref(), whole))
     }
 
     fn named_input(&mut self, document: &Document, written: &Spanned<String>) -> Named {
@@ -157,18 +149,20 @@ impl Loading<'_> {
         }
     }
 
-    fn join(&mut self, root: Utf8PathBuf, settings: Option<Settings>, input: Option<Input>, whole: bool) -> Project {
+    pub(super) fn join(
+        &mut self,
+        root: Utf8PathBuf,
+        settings: Option<Settings>,
+        input: Option<Input>,
+        chosen: Option<&str>,
+        whole: bool,
+    ) -> Project {
         let mut unheard = Faults::new();
         let faults = if whole { &mut self.faults } else { &mut unheard };
         let mut settings = settings.unwrap_or_else(Settings::empty);
         let mut input = input.unwrap_or_else(Input::empty);
         let image_sources = join_sources(settings.image_sources.take(), input.image_sources.take(), faults);
         let version = join_version(settings.version.take(), input.version.take(), faults);
-        let project_stores = if settings.stores.is_empty() {
-            vec![stores::default_store(&root)]
-        } else {
-            settings.stores
-        };
         let packages = charts::join(input.packages, settings.charts, faults);
         settings.artifacts = artifacts::join(input.artifacts, settings.artifacts, faults);
         if input.vhd_lost {
@@ -177,6 +171,16 @@ impl Loading<'_> {
                 .retain(|vhd| vhd.version.is_some() && vhd.source.is_some());
         }
         let disks = vhds::join(input.vhds, settings.vhds, faults);
+        if let Some(publication) = &mut input.publication {
+            publication.version = publication.version.take().or_else(|| version.clone());
+        }
+        let around = store_drafts::Surroundings {
+            root: &root,
+            publication: input.publication.as_ref(),
+            disks: &disks,
+            chosen,
+        };
+        let project_stores = store_drafts::complete(settings.stores, &around, faults);
         if self.must_name_something
             && packages.is_empty()
             && settings.images.is_empty()
@@ -213,7 +217,8 @@ impl Loading<'_> {
         let name = settings.name.or(input.name).map(|name| name.value);
         Project {
             name: name.unwrap_or_else(|| root.file_name().unwrap_or("project").to_owned()),
-            version,
+            version: version.map(|version| version.value),
+            publication: input.publication,
             image_sources,
             sources: settings.sources,
             stores: project_stores,
@@ -232,14 +237,6 @@ impl Loading<'_> {
             root,
         }
     }
-}
-
-fn no_environments(environment: &str) -> Fault {
-    Fault::invalid(format!(
-        "environment {}: the project has none",
-        super::check::shorten(environment)
-    ))
-    .hint("environments are written in `aosm.toml`; `aosm-build init` writes one")
 }
 
 /// One input file is read; the other is not forgotten silently.
@@ -284,7 +281,11 @@ fn join_sources(
     }
 }
 
-fn join_version(ours: Option<Spanned<String>>, theirs: Option<Spanned<String>>, faults: &mut Faults) -> Option<String> {
+fn join_version(
+    ours: Option<Spanned<String>>,
+    theirs: Option<Spanned<String>>,
+    faults: &mut Faults,
+) -> Option<Spanned<String>> {
     if let (Some(ours), Some(theirs)) = (&ours, &theirs)
         && ours.value != theirs.value
     {
@@ -297,11 +298,11 @@ fn join_version(ours: Option<Spanned<String>>, theirs: Option<Spanned<String>>, 
             "the other version",
         ));
     }
-    ours.or(theirs).map(|version| version.value)
+    ours.or(theirs)
 }
 
 /// By file and place, each once: checks run in passes, people read from top to bottom.
-fn in_order(faults: Faults, files: &[Utf8PathBuf]) -> Faults {
+pub(super) fn in_order(faults: Faults, files: &[Utf8PathBuf]) -> Faults {
     let mut list: Vec<Fault> = faults.into_iter().collect();
     let key = |fault: &Fault| {
         let place = fault.labels().first().map(|label| &label.place);
@@ -321,14 +322,14 @@ fn in_order(faults: Faults, files: &[Utf8PathBuf]) -> Faults {
 
 impl Settings {
     /// What a project without `aosm.toml` has.
-    fn empty() -> Self {
+    pub(super) fn empty() -> Self {
         Self {
             name: None,
             version: None,
             input: None,
             image_sources: None,
             sources: std::collections::BTreeMap::new(),
-            stores: Vec::<StoreConfig>::new(),
+            stores: Vec::new(),
             charts: Vec::new(),
             images: Vec::new(),
             artifacts: Vec::new(),
@@ -345,8 +346,9 @@ impl Settings {
 
 impl Input {
     /// What a project without an input file has.
-    fn empty() -> Self {
+    pub(super) fn empty() -> Self {
         Self {
+            publication: None,
             name: None,
             version: None,
             image_sources: None,

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
+use super::aosm_store::AosmStore;
 use super::artifact_model::{ArtifactConfig, AttachmentConfig, Referrers};
 use super::policy::Policy;
+use super::publication::Publication;
 use super::vhd_model::{StorageAccount, VhdConfig};
 use crate::fault::Place;
 
@@ -45,6 +47,8 @@ pub struct Project {
     pub name: String,
     /// Its version, where one is given.
     pub version: Option<String>,
+    /// What an input file says about publishing to AOSM, where there is one.
+    pub publication: Option<Publication>,
     /// Where images are searched, in the order written.
     pub image_sources: Vec<Spanned<ImageSource>>,
     /// How a source host is reached, by host as written in `[sources."host"]`.
@@ -164,6 +168,8 @@ pub enum StoreKind {
         /// Path before every repository name; without slashes at its ends; may be empty.
         prefix: String,
     },
+    /// An artifact store of AOSM for charts, images and templates: the registry behind it is asked for.
+    Acr(AosmStore),
     /// A storage account: holds disk images, and nothing else.
     StorageAccount(StorageAccount),
 }
@@ -172,6 +178,15 @@ impl StoreKind {
     /// Does it hold disk images, and nothing else?
     pub fn is_for_disks(&self) -> bool {
         matches!(self, Self::StorageAccount(_))
+    }
+
+    /// The artifact store of AOSM that it is, of either kind.
+    pub fn aosm(&self) -> Option<&AosmStore> {
+        match self {
+            Self::Acr(store) => Some(store),
+            Self::StorageAccount(account) => account.aosm.as_ref(),
+            Self::Local { .. } | Self::Registry { .. } => None,
+        }
     }
 }
 

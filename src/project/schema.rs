@@ -103,7 +103,6 @@ fn shape(shape: Shape) -> Map<String, Value> {
 fn one_of(choices: &[Choice]) -> Map<String, Value> {
     let words: Vec<Value> = choices
         .iter()
-        .filter(|choice| !choice.later)
         .map(|choice| json!({ "const": choice.word, "description": choice.doc }))
         .collect();
     let mut schema = Map::new();
@@ -134,7 +133,6 @@ fn rows(keys: &[Key], path: &str, out: &mut String) {
             Shape::Choice(choices) | Shape::ChoiceOrTexts(choices) => {
                 let mut words: Vec<String> = choices
                     .iter()
-                    .filter(|choice| !choice.later)
                     .map(|choice| format!("`\"{}\"` ({})", choice.word, choice.doc))
                     .collect();
                 if matches!(key.shape, Shape::ChoiceOrTexts(_)) {

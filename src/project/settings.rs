@@ -6,10 +6,11 @@ use std::time::Duration;
 use super::artifact_model::{ArtifactConfig, AttachmentConfig};
 use super::charts::{self, Partial};
 use super::document::Document;
-use super::model::{CopyOptions, Discovery, ExtraImage, Network, RenderLimits, SourceConfig, Spanned, StoreConfig};
+use super::model::{CopyOptions, Discovery, ExtraImage, Network, RenderLimits, SourceConfig, Spanned};
 use super::paths::Resolver;
 use super::policy::{self, Policy};
 use super::sources::{self, SourceList, with_first};
+use super::store_drafts::Draft;
 use super::vhds::{self, PartialVhd};
 use super::view::View;
 use super::{artifacts, check, copying, mask, names, rules, stores, toml_keys};
@@ -29,7 +30,7 @@ pub(crate) struct Settings {
     /// `[sources]`.
     pub(crate) sources: BTreeMap<String, SourceConfig>,
     /// `[stores]` as the environment sees them; may be empty.
-    pub(crate) stores: Vec<StoreConfig>,
+    pub(crate) stores: Vec<Draft>,
     /// `[[charts]]`.
     pub(crate) charts: Vec<Partial>,
     /// `[[images]]`.

@@ -1,9 +1,12 @@
-//! `[stores.NAME]` and what `[environments.NAME.stores.X]` lays over them.
+//! `[stores.NAME]` and what `[environments.NAME.stores.X]` lays over them, each checked by itself. What needs more than
+//! `aosm.toml` is in [`super::store_drafts`].
 
 use camino::Utf8PathBuf;
 
+use super::aosm_keys::{self, AosmKeys, KEYS as AOSM_KEYS};
 use super::model::{Spanned, StoreConfig, StoreKind};
-use super::sources::{auth, tenant, with_first};
+use super::sources::{auth, tenant};
+use super::store_drafts::{Draft, DraftKind, Holder};
 use super::vhd_model::{DISK_PARALLEL, DiskProof, StorageAccount};
 use super::view::View;
 use super::{mask, names, paths, suggest};
@@ -26,7 +29,7 @@ pub(crate) fn default_store(root: &camino::Utf8Path) -> StoreConfig {
 }
 
 /// Reads all stores as the chosen environment sees them. Every other environment is read too, for its faults.
-pub(crate) fn all(root: &View<'_>, environment: Option<&str>, faults: &mut Faults) -> Vec<StoreConfig> {
+pub(crate) fn all(root: &View<'_>, environment: Option<&str>, faults: &mut Faults) -> Vec<Draft> {
     let base = root.named("stores");
     for (name, _) in &base {
         check_name("stores", name, faults);
@@ -59,7 +62,6 @@ pub(crate) fn all(root: &View<'_>, environment: Option<&str>, faults: &mut Fault
             .hint(suggest::hint(wanted, &names, "environments")),
         );
     }
-    twins(&chosen, faults);
     chosen
 }
 
@@ -76,7 +78,7 @@ fn check_name(table: &str, name: &Spanned<String>, faults: &mut Faults) {
 type Named<'a> = (Spanned<String>, View<'a>);
 
 /// The stores of the base in their order, each under its override, then the override's own.
-fn layered(base: &[Named<'_>], over: &[Named<'_>], faults: &mut Faults) -> Vec<StoreConfig> {
+fn layered(base: &[Named<'_>], over: &[Named<'_>], faults: &mut Faults) -> Vec<Draft> {
     let of = |list: &[Named<'_>], name: &str| list.iter().position(|(other, _)| other.value == name);
     let mut stores = Vec::new();
     for (name, view) in base {
@@ -96,7 +98,7 @@ fn layered(base: &[Named<'_>], over: &[Named<'_>], faults: &mut Faults) -> Vec<S
 }
 
 /// One store from its layers, the uppermost first.
-fn store(name: &Spanned<String>, layers: &[View<'_>], faults: &mut Faults) -> Option<StoreConfig> {
+fn store(name: &Spanned<String>, layers: &[View<'_>], faults: &mut Faults) -> Option<Draft> {
     let label = format!("stores.{}", super::check::shorten(&name.value));
     let text = |key: &str| layers.iter().find_map(|view| view.text(key));
     let Some(kind) = text("kind") else {
@@ -119,6 +121,8 @@ fn store(name: &Spanned<String>, layers: &[View<'_>], faults: &mut Faults) -> Op
             refuse(layers, key, &label, why, instead, faults);
         }
     };
+    let written_auth = text("auth");
+    let auth = auth(written_auth.as_ref().map(|auth| auth.value.as_str()));
     let kind = match kind.value.as_str() {
         "local" => {
             refuse(
@@ -133,9 +137,10 @@ fn store(name: &Spanned<String>, layers: &[View<'_>], faults: &mut Faults) -> Op
                 "kind = \"storage-account\"",
                 faults,
             );
-            StoreKind::Local {
+            refuse(&AOSM_KEYS, "is for stores of AOSM only", "kind = \"acr\"", faults);
+            DraftKind::Whole(StoreKind::Local {
                 path: local_path(layers),
-            }
+            })
         }
         "registry" => {
             refuse(&["path"], "a registry has no path", "kind = \"local\"", faults);
@@ -145,7 +150,25 @@ fn store(name: &Spanned<String>, layers: &[View<'_>], faults: &mut Faults) -> Op
                 "kind = \"storage-account\"",
                 faults,
             );
-            registry(name, &label, layers, faults)?
+            refuse(&AOSM_KEYS, "is for stores of AOSM only", "kind = \"acr\"", faults);
+            DraftKind::Whole(registry(name, &label, layers, faults)?)
+        }
+        "acr" => {
+            refuse(&["path"], "an artifact store has no path", "kind = \"local\"", faults);
+            refuse(
+                &["registry"],
+                "AOSM says which registry an artifact store has",
+                "kind = \"registry\"",
+                faults,
+            );
+            refuse(
+                DISK_KEYS,
+                "is for disk images only",
+                "kind = \"storage-account\"",
+                faults,
+            );
+            aosm_keys::check_auth(&label, written_auth.as_ref(), auth, faults);
+            DraftKind::Acr(Box::new(aosm_keys::read(&label, layers, faults)))
         }
         "storage-account" => {
             refuse(&["path"], "a storage account has no path", "kind = \"local\"", faults);
@@ -155,21 +178,23 @@ fn store(name: &Spanned<String>, layers: &[View<'_>], faults: &mut Faults) -> Op
                 "kind = \"registry\"",
                 faults,
             );
-            for key in ["auth", "tenant"] {
-                refuse_in_account(layers, key, &label, faults);
-            }
-            StoreKind::StorageAccount(storage_account(&label, layers, faults))
+            refuse(
+                &["copy"],
+                "is for images, which a storage account does not hold",
+                "kind = \"acr\"",
+                faults,
+            );
+            disks(&label, layers, faults)
         }
         // Told by the check of all words.
         _ => return None,
     };
-    let replace = layers.iter().find_map(|view| view.truth("replace"));
-    let auth = auth(text("auth").as_ref().map(|auth| auth.value.as_str()));
-    Some(StoreConfig {
+    Some(Draft {
         name: name.clone(),
-        replace: replace.unwrap_or(matches!(kind, StoreKind::Local { .. })),
+        replace: layers.iter().find_map(|view| view.truth("replace")),
         kind,
         auth,
+        written_auth,
         tenant: tenant(&label, text("tenant"), auth, faults),
     })
 }
@@ -201,8 +226,43 @@ fn registry(name: &Spanned<String>, label: &str, layers: &[View<'_>], faults: &m
     }
 }
 
-fn storage_account(label: &str, layers: &[View<'_>], faults: &mut Faults) -> StorageAccount {
-    let emulator = layers.iter().find_map(|view| view.text("emulator"));
+/// Whose containers these are, the uppermost layer decides that says it: an emulator's, or an artifact store's. One that says
+/// neither leaves it to the input file and the signatures of the disk images.
+fn disks(label: &str, layers: &[View<'_>], faults: &mut Faults) -> DraftKind {
+    let holds = |view: &View<'_>| (view.key_place("emulator"), aosm_keys::any_in(view));
+    let first = layers
+        .iter()
+        .map(holds)
+        .find(|(emulator, aosm)| emulator.is_some() || *aosm);
+    let (holder, keys) = match first {
+        Some((Some(place), true)) => {
+            faults.push(
+                Fault::invalid(format!("{label}.emulator: an artifact store of AOSM is no emulator"))
+                    .at(place)
+                    .hint("remove it, or remove what names the artifact store"),
+            );
+            (Holder::Aosm, aosm_keys::read(label, layers, faults))
+        }
+        Some((Some(_), false)) => (Holder::Emulator, AosmKeys::default()),
+        Some((None, _)) => (Holder::Aosm, aosm_keys::read(label, layers, faults)),
+        None => (Holder::Open, AosmKeys::default()),
+    };
+    let login = ["auth", "tenant"]
+        .into_iter()
+        .filter_map(|key| Some((key, layers.iter().find_map(|view| view.key_place(key))?)));
+    DraftKind::Disks {
+        account: storage_account(label, layers, holder == Holder::Emulator, faults),
+        holder,
+        keys: Box::new(keys),
+        login: login.collect(),
+    }
+}
+
+fn storage_account(label: &str, layers: &[View<'_>], emulated: bool, faults: &mut Faults) -> StorageAccount {
+    let emulator = layers
+        .iter()
+        .find_map(|view| view.text("emulator"))
+        .filter(|_| emulated);
     let emulator = emulator.and_then(|written| match emulator_account(&written.value) {
         Ok(account) => Some(account),
         Err(why) => {
@@ -218,6 +278,7 @@ fn storage_account(label: &str, layers: &[View<'_>], faults: &mut Faults) -> Sto
     let parallel = layers.iter().find_map(|view| view.number("parallel"));
     StorageAccount {
         emulator,
+        aosm: None,
         verify: match verify.as_ref().map(|word| word.value.as_str()) {
             Some("full") => DiskProof::Full,
             _ => DiskProof::Quick,
@@ -257,22 +318,6 @@ fn emulator_account(text: &str) -> Result<url::Url, &'static str> {
 
 /// The account that every emulator has (Azurite's README, "Default Storage Account").
 const EMULATOR_ACCOUNT: &str = "devstoreaccount1";
-
-/// A storage account has no login: a disk image names the signature of its container.
-fn refuse_in_account(layers: &[View<'_>], key: &str, label: &str, faults: &mut Faults) {
-    for view in layers {
-        if let Some(place) = view.key_place(key) {
-            faults.push(
-                Fault::invalid(format!("{label}.{key}: a storage account has no login of its own"))
-                    .at(place)
-                    .hint("remove it: `sas-env` of each `[[vhds]]` names the signature of its container"),
-            );
-        }
-        if view.entry("kind").is_some() {
-            return;
-        }
-    }
-}
 
 /// A key of the other kind is an error in the layer that says the kind; in a layer below it is merely covered.
 fn refuse(layers: &[View<'_>], key: &str, label: &str, why: &str, instead: &str, faults: &mut Faults) {
@@ -323,29 +368,6 @@ fn registry_place(text: &str) -> Result<(String, String), String> {
     Ok((host, prefix.to_owned()))
 }
 
-/// Two names for one place would make every artifact's target ambiguous.
-fn twins(stores: &[StoreConfig], faults: &mut Faults) {
-    for (at, store) in stores.iter().enumerate() {
-        if let Some(first) = stores
-            .iter()
-            .take(at)
-            .find(|other| same_place(&other.kind, &store.kind))
-        {
-            let fault = Fault::invalid(format!(
-                "stores.{}: the same place as stores.{}",
-                store.name.value, first.name.value
-            ))
-            .hint("keep one of the two");
-            faults.push(with_first(
-                fault,
-                store.name.place.clone(),
-                first.name.place.clone(),
-                "the same place",
-            ));
-        }
-    }
-}
-
 /// What names no store needs one that is not for disk images only. Told once, at the first.
 pub(crate) fn hold_artifacts<'a>(
     needs: impl Iterator<Item = (Option<&'a Spanned<String>>, &'a Spanned<String>)>,
@@ -369,15 +391,5 @@ pub(crate) fn hold_artifacts<'a>(
             .at_opt(first.place.clone())
             .hint("add `[stores.local]` with `kind = \"local\"`, or a registry"),
         );
-    }
-}
-
-/// Where signatures say which container it is, nobody can tell beforehand.
-fn same_place(a: &StoreKind, b: &StoreKind) -> bool {
-    match (a, b) {
-        (StoreKind::StorageAccount(a), StoreKind::StorageAccount(b)) => {
-            a.emulator.is_some() && a.emulator == b.emulator
-        }
-        _ => a == b,
     }
 }

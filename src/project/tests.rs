@@ -11,6 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::*;
 use crate::fault::{Fault, Faults, Severity};
 
+mod aosm_stores;
 mod artifacts;
 mod both_files;
 mod damage;
@@ -57,6 +58,7 @@ impl Folder {
 
     fn options(&self) -> LoadOptions {
         LoadOptions {
+            store: None,
             folder: self.path.clone(),
             project_file: None,
             environment: None,

@@ -1,6 +1,6 @@
 //! All keys of `aosm.toml`.
 
-use super::keys::{Choice, Key, Shape, choice, key, later, later_choice};
+use super::keys::{Choice, Key, Shape, choice, key};
 use super::policy::RULES;
 
 /// The keys of the file's root.
@@ -141,16 +141,34 @@ const SOURCE: &[Key] = &[
 const STORE_KINDS: &[Choice] = &[
     choice("local", "an OCI image layout folder"),
     choice("registry", "any OCI registry"),
-    later_choice("acr", "the AOSM artifact store for charts and images"),
+    choice("acr", "an artifact store of AOSM for charts, images and templates"),
     choice(
         "storage-account",
-        "page blobs of a storage account, for disk images only",
+        "page blobs, for disk images only: an artifact store of AOSM, or a storage account by signatures",
     ),
 ];
 
 const PROOFS: &[Choice] = &[
     choice("quick", "by size, type, page ranges and metadata"),
     choice("full", "everything is read back"),
+];
+
+const CLOUDS: &[Choice] = &[
+    choice("public", "the public one"),
+    choice("us-government", "US Government"),
+    choice("china", "China"),
+];
+
+const API_VERSIONS: &[Choice] = &[
+    choice("2023-09-01", "the first with artifact stores"),
+    choice("2024-04-15", "with private link"),
+    choice("2025-03-30", "artifacts are kept below the name of their manifest"),
+];
+
+const COPY_MODES: &[Choice] = &[
+    choice("auto", "the tool chooses"),
+    choice("stream", "through this machine"),
+    choice("server-side", "the registry imports them by itself"),
 ];
 
 const STORE: &[Key] = &[
@@ -196,16 +214,57 @@ const STORE: &[Key] = &[
         Shape::Text,
         "`storage-account`: the account of a local emulator, instead of a signature for each container; loopback only.",
     ),
-    later("copy"),
-    later("seal"),
-    later("subscription"),
-    later("resource-group"),
-    later("publisher"),
-    later("artifact-store"),
-    later("artifact-manifest"),
-    later("location"),
-    later("cloud"),
-    later("api-version"),
+    key(
+        "subscription",
+        Shape::Text,
+        "AOSM: the publisher's subscription, by id.",
+    )
+    .default("`AZURE_SUBSCRIPTION_ID`, else the Azure CLI's"),
+    key("resource-group", Shape::Text, "AOSM: the publisher's resource group.")
+        .default("the input's `publisher_resource_group_name`"),
+    key("publisher", Shape::Text, "AOSM: the publisher.").default("the input's `publisher_name`"),
+    key("artifact-store", Shape::Text, "AOSM: the artifact store.").default(
+        "the input's `acr_artifact_store_name`; for disk images its `blob_artifact_store_name`, else `nf_name` and `-sa`",
+    ),
+    key(
+        "artifact-manifest",
+        Shape::Text,
+        "AOSM: the artifact manifest that grants access and lists what belongs there.",
+    )
+    .default("`NAME-acr-manifest-1-0-0`, for disk images `NAME-sa-manifest-1-0-0`, from the input's `nf_name` and `version`"),
+    key(
+        "location",
+        Shape::Text,
+        "AOSM: the publisher's region; it is an error if it is another one.",
+    )
+    .default("the input's `location`"),
+    key("cloud", Shape::Choice(CLOUDS), "AOSM: Azure's cloud.").default("\"public\""),
+    key(
+        "endpoint",
+        Shape::Text,
+        "AOSM: another address of Resource Manager: https, or http on loopback.",
+    )
+    .default("`AOSM_ARM_ENDPOINT`, else the cloud's"),
+    key(
+        "api-version",
+        Shape::Choice(API_VERSIONS),
+        "AOSM: the version of the API that is spoken.",
+    )
+    .default("\"2024-04-15\""),
+    key(
+        "private-endpoints",
+        Shape::Texts,
+        "AOSM: private endpoints that `apply` approves before anything moves, by resource id.",
+    )
+    .default("for `acr` the input's `vnet_private_end_points`, where public access is off"),
+    key(
+        "network-fabric-controllers",
+        Shape::Texts,
+        "AOSM: network fabric controllers that `apply` connects before anything moves, by resource id.",
+    )
+    .default("for `acr` the input's `network_fabric_controller_ids`, where public access is off"),
+    key("copy", Shape::Choice(COPY_MODES), "`acr`: how images get there.").default("\"auto\""),
+    key("seal", Shape::Bool, "AOSM: seal the artifact manifest at the end of `apply`.").default("false"),
 ];
 
 const ENVIRONMENT: &[Key] = &[key(

@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 
+use super::aosm_store::AosmStore;
 use super::model::Spanned;
 use crate::credentials::Secret;
 use crate::vhd::VhdName;
@@ -20,8 +21,11 @@ pub enum DiskProof {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageAccount {
     /// A local emulator's account, `http://127.0.0.1:10000/devstoreaccount1`: containers are made there, signed with the key
-    /// that every emulator has. `None`: each disk image names the signature of its container.
+    /// that every emulator has.
     pub emulator: Option<url::Url>,
+    /// The artifact store of AOSM that it is behind: its artifact manifest grants the signatures. `None`, and no emulator: each
+    /// disk image names the signature of its container.
+    pub aosm: Option<AosmStore>,
     /// How thoroughly content is proven.
     pub verify: DiskProof,
     /// Set the MD5 property too.
@@ -62,7 +66,7 @@ pub struct VhdConfig {
     pub version: Spanned<String>,
     /// Where it comes from.
     pub source: VhdSource,
-    /// The signature of its container; `None`: its store is an emulator.
+    /// The signature of its container; `None`: its store is an emulator, or an artifact store of AOSM.
     pub sas: Option<SasPlace>,
     /// Position of its store among the project's; a store of kind `storage-account`.
     pub store: usize,

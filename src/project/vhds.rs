@@ -344,11 +344,12 @@ fn one(partial: PartialVhd, store: Option<usize>, stores: &[StoreConfig], faults
             "add `file` (in an input file `file_path`): the VHD; or `blob-url-env`: the variable with the URL of a blob",
         ));
     }
-    let emulator = store.and_then(|store| match &stores.get(store)?.kind {
-        StoreKind::StorageAccount(account) => Some(account.emulator.is_some()),
+    // The store's own: an emulator's key, or what an artifact manifest grants.
+    let signs_itself = store.and_then(|store| match &stores.get(store)?.kind {
+        StoreKind::StorageAccount(account) => Some(account.emulator.is_some() || account.aosm.is_some()),
         _ => None,
     });
-    if emulator == Some(false) && partial.sas.is_none() && !partial.sas_broken {
+    if signs_itself == Some(false) && partial.sas.is_none() && !partial.sas_broken {
         let what = "the signature of its container is missing".to_owned();
         let hint = format!(
             "in its `[[vhds]]` (name = \"{shown}\") add `sas-env = \"DISKS_SAS\"`: the variable with the container's SAS URL"
@@ -358,8 +359,8 @@ fn one(partial: PartialVhd, store: Option<usize>, stores: &[StoreConfig], faults
     let config = VhdConfig {
         version: partial.version?,
         source: partial.source?,
-        // An environment may put an emulator in the place of an account: then the signature has no use.
-        sas: partial.sas.filter(|_| emulator != Some(true)),
+        // An environment may put such a store in the place of an account: then the signature has no use.
+        sas: partial.sas.filter(|_| signs_itself != Some(true)),
         store: store?,
         container: partial.container,
         name,

@@ -3,22 +3,21 @@
 //! Its disk image becomes one of the project's, its templates become artifacts. A URL with a signature is a [`Secret`] from
 //! the moment it is read; what points into the file shows stars in its place.
 
-use super::artifact_model::{ArtifactConfig, ArtifactFile, ArtifactType};
 use super::document::Document;
-use super::input::{self, Input};
+use super::input::Input;
+use super::input_kind::InputKind;
+use super::input_values::{LEFT_OVER, filled, is_written, is_wrong, missing, whole_file};
 use super::model::Spanned;
 use super::node::Value;
 use super::paths::Resolver;
+use super::publication::Publication;
 use super::sources::with_first;
 use super::vhd_model::VhdSource;
 use super::vhds::{self, PartialVhd};
 use super::view::View;
-use super::{check, names, vnf_input_keys, vnf_template};
+use super::{check, input_head, input_templates, vnf_input_keys};
 use crate::credentials::Secret;
 use crate::fault::{Fault, Faults, Place};
-
-/// What the first versions of the extension wrote as values of keys that need none.
-const LEFT_OVER: &str = "Optional. ";
 
 /// The largest data disk in GB that the extension's template allows.
 const MAX_DATA_DISK: u64 = 1023;
@@ -32,13 +31,14 @@ pub(crate) fn decode(document: &Document, resolver: Resolver<'_>, faults: &mut F
     let root = View::root(document, vnf_input_keys::ROOT);
     let version = root.text("version");
     if let Some(version) = &version {
-        input::check_version(version, faults);
+        input_head::check_version(version, "version", faults);
     }
-    input::check_head(&root, faults);
+    input_head::check(&root, "nf_name", "version", faults);
     let name = root.text("nf_name");
     let vhds = disks(&root, name.as_ref(), resolver, faults);
     Input {
-        artifacts: templates(&root, resolver, faults),
+        publication: Some(Publication::read(InputKind::Vnf, document, vnf_input_keys::ROOT)),
+        artifacts: input_templates::of_network_function(&root, resolver, faults),
         vhd_lost: vhds.is_empty(),
         vhds,
         name,
@@ -46,147 +46,6 @@ pub(crate) fn decode(document: &Document, resolver: Resolver<'_>, faults: &mut F
         image_sources: None,
         packages: Vec::new(),
     }
-}
-
-/// A text, unless it is what the extension's own template says there.
-fn filled(view: &View<'_>, table: &str, key: &str, faults: &mut Faults) -> Option<Spanned<String>> {
-    let text = view.text(key)?;
-    if !text.value.starts_with(LEFT_OVER) {
-        return Some(text);
-    }
-    faults.push(
-        Fault::warning(format!("{table}.{key}: still has the words of the template"))
-            .at_opt(text.place)
-            .hint("it counts as left out: remove it"),
-    );
-    None
-}
-
-/// The error of a key that the extension asks for.
-fn missing(table: &str, key: &str, place: &Place, hint: &str) -> Fault {
-    Fault::invalid(format!("{table}: `{key}` is missing"))
-        .at(place.clone())
-        .hint(hint.to_owned())
-}
-
-fn whole_file(root: &View<'_>) -> Place {
-    root.document.place(&(0..0))
-}
-
-/// Is a key there with something of its type, or told already to be none?
-fn is_written(root: &View<'_>, key: &str) -> bool {
-    root.entry(key)
-        .is_some_and(|entry| !matches!(&entry.node.value, Value::List(items) if items.is_empty()))
-}
-
-fn templates(root: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> Vec<ArtifactConfig> {
-    let keys = ["arm_templates", "arm_template"];
-    if !keys.iter().any(|key| is_written(root, key)) {
-        let shown = root.document.source.path.as_str();
-        let place = keys.iter().find_map(|key| root.key_place(key));
-        faults.push(missing(
-            shown,
-            "arm_templates",
-            &place.unwrap_or_else(|| whole_file(root)),
-            "add at least one template: `\"arm_templates\": [{ \"artifact_name\": …, \"version\": \"1.0.0\", \"file_path\": … }]`",
-        ));
-    }
-    let mut all: Vec<ArtifactConfig> = Vec::new();
-    for key in keys {
-        for (view, place) in root.tables(key) {
-            let Some(template) = template(&view, key, &place, resolver, faults) else {
-                continue;
-            };
-            let twice = all.iter().find(|other| other.name.value == template.name.value);
-            if let Some(first) = twice {
-                let fault = Fault::invalid(format!(
-                    "template {}: named twice",
-                    check::shorten(&template.name.value)
-                ))
-                .hint("give one of the two another `artifact_name`");
-                let (at, first) = (template.name.place.clone(), first.name.place.clone());
-                faults.push(with_first(fault, at, first, "first named here"));
-            } else {
-                all.push(template);
-            }
-        }
-    }
-    all
-}
-
-fn template(
-    view: &View<'_>,
-    table: &str,
-    place: &Place,
-    resolver: Resolver<'_>,
-    faults: &mut Faults,
-) -> Option<ArtifactConfig> {
-    let name = filled(view, table, "artifact_name", faults);
-    let version = filled(view, table, "version", faults);
-    let path = filled(view, table, "file_path", faults);
-    for (key, is_there, hint) in [
-        (
-            "artifact_name",
-            name.is_some(),
-            "the repository it is pushed to, such as `ubuntu-vm-arm-template`",
-        ),
-        ("version", version.is_some(), "three numbers joined by dots: `1.0.0`"),
-        ("file_path", path.is_some(), "the JSON file of the template"),
-    ] {
-        if !is_there && !is_wrong(view, key) {
-            faults.push(missing(table, key, place, hint));
-        }
-    }
-    if let Some(name) = &name
-        && let Err(why) = names::repository_path(&name.value)
-    {
-        faults.push(
-            Fault::invalid(format!("{table}.artifact_name: {why}"))
-                .at_opt(name.place.clone())
-                .hint("it is the template's repository in the store: write it like `ubuntu-vm-arm-template`"),
-        );
-    }
-    if let Some(version) = &version
-        && names::version(&version.value).is_err()
-    {
-        faults.push(template_version(version, table));
-    }
-    let path = path.and_then(|path| vnf_template::file(&path, view.document, resolver, faults))?;
-    let file = ArtifactFile {
-        title: path.value.file_name().unwrap_or("template.json").to_owned(),
-        path,
-        media_type: None,
-    };
-    Some(ArtifactConfig {
-        name: name?,
-        version: version?,
-        kind: ArtifactType::ArmTemplate,
-        artifact_type: None,
-        files: vec![file],
-        annotations: std::collections::BTreeMap::new(),
-        store: None,
-    })
-}
-
-/// Is a value there that is no text? That was told already.
-fn is_wrong(view: &View<'_>, key: &str) -> bool {
-    view.entry(key)
-        .is_some_and(|entry| !matches!(entry.node.value, Value::Text(_)))
-}
-
-fn template_version(version: &Spanned<String>, table: &str) -> Fault {
-    let text = check::shorten(&version.value);
-    let dotted = version.value.replace('-', ".");
-    let hint = if names::version(&dotted).is_ok() {
-        format!("templates have dots where disk images have hyphens: write `{dotted}`")
-    } else {
-        "write it like `\"version\": \"1.0.0\"`".to_owned()
-    };
-    Fault::invalid(format!(
-        "{table}.version: AOSM takes only three numbers joined by dots for a template, not `{text}`"
-    ))
-    .at_opt(version.place.clone())
-    .hint(hint)
 }
 
 fn disks(

@@ -1,58 +1,28 @@
 //! All keys of `vnf-input.jsonc` for virtual machines with a VHD, in every form that the Azure CLI `aosm` extension has read
 //! since 1.0.0b1.
 
-use super::keys::{Key, Shape, elsewhere, key, later, old};
+use super::input_head;
+use super::input_templates::ARM_TEMPLATE;
+use super::keys::{Key, Shape, elsewhere, key, old};
 
 /// The keys of the file's root.
 pub(crate) const ROOT: &[Key] = &[
-    key(
-        "$schema",
-        Shape::MaybeText,
-        "The JSON schema of this file, for editors.",
-    ),
-    key(
-        "location",
-        Shape::MaybeText,
-        "Azure location of the publisher and its resources.",
-    ),
-    key("publisher_name", Shape::MaybeText, "Name of the publisher resource."),
-    key(
-        "publisher_resource_group_name",
-        Shape::MaybeText,
-        "Resource group of the publisher resource.",
-    ),
-    key(
-        "acr_artifact_store_name",
-        Shape::MaybeText,
-        "Name of the artifact store for templates.",
-    ),
+    input_head::SCHEMA,
+    input_head::LOCATION,
+    input_head::PUBLISHER,
+    input_head::RESOURCE_GROUP,
+    input_head::registry_store("Name of the artifact store for templates."),
     key(
         "blob_artifact_store_name",
         Shape::MaybeText,
         "Name of the artifact store for disk images.",
     )
     .default("`nf_name`, `-sa`"),
-    key(
-        "disable_public_network_access",
-        Shape::Bool,
-        "The artifact stores are reached by private link only.",
-    ),
-    key(
-        "vnet_private_end_points",
-        Shape::Texts,
-        "Resource IDs of private endpoints to approve.",
-    ),
-    key(
-        "network_fabric_controller_ids",
-        Shape::Texts,
-        "Resource IDs of network fabric controllers to connect.",
-    ),
-    key("nf_name", Shape::MaybeText, "Name of the network function definition."),
-    key(
-        "version",
-        Shape::MaybeText,
-        "Version of the network function definition, three numbers with dots.",
-    ),
+    input_head::PRIVATE_ONLY,
+    input_head::PRIVATE_END_POINTS,
+    input_head::FABRIC_CONTROLLERS,
+    input_head::NF_NAME,
+    input_head::NF_VERSION,
     key(
         "expose_all_parameters",
         Shape::Bool,
@@ -77,23 +47,16 @@ pub(crate) const ROOT: &[Key] = &[
         "image_name_parameter",
         "newer versions of the Azure CLI extension refuse it; it never changed what a store holds",
     ),
-    later("images"),
     elsewhere("helm_packages", "a `cnf-input.jsonc`"),
     elsewhere("image_sources", "a `cnf-input.jsonc`"),
-    later("nsd_name"),
-    later("nsd_version"),
-    later("nsdv_description"),
-    later("resource_element_templates"),
-];
-
-const ARM_TEMPLATE: &[Key] = &[
-    key(
-        "artifact_name",
-        Shape::MaybeText,
-        "Its name: the repository in the store.",
+    elsewhere("nsd_name", "an `nsd-input.jsonc`"),
+    elsewhere("nsd_version", "an `nsd-input.jsonc`"),
+    elsewhere("nsdv_description", "an `nsd-input.jsonc`"),
+    elsewhere("resource_element_templates", "an `nsd-input.jsonc`"),
+    elsewhere(
+        "images",
+        "a `vnf-input.jsonc` for Azure Operator Nexus, which has no `vhd`",
     ),
-    key("version", Shape::MaybeText, "Its version, three numbers with dots."),
-    key("file_path", Shape::MaybeText, "The template, a JSON file."),
 ];
 
 const VHD: &[Key] = &[

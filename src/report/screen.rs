@@ -354,6 +354,14 @@ impl Sink for Screen {
                 let cached = if cached { " (cached)" } else { "" };
                 self.say(&self.paint(DIM, &format!("{word}{what}{cached}")));
             }
+            // Said once; how often it is looked at is a detail.
+            Event::Waiting { what, since, delay } if verbose || since.is_zero() => {
+                self.say(&format!(
+                    "{} (looking again in {:.0} s)",
+                    self.words(&what),
+                    delay.as_secs_f64()
+                ));
+            }
             Event::Detail(text) if verbose => self.say(&self.paint(DIM, &self.words(&text))),
             _ => {}
         }

@@ -33,15 +33,19 @@ impl RegistryStore {
         options: CopyOptions,
     ) -> Result<Self, OciError> {
         let client = registries.client_as(host, &access.into())?;
+        Ok(Self::with_client(name, client, prefix, options))
+    }
+
+    /// The same in a registry that somebody has logged in to already ([`Registries::client_with`]).
+    pub fn with_client(name: impl Into<String>, client: Arc<Client>, prefix: &str, options: CopyOptions) -> Self {
         let prefix = prefix.trim_matches('/').to_owned();
-        let identity = StoreIdentity(format!("registry:{}/{prefix}", client.host.name));
-        Ok(Self {
+        Self {
             name: name.into(),
-            identity,
+            identity: StoreIdentity(format!("registry:{}/{prefix}", client.host.name)),
             client,
             prefix,
             options,
-        })
+        }
     }
 
     fn repository(&self, name: &str) -> Result<Repository, OciError> {

@@ -22,17 +22,23 @@ pub fn cloud_named(text: &str) -> Result<Cloud, String> {
 ///
 /// What is given must have TLS, as a bearer token goes there with each request; on loopback it need not.
 pub fn endpoint_of(cloud: Cloud, given: Option<&str>) -> Result<Url, Fault> {
-    let text = match (given.map(str::trim), cloud) {
+    let text = match (given, cloud) {
         (Some(given), _) => given,
         (None, Cloud::Public) => "https://management.azure.com/",
         (None, Cloud::UsGovernment) => "https://management.usgovcloudapi.net/",
         (None, Cloud::China) => "https://management.chinacloudapi.cn/",
     };
+    endpoint_named("AOSM_ARM_ENDPOINT", text)
+}
+
+/// An address of Resource Manager that somebody gave, by the same rules; `what` says where, in messages.
+pub fn endpoint_named(what: &str, text: &str) -> Result<Url, Fault> {
+    let text = text.trim();
     let wrong = |why: &str| {
         // Something in it may be a secret: only what is certainly none is shown.
         let shown = text.split(['?', '#']).next().unwrap_or_default();
         let shown = shown.rsplit_once('@').map_or(shown, |(_, host)| host);
-        Fault::new(Kind::Invalid, format!("AOSM_ARM_ENDPOINT {shown}: {why}"))
+        Fault::new(Kind::Invalid, format!("{what} {shown}: {why}"))
             .hint("give the address of Resource Manager alone: https://management.azure.com")
     };
     let mut url = Url::parse(text).map_err(|error| wrong(&format!("is no URL: {error}")))?;

@@ -13,7 +13,7 @@ mod tests;
 mod version;
 
 pub use client::{Arm, ArmSettings};
-pub use cloud::{cloud_named, endpoint_of};
+pub use cloud::{cloud_named, endpoint_named, endpoint_of};
 pub use error::{ArmError, ArmErrorKind, ServiceWords};
 pub use login::TOKEN_VARIABLE;
 pub use version::ApiVersion;

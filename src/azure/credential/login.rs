@@ -55,6 +55,21 @@ impl CredentialSource for ManifestLogin {
         self.credential.rejected(generation);
     }
 
+    fn accepted(&self, generation: u64) {
+        self.credential.accepted(generation);
+    }
+
+    fn is_settling(&self) -> bool {
+        self.credential.is_settling()
+    }
+
+    /// What the grant lists; nothing else.
+    fn opens(&self, repository: &str) -> Option<bool> {
+        let held = self.credential.held()?;
+        let manifest = &self.credential.manifest().manifest;
+        Some(held.grant.registry(manifest).is_ok_and(|grant| grant.opens(repository)))
+    }
+
     fn remedy(&self) -> String {
         let id = self.credential.manifest();
         format!(
@@ -64,7 +79,8 @@ impl CredentialSource for ManifestLogin {
     }
 }
 
-fn told(error: ArmError) -> CredentialError {
+/// An error in one line, with what the service says beneath it.
+pub(super) fn in_words(error: &ArmError) -> String {
     let mut detail = error.to_string();
     for line in &error.service.lines {
         detail = format!("{detail}; {line}");
@@ -72,8 +88,12 @@ fn told(error: ArmError) -> CredentialError {
     if let Some(id) = &error.service.correlation {
         detail = format!("{detail} (correlation id {id})");
     }
+    detail
+}
+
+fn told(error: ArmError) -> CredentialError {
     CredentialError {
-        detail,
+        detail: in_words(&error),
         hint: error.hint,
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::grant::time;
 use crate::azure::arm::{ApiVersion, ArmError, ArmErrorKind};
 use crate::azure::fields::Fields;
-use crate::azure::layout::granted_repository;
+use crate::azure::layout::{covers, granted_repository};
 use crate::credentials::Secret;
 use crate::fault::some_of;
 use crate::oci::registry::is_loopback;
@@ -45,6 +45,11 @@ impl RegistryGrant {
             repositories,
             expiry: time(fields, "expiry")?,
         })
+    }
+
+    /// Is the repository among those that it opens?
+    pub fn opens(&self, repository: &str) -> bool {
+        covers(&self.repositories, repository)
     }
 
     /// The repository that an artifact goes to. An artifact that the grant does not cover is refused here, before

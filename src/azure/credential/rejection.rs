@@ -1,7 +1,9 @@
 //! What to do with a credential that its server refused: pure rules, one table test.
 //!
 //! A registry learns of a token that was just made with some delay, and answers 401 until then: such a refusal is waited
-//! out. Nothing else is: a credential that was good before, or is old, is replaced at once.
+//! out. One part of it may know the token before another does, so a token that was taken somewhere and is refused elsewhere is
+//! given some seconds, too, before it is replaced: another one would be new everywhere. Nothing else is waited for: a credential
+//! that is old is replaced at once.
 
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use crate::azure::state::StoreType;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// A fresh token that was taken somewhere is shown again this often in a row: some seven seconds.
+const ELSEWHERE: u32 = 3;
 
 /// What is known about a refused credential.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +44,7 @@ pub enum Verdict {
 
 /// What to do with a refused credential of a store of this kind.
 pub fn judge(kind: &StoreType, refused: &Refused) -> Verdict {
-    let fresh = !refused.accepted && refused.age < PATIENCE;
+    let fresh = refused.age < PATIENCE && (!refused.accepted || refused.times <= ELSEWHERE);
     match kind {
         StoreType::Registry if fresh && refused.since_first < PATIENCE => {
             let doubled = FIRST_WAIT.saturating_mul(1 << refused.times.saturating_sub(1).min(8));
@@ -74,8 +78,11 @@ mod tests {
             // No longer fresh: replaced, once.
             (&registry, refused(false, 61, 61, 10, 1), Verdict::Renew),
             (&registry, refused(false, 2, 63, 11, 2), Verdict::GiveUp),
-            // Good before: replaced at once; the new one is fresh.
-            (&registry, refused(true, 2, 0, 1, 1), Verdict::Renew),
+            // Good elsewhere: some seconds, then replaced; the new one is fresh.
+            (&registry, refused(true, 2, 0, 1, 1), wait(1)),
+            (&registry, refused(true, 5, 3, 3, 1), wait(4)),
+            (&registry, refused(true, 9, 7, 4, 1), Verdict::Renew),
+            (&registry, refused(true, 61, 0, 1, 1), Verdict::Renew),
             (&registry, refused(false, 0, 1, 2, 2), wait(2)),
             (&account, refused(false, 0, 0, 1, 1), Verdict::Renew),
             (&account, refused(true, 900, 0, 1, 1), Verdict::Renew),

@@ -13,10 +13,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::grant::Grant;
-use super::rejection::{Refused, Verdict, judge};
+use super::rejection::{PATIENCE, Refused, Verdict, judge};
 use crate::azure::arm::{Arm, ArmError, ArmErrorKind};
 use crate::azure::manifest::ArtifactManifest;
 use crate::azure::name::ManifestId;
+use crate::azure::state::StoreType;
 use crate::azure::store::lacking;
 use crate::azure::time::now_of;
 use crate::event::Event;
@@ -28,6 +29,8 @@ const EARLY: Duration = Duration::from_secs(15 * 60);
 const LONGEST_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Without a refusal for so long, what was shown was taken: the next refusal begins a new streak.
 const FORGOTTEN: Duration = Duration::from_secs(120);
+/// A wait that begins so soon after the first refusal is the first one.
+const SAME_MOMENT: Duration = Duration::from_millis(500);
 /// A renewal that failed while the old one is still good is tried again after this.
 const AGAIN: Duration = Duration::from_secs(30);
 
@@ -119,6 +122,23 @@ impl ScopedCredential {
         }
     }
 
+    /// What is held now, good or not; nobody is asked.
+    pub fn held(&self) -> Option<Granted> {
+        self.lock().held.as_ref().map(|held| held.granted.clone())
+    }
+
+    /// Was it made so recently that its registry may not know it yet?
+    pub fn is_settling(&self) -> bool {
+        self.lock().held.as_ref().is_some_and(|held| {
+            held.granted.grant.store_type() == StoreType::Registry && held.made.elapsed() < PATIENCE
+        })
+    }
+
+    /// Would [`Self::get`] bring another one, or the same after a wait? False when it was refused and neither would help.
+    pub fn may_come(&self) -> bool {
+        self.verdict() != Some(Verdict::GiveUp)
+    }
+
     /// The server took the credential of this generation.
     pub fn accepted(&self, generation: u64) {
         let mut state = self.lock();
@@ -162,7 +182,8 @@ impl ScopedCredential {
     fn verdict(&self) -> Option<Verdict> {
         let state = self.lock();
         let held = state.held.as_ref().filter(|held| held.rejected)?;
-        if held.expires <= Instant::now() {
+        // Due anyway.
+        if held.renew <= Instant::now() {
             return Some(Verdict::Renew);
         }
         let refused = Refused {
@@ -176,11 +197,18 @@ impl ScopedCredential {
     }
 
     async fn shown_again(&self, wait: Duration, job: &Job) -> Result<Granted, ArmError> {
-        job.events.emit(Event::Detail(format!(
-            "{}: its token is new and not known everywhere yet: waiting {} s",
-            self.manifest,
-            wait.as_secs()
-        )));
+        let first = self.lock().streak.first;
+        job.events.emit(Event::Waiting {
+            what: format!(
+                "waiting for the registry to accept the new token of the artifact manifest {}",
+                self.manifest.manifest
+            ),
+            since: first
+                .map(|first| first.elapsed())
+                .filter(|since| *since > SAME_MOMENT)
+                .unwrap_or_default(),
+            delay: wait,
+        });
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = job.cancel.cancelled() => return Err(self.error(ArmErrorKind::Cancelled, "stopped")),

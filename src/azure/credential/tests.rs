@@ -284,6 +284,7 @@ async fn a_token_that_was_good_is_replaced_at_once_and_who_comes_late_says_nothi
     let (source, job) = (ScopedCredential::new(arm(&script), manifest_id()), job());
     let first = source.get(&job).await.unwrap();
     source.accepted(first.generation);
+    tokio::time::sleep(Duration::from_secs(61)).await;
     let start = tokio::time::Instant::now();
     source.rejected(first.generation);
     let second = source.get(&job).await.unwrap();

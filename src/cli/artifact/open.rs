@@ -317,6 +317,12 @@ impl Opening {
                         auth: store_access(store),
                     },
                     StoreKind::Local { path } => Found::Layout(path.clone()),
+                    StoreKind::Acr(_) => {
+                        return Err(Fault::new(
+                            Kind::Usage,
+                            format!("{name}: this command does not reach artifact stores of AOSM yet"),
+                        ));
+                    }
                     StoreKind::StorageAccount(_) => {
                         return Err(Fault::new(
                             Kind::Usage,

@@ -69,7 +69,7 @@ impl Surroundings {
             Location::Layout(_) => None,
             Location::Store(name) => match &self.store(name)?.kind {
                 StoreKind::Registry { host, .. } => Some(host.clone()),
-                StoreKind::Local { .. } | StoreKind::StorageAccount(_) => None,
+                StoreKind::Local { .. } | StoreKind::Acr(_) | StoreKind::StorageAccount(_) => None,
             },
         }
     }

@@ -262,7 +262,12 @@ impl Opening<'_> {
                 let source = match &vhd.sas {
                     Some(SasPlace::Variable(variable)) => FixedSas::from_variable(&variable.value).map_err(given)?,
                     Some(SasPlace::File(file)) => self.sas_file(&file.value, Some(name))?,
-                    None => return Err(Fault::bug("a disk image without the signature of its container").into()),
+                    None => {
+                        return Err(none(
+                            format!("{store}: this command does not reach artifact stores of AOSM yet"),
+                            "use --sas-env or --sas-file with --name and --version".to_owned(),
+                        ));
+                    }
                 };
                 check_container(&source, &vhd.expected_container(), name)?;
                 let containers = self.containers(&source, parallel)?;

@@ -28,6 +28,9 @@ const PROBE_WAIT: Duration = Duration::from_secs(1);
 const LOGINS: u32 = 4;
 /// So many logins of one source are tried for one token: a newer one may have come while the old one was refused.
 const GENERATIONS: u32 = 3;
+/// Both limits while the server may not know the login yet. The source spreads them over about a minute; this ends what would
+/// go on because others are let in meanwhile.
+const WHILE_SETTLING: u32 = 16;
 
 #[derive(Debug, Clone)]
 enum Scheme {
@@ -45,8 +48,17 @@ enum Scheme {
 #[derive(Default)]
 struct Slot {
     token: Option<Token>,
-    anonymous: bool,
+    made: Made,
     failed: Option<(OciError, Instant)>,
+}
+
+/// What a token was made with.
+#[derive(Debug, Clone, Copy, Default)]
+struct Made {
+    /// Nothing: it was given to somebody without a login.
+    anonymous: bool,
+    /// The credential of this generation.
+    generation: u64,
 }
 
 struct State {
@@ -71,9 +83,18 @@ enum With {
         scopes: Scopes,
         value: HeaderValue,
         fresh: bool,
-        /// It was given to somebody without a login.
-        anonymous: bool,
+        made: Made,
     },
+}
+
+impl Login {
+    /// Which credential of the source it was made with; `None`: with none.
+    fn generation(&self) -> Option<u64> {
+        match &self.with {
+            With::Password { generation } => Some(*generation),
+            With::Token { made, .. } => (!made.anonymous).then_some(made.generation),
+        }
+    }
 }
 
 /// The login state of one registry and principal.
@@ -125,12 +146,20 @@ impl Authenticator {
         matches!(self.lock().scheme, Scheme::Unknown)
     }
 
-    /// An answer other than 401 came.
-    pub fn accepted(&self) {
+    /// An answer other than 401 came to a request that was sent with this.
+    pub fn accepted(&self, login: Option<&Login>) {
+        if let Some(generation) = login.and_then(Login::generation) {
+            self.logins.accepted(generation);
+        }
         let mut state = self.lock();
         if matches!(state.scheme, Scheme::Unknown) {
             state.scheme = Scheme::Open;
         }
+    }
+
+    /// Does the login open this repository? `None`: only the registry can tell.
+    pub fn opens(&self, repository: &str) -> Option<bool> {
+        self.logins.opens(repository)
     }
 
     /// What to log in with for these scopes; `None` while the registry wants nothing.
@@ -184,7 +213,7 @@ impl Authenticator {
     /// A denial, told with what is known about the login that was denied.
     pub fn denied(&self, trouble: Trouble, login: Option<&Login>) -> Trouble {
         let anonymous = match login.map(|login| &login.with) {
-            Some(With::Token { anonymous, .. }) => *anonymous,
+            Some(With::Token { made, .. }) => made.anonymous,
             Some(With::Password { .. }) => false,
             None => true,
         };
@@ -205,7 +234,7 @@ impl Authenticator {
         let mut slot = slot.lock().await;
         let now = Instant::now();
         if let Some(token) = slot.token.as_ref().filter(|token| token.until > now) {
-            return Ok(bearer(scopes, token, false, slot.anonymous));
+            return Ok(bearer(scopes, token, false, slot.made));
         }
         if let Some((error, at)) = &slot.failed
             && now.duration_since(*at) < FAILURE_STANDS
@@ -213,11 +242,11 @@ impl Authenticator {
             return Err(error.clone());
         }
         match self.fetch(realm, service, scopes, caller).await {
-            Ok((token, anonymous)) => {
-                let login = bearer(scopes, &token, true, anonymous);
+            Ok((token, made)) => {
+                let login = bearer(scopes, &token, true, made);
                 *slot = Slot {
                     token: Some(token),
-                    anonymous,
+                    made,
                     failed: None,
                 };
                 Ok(login)
@@ -225,7 +254,7 @@ impl Authenticator {
             Err(error) => {
                 *slot = Slot {
                     token: None,
-                    anonymous: false,
+                    made: Made::default(),
                     failed: Some((error.clone(), Instant::now())),
                 };
                 Err(error)
@@ -234,16 +263,17 @@ impl Authenticator {
     }
 
     /// Fetches a token; when the login is refused and the source has another one by now, once more with that. Says, too,
-    /// whether it was given without a login.
+    /// what it was made with.
     async fn fetch(
         &self,
         realm: &Url,
         service: &str,
         scopes: &Scopes,
         caller: &Caller,
-    ) -> Result<(Token, bool), OciError> {
+    ) -> Result<(Token, Made), OciError> {
         let mut obtained = self.logins.get(service, scopes, caller).await?;
-        for _ in 0..GENERATIONS {
+        let mut refused = 0;
+        while refused < self.most(GENERATIONS) {
             let asked = Asked {
                 wire: &self.wire,
                 host: &self.host,
@@ -253,8 +283,15 @@ impl Authenticator {
                 caller,
             };
             match asked.fetch(&obtained, &self.logins.remedy()).await {
-                Ok(token) => return Ok((token, obtained.credential == Credential::Anonymous)),
+                Ok(token) => {
+                    let made = Made {
+                        anonymous: obtained.credential == Credential::Anonymous,
+                        generation: obtained.generation,
+                    };
+                    return Ok((token, made));
+                }
                 Err(error) if error.kind == ErrorKind::BadCredentials => {
+                    refused += 1;
                     obtained = self.logins.another(&obtained, error, service, scopes, caller).await?;
                 }
                 Err(error) if error.kind == ErrorKind::Denied && obtained.credential == Credential::Anonymous => {
@@ -264,7 +301,7 @@ impl Authenticator {
             }
         }
         Err(self.logins.bad(format!(
-            "token server {}: {GENERATIONS} logins were refused one after the other",
+            "token server {}: {refused} logins were refused one after the other",
             realm.host_str().unwrap_or_default()
         )))
     }
@@ -280,7 +317,7 @@ impl Authenticator {
         caller: &Caller,
     ) -> Result<(), Option<OciError>> {
         *logins += 1;
-        let Some(challenge) = challenge_of(headers).filter(|_| *logins <= LOGINS) else {
+        let Some(challenge) = challenge_of(headers).filter(|_| *logins <= self.most(LOGINS)) else {
             return Err(None);
         };
         match (challenge, login.map(|login| &login.with)) {
@@ -314,18 +351,49 @@ impl Authenticator {
                     scopes: held,
                     value,
                     fresh,
-                    ..
+                    made,
                 }) = with
                 {
-                    if *fresh && !wants_more {
+                    let denied = *fresh && !wants_more;
+                    if denied && (made.anonymous || !self.logins.is_settling()) {
                         return Err(None);
                     }
                     self.drop_token(held, value).await;
+                    if denied {
+                        self.wait_for(*made, &wider, caller).await.map_err(Some)?;
+                    }
                 }
                 *scopes = wider;
                 Ok(())
             }
         }
+    }
+
+    /// How often is tried what is tried this often with a login that the server knows.
+    fn most(&self, usual: u32) -> u32 {
+        if self.logins.is_settling() {
+            WHILE_SETTLING
+        } else {
+            usual
+        }
+    }
+
+    /// A token that was just made with a login that was just made is refused: another one is to be made when the source has
+    /// waited.
+    async fn wait_for(&self, made: Made, scopes: &Scopes, caller: &Caller) -> Result<(), OciError> {
+        let service = match &self.lock().scheme {
+            Scheme::Bearer { service, .. } => service.clone(),
+            _ => String::new(),
+        };
+        let shown = self.logins.get(&service, scopes, caller).await?;
+        // Somebody else may have waited already.
+        if shown.generation == made.generation {
+            let error = self
+                .logins
+                .bad("the registry does not take the token that its token server gave".to_owned());
+            self.logins.another(&shown, error, &service, scopes, caller).await?;
+        }
+        Ok(())
     }
 
     fn realm(&self, text: &str) -> Result<Url, OciError> {
@@ -363,18 +431,18 @@ fn ready(slots: &HashMap<Scopes, Arc<tokio::sync::Mutex<Slot>>>, needed: &Scopes
         .find_map(|(scopes, slot)| {
             let slot = slot.try_lock().ok()?;
             let token = slot.token.as_ref().filter(|token| token.until > now)?;
-            Some(bearer(scopes, token, false, slot.anonymous))
+            Some(bearer(scopes, token, false, slot.made))
         })
 }
 
-fn bearer(scopes: &Scopes, token: &Token, fresh: bool, anonymous: bool) -> Login {
+fn bearer(scopes: &Scopes, token: &Token, fresh: bool, made: Made) -> Login {
     Login {
         header: token.header.clone(),
         with: With::Token {
             scopes: scopes.clone(),
             value: token.header.clone(),
             fresh,
-            anonymous,
+            made,
         },
     }
 }

@@ -98,6 +98,11 @@ impl Client {
         self.auth.principal()
     }
 
+    /// Does the login open this repository? `None`: only the registry can tell.
+    pub fn opens(&self, repository: &str) -> Option<bool> {
+        self.auth.opens(repository)
+    }
+
     /// The credential that the registry takes; `None` while it wants none.
     pub(super) async fn login_in_use(&self, caller: &Caller) -> Result<Option<Obtained>, OciError> {
         self.auth.in_use(caller).await
@@ -135,7 +140,7 @@ impl Client {
             let sent = self.follow(&ask, login.as_ref(), caller).await;
             let trouble = match sent {
                 Ok((response, url)) if response.status.is_success() || ask.also_good == Some(response.status) => {
-                    self.auth.accepted();
+                    self.auth.accepted(login.as_ref());
                     self.gate.answered();
                     let Response { status, headers, body } = response;
                     return Ok(Answer {
@@ -170,7 +175,7 @@ impl Client {
                             ),
                         }
                     } else {
-                        self.auth.accepted();
+                        self.auth.accepted(login.as_ref());
                         let words = words_of(response.body).await;
                         drop(permit);
                         let trouble = trouble_of(response.status, &response.headers, &words, elsewhere);
@@ -231,6 +236,9 @@ impl Client {
             body,
         };
         let response = self.wire.exchange(request, caller).await.map_err(Ok)?;
+        if response.status.is_success() && login.is_some() {
+            self.auth.accepted(login.as_ref());
+        }
         if response.status == StatusCode::UNAUTHORIZED && login.is_some() {
             // The token ran out on the way, perhaps: the next try gets a new one.
             let (mut scopes, mut logins) = (ask.scopes.clone(), 0);

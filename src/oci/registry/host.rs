@@ -105,6 +105,16 @@ impl Host {
         })
     }
 
+    /// The same where somebody said with which scheme the host is reached: nothing is assumed.
+    pub fn exactly(text: &str, plain: bool) -> Result<Self, OciError> {
+        let host = Self::parse(text, &PlainHttp::default())?;
+        Ok(Self {
+            plain: plain && host.plain,
+            assumed: false,
+            ..host
+        })
+    }
+
     /// An answer to a plain request that only a TLS server gives: 400, and nothing that a registry would say. Hosts
     /// on this machine are tried without TLS first, as most have none; from now on this one is reached with TLS.
     /// True if the request at `url` was sent without and should be sent again; it is put right. `new`: the host has

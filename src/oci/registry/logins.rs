@@ -50,6 +50,21 @@ impl Logins {
         self.source.remedy()
     }
 
+    /// The server took the credential of this generation.
+    pub fn accepted(&self, generation: u64) {
+        self.source.accepted(generation);
+    }
+
+    /// Are refusals no verdict now, as the server may not know the credential yet?
+    pub fn is_settling(&self) -> bool {
+        self.source.is_settling()
+    }
+
+    /// Does the credential open this repository? `None`: only the server can tell.
+    pub fn opens(&self, repository: &str) -> Option<bool> {
+        self.source.opens(repository)
+    }
+
     /// What was tried before going on without a login.
     pub fn missed(&self) -> Option<Missed> {
         self.source.missed()
@@ -93,8 +108,15 @@ impl Logins {
         caller: &Caller,
     ) -> Result<Obtained, OciError> {
         self.source.rejected(refused.generation);
+        let last = error.detail.clone();
         self.lock().refused.insert(refused.generation, error);
-        self.get(service, scopes, caller).await
+        self.get(service, scopes, caller).await.map_err(|mut error| {
+            // Why there is no other one says nothing of what was wrong with this one.
+            if error.detail != last {
+                error.detail = format!("{}; the last answer was: {last}", error.detail);
+            }
+            error
+        })
     }
 
     /// An error about the login itself, with the way out.

@@ -57,8 +57,17 @@ impl Default for RegistryOptions {
     }
 }
 
+/// How a client logs in: what tells the clients of one host apart.
+#[derive(PartialEq, Eq)]
+enum Key {
+    /// As the project or the command line says.
+    Access(Access),
+    /// With a source from outside, known by its principal; whether without TLS.
+    Source(String, bool),
+}
+
 /// A client, and how it logs in.
-type Known = (Access, Arc<Client>);
+type Known = (Key, Arc<Client>);
 
 /// All registries of a run.
 pub struct Registries {
@@ -103,19 +112,37 @@ impl Registries {
     /// The client of a host and a way to log in: the same one each time.
     pub fn client_as(&self, host: &str, access: &Access) -> Result<Arc<Client>, OciError> {
         let host = Host::parse(host, &self.wire.plain_http)?;
+        Ok(self.known(&host, Key::Access(access.clone()), || self.credentials(&host, access)))
+    }
+
+    /// The client of a host that is logged in to with credentials from outside: the same one each time for one principal,
+    /// whose first source it keeps. It shares the host's permits with all other clients there, and nothing that a login
+    /// decides: neither tokens nor what is known to be there. `plain_http`: whoever names the host says that it has no TLS,
+    /// which is believed of this machine alone.
+    pub fn client_with(
+        &self,
+        host: &str,
+        source: Arc<dyn CredentialSource>,
+        plain_http: bool,
+    ) -> Result<Arc<Client>, OciError> {
+        let host = Host::exactly(host, plain_http)?;
+        Ok(self.known(&host, Key::Source(source.principal(), plain_http), || source))
+    }
+
+    fn known(&self, host: &Host, key: Key, credentials: impl FnOnce() -> Arc<dyn CredentialSource>) -> Arc<Client> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let known = clients.entry(host.name.clone()).or_default();
-        if let Some((_, client)) = known.iter().find(|(held, _)| held == access) {
-            return Ok(Arc::clone(client));
+        if let Some((_, client)) = known.iter().find(|(held, _)| *held == key) {
+            return Arc::clone(client);
         }
         let client = Arc::new(Client::new(
             host.clone(),
             self.gate(&host.name),
             Arc::clone(&self.wire),
-            self.credentials(&host, access),
+            credentials(),
         ));
-        known.push((access.clone(), Arc::clone(&client)));
-        Ok(client)
+        known.push((key, Arc::clone(&client)));
+        client
     }
 
     fn credentials(&self, host: &Host, access: &Access) -> Arc<dyn CredentialSource> {

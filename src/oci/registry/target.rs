@@ -40,14 +40,18 @@ impl RegistryTarget {
         &self.repository
     }
 
-    /// The repository of the same registry and principal that the content comes from, if it is one.
+    /// The repository of the same registry that the content comes from, if it is one that our login may read: as the login
+    /// says by itself, else because the content is read with the same one.
     fn mount_origin(&self, from: &Arc<dyn Content>) -> Option<String> {
         let origin = from.origin().mount.as_ref()?;
         let client = &self.repository.client;
-        let same = origin.registry == client.host.name
-            && origin.principal == client.principal()
-            && origin.repository != *self.repository.name;
-        same.then(|| origin.repository.clone())
+        if origin.registry != client.host.name || origin.repository == *self.repository.name {
+            return None;
+        }
+        let readable = client
+            .opens(&origin.repository)
+            .unwrap_or_else(|| origin.principal == client.principal());
+        readable.then(|| origin.repository.clone())
     }
 
     /// Writes a manifest, and sees to it that it is found as a referrer where it has a subject.

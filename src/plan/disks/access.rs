@@ -6,12 +6,15 @@ use std::time::SystemTime;
 
 use tokio::sync::Semaphore;
 
+use crate::azure::credential::ManifestSas;
 use crate::blob::{
     BlobError, BlobErrorKind, ContainerOptions, Containers, EmulatorSas, FixedSas, PageBlob, Remote, Right, SasSource,
     SasUrl, read_variable,
 };
 use crate::fault::Fault;
+use crate::oci::Job;
 use crate::plan::Session;
+use crate::plan::aosm::AosmSite;
 use crate::project::{Project, SasPlace, StorageAccount, StoreKind, VhdConfig, VhdSource};
 
 /// Requests besides those that carry data: leases must get through.
@@ -23,6 +26,9 @@ pub struct DiskStores {
     containers: Containers,
     /// By store: uploads take turns.
     turns: BTreeMap<usize, Arc<Semaphore>>,
+    /// Stores of AOSM, as they were seen, and how they are asked again.
+    sites: BTreeMap<usize, Arc<AosmSite>>,
+    job: Option<Job>,
 }
 
 /// A blob, and what there is to say about the signature that opens it.
@@ -65,8 +71,21 @@ impl DiskStores {
                 .iter()
                 .map(|(index, _)| (*index, Arc::new(Semaphore::new(1))))
                 .collect(),
+            sites: BTreeMap::new(),
+            job: None,
             project,
         })
+    }
+
+    /// Takes in what the stores of AOSM were seen to be. Credentials are renewed within `job`.
+    pub fn connected(&mut self, sites: &BTreeMap<usize, Arc<AosmSite>>, job: &Job) {
+        self.sites.clone_from(sites);
+        self.job = Some(job.clone());
+    }
+
+    /// The AOSM store at a position, where it is one and was looked at.
+    pub fn site(&self, store: usize) -> Option<&Arc<AosmSite>> {
+        self.sites.get(&store)
     }
 
     /// What receipts know a store by, for when nobody may be asked.
@@ -76,6 +95,9 @@ impl DiskStores {
             .stores
             .get(store)
             .map_or("", |store| store.name.value.as_str());
+        if let Some(site) = self.site(store) {
+            return site.identity();
+        }
         match self.account(store).and_then(|account| account.emulator.as_ref()) {
             Some(emulator) => format!("storage-account:{name}:{emulator}"),
             None => format!("storage-account:{name}"),
@@ -100,6 +122,14 @@ impl DiskStores {
     pub fn blob(&self, vhd: &VhdConfig) -> Result<Opened, BlobError> {
         let expected = vhd.expected_container();
         let emulator = self.account(vhd.store).and_then(|account| account.emulator.as_ref());
+        if self.account(vhd.store).is_some_and(|account| account.aosm.is_some()) {
+            let source = self.granted(vhd.store, &expected)?;
+            return Ok(Opened {
+                blob: self.containers.open(source).blob(&vhd.vhd_name().blob()),
+                cannot_write: None,
+                warning: None,
+            });
+        }
         let (source, cannot_write, warning): (Arc<dyn SasSource>, _, _) = match (emulator, &vhd.sas) {
             (Some(endpoint), _) => {
                 let source = EmulatorSas::new(&self.containers, endpoint.as_str(), &expected)?;
@@ -124,6 +154,26 @@ impl DiskStores {
             cannot_write,
             warning: warning.map(|fault| fault.at_opt(vhd.name.place.clone())),
         })
+    }
+
+    /// The signature that an artifact manifest grants for a container.
+    fn granted(&self, store: usize, container: &str) -> Result<Arc<dyn SasSource>, BlobError> {
+        let refused = |what: &str, why: &str| BlobError::new(BlobErrorKind::Denied, "open", what, why);
+        let (Some(site), Some(job)) = (self.site(store), &self.job) else {
+            return Err(refused(container, "its store was not asked"));
+        };
+        if let Some(problem) = &site.problem {
+            let error = refused(container, problem.message());
+            return Err(match problem.hint_text() {
+                Some(hint) => error.hint(hint),
+                None => error,
+            });
+        }
+        let Some(reached) = &site.reached else {
+            return Err(refused(container, "its store was not asked"));
+        };
+        let credential = Arc::clone(&reached.credential);
+        Ok(Arc::new(ManifestSas::new(credential, container, job.clone())))
     }
 
     /// The source of a copy; `None` for files.

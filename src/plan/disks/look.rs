@@ -52,7 +52,8 @@ pub(in crate::plan) async fn looked_at(
 /// Files one after another: each is read by all cores.
 async fn read_files(session: &Arc<Session>, targets: &mut [Target]) -> Result<(), Fault> {
     let mut outcome = Ok(());
-    for target in targets.iter_mut().filter(|target| !target.local.is_empty()) {
+    let read = |target: &&mut Target| !target.local.is_empty() && !matches!(target.desired, Desired::Barred(_));
+    for target in targets.iter_mut().filter(read) {
         outcome = read_file(session, target).await;
         if outcome.is_err() {
             break;
@@ -117,7 +118,8 @@ impl Look<'_> {
         let (Some(vhd), Some(mut disk)) = (vhd, target.disk.take()) else {
             return (target, Seen::NotAsked);
         };
-        let seen = if matches!(target.desired, Desired::Unfit(_)) {
+        let barred = matches!(target.desired, Desired::Barred(_));
+        let seen = if barred || matches!(target.desired, Desired::Unfit(_)) {
             Seen::NotAsked
         } else if self.session.mode.offline {
             self.remembered(&mut target)
@@ -131,7 +133,7 @@ impl Look<'_> {
                 }
             }
         };
-        if !self.session.mode.offline {
+        if !self.session.mode.offline && !barred {
             target.desired = desired(&disk);
             if let Some(DiskContent::Copy { source, .. }) = &disk.content {
                 target.from = source.label();

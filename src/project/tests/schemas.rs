@@ -72,7 +72,7 @@ fn schemas_take_what_loads_and_refuse_what_does_not() {
     assert!(settings.is_valid(&as_json(APP)));
     for bad in [
         "[project]\nverison = \"1\"",
-        "[stores.a]\nkind = \"acr\"",
+        "[stores.a]\nkind = \"acr\"\ncloud = \"germany\"",
         "[stores.a]\nkind = \"nonsense\"",
         "[[charts]]\npath = \"x\"",
         "[copy]\nconcurrency = 0",

@@ -11,15 +11,11 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
         ),
         (
             "[stores.a]\nkind = \"local\"\nseal = true",
-            "aosm.toml:6:1 stores.a.seal: not supported by this version yet / remove it, or use a version of aosm-build that reads it",
+            "aosm.toml:6:1 stores.a.seal: is for stores of AOSM only / remove it, or write `kind = \"acr\"`",
         ),
         (
-            "[stores.a]\nkind = \"acr\"\npublisher = \"x\"",
-            "aosm.toml:5:8 stores.a.kind: `acr` is not supported by this version yet / possible now: \"local\", \"registry\", \"storage-account\"",
-        ),
-        (
-            "[stores.a]\nkind = \"local\"\nseal = true",
-            "aosm.toml:6:1 stores.a.seal: not supported by this version yet",
+            "[stores.a]\nkind = \"registry\"\nregistry = \"x.io\"\npublisher = \"x\"",
+            "aosm.toml:7:1 stores.a.publisher: is for stores of AOSM only / remove it, or write `kind = \"acr\"`",
         ),
         (
             "[stores.a]\nregistry = \"x.io\"",

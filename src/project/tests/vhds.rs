@@ -175,7 +175,7 @@ fn one_wrong_thing_about_disk_images_gives_one_error() {
         ),
         (
             format!("{DISKS}publisher = \"x\"\n{sas}"),
-            "stores.disks.publisher: not supported by this version yet",
+            "stores.disks: `resource-group`, `artifact-store`, `artifact-manifest` are missing",
         ),
         (
             format!("{DISKS}verify = \"ful\"\n{sas}"),

@@ -18,6 +18,7 @@ mod hostile;
 mod listing;
 mod lists;
 mod login;
+mod outside;
 mod races;
 mod referrers;
 mod reply;
