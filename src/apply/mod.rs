@@ -4,9 +4,11 @@ mod disks;
 mod document;
 mod effects;
 mod export;
+mod export_list;
 mod remember;
 mod run;
 
 pub use document::{ApplyDocument, ApplySummary, StepOutcome, StepReport};
-pub use export::{ExportDocument, export};
+pub use export::{ExportDocument, ExportFilesDocument, export, save_lock};
+pub use export_list::placed;
 pub use run::{Applied, apply, lock};

@@ -181,19 +181,16 @@ Independent steps go on after a failure. Ctrl-C ends cleanly after the running s
         #[arg(short, long, value_name = "N", value_parser = super::units::at_least_one)]
         jobs: Option<NonZeroUsize>,
     },
-    /// Write everything the stores should hold into one file, for where no source can be reached
+    /// Write everything the stores should hold into one file, or what it is into the files of another tool
     #[command(
-        after_help = "Examples:\n  aosm-build export --bundle contoso.tar\n  aosm-build apply --from-bundle contoso.tar   # there: no source is asked\n\n\
-The file is an OCI image layout in a plain tar, which other tools read as well. The same content is the same bytes."
+        after_help = "Examples:\n  aosm-build export --bundle contoso.tar\n  aosm-build apply --from-bundle contoso.tar   # there: no source is asked\n  \
+                      aosm-build export --format az-aosm --output cnf-cli-output/artifacts/artifacts.json\n  \
+                      aosm-build export --format arm-parameters --from cnf-cli-output --output parameters\n\n\
+--bundle writes the content itself: an OCI image layout in a plain tar, which other tools read as well. --format writes no content, only \
+where it is (az-aosm: charts, images by their source registry, files) or what a deployment is called with (arm-parameters: a file for each \
+template of the Azure CLI extension, with the values that it declares). The same project is the same bytes."
     )]
-    Export {
-        /// The file; replaced in one step when all of it is there
-        #[arg(long, value_name = "FILE")]
-        bundle: Utf8PathBuf,
-        /// Only steps whose id or name matches GLOB, and what they need
-        #[arg(long, value_name = "GLOB")]
-        only: Vec<String>,
-    },
+    Export(super::export::ExportArgs),
     /// List the container images the charts use, each with every place it was found; needs no network
     #[command(
         after_help = "Examples:\n  aosm-build images\n  aosm-build images --why release/contoso-a\n  aosm-build images --locate --json\n  \

@@ -20,7 +20,13 @@ pub fn session(context: &Context, folder: &Utf8Path) -> Result<Arc<Session>, Fau
     let (read, warnings) = peer::read(&current_dir.join(folder), folder)?;
     context.screen.faults(&warnings);
     let mut words = vec!["aosm-build apply --from".to_owned(), shell_word(folder.as_str())];
-    words.extend(context.global.store.iter().map(|store| format!("--store {}", shell_word(store))));
+    words.extend(
+        context
+            .global
+            .store
+            .iter()
+            .map(|store| format!("--store {}", shell_word(store))),
+    );
     let (list, warnings) = peer::listed_input(&read, words.join(" "), &current_dir)?;
     context.screen.faults(&warnings);
     let (project, warnings) = project::load_listed(&context.load_options()?, list)?;

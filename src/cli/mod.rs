@@ -98,7 +98,7 @@ async fn run(cli: Cli, screen: &Screen) -> u8 {
             detailed_exitcode,
         } => plan::run(&context, &looking, detailed_exitcode).await,
         Command::Apply { looking, jobs } => apply::run(&context, &looking, jobs).await,
-        Command::Export { bundle, only } => export::run(&context, &bundle, &only).await,
+        Command::Export(args) => export::run(&context, &args).await,
         Command::Images {
             values_paths: true,
             format,

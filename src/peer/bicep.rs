@@ -9,7 +9,7 @@ mod tokens;
 
 use crate::fault::Span;
 
-pub(super) use parse::{Member, Resource, Value, parameters, resources};
+pub(super) use parse::{Member, Parameter, Resource, Value, parameters, resources};
 
 /// What a file has instead of what was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use super::folder::OutputFolder;
 use super::parameters::Parameters;
 use crate::fault::{Fault, Faults, Place};
 use crate::project::{
-    ArtifactConfig, ArtifactFile, ArtifactType, ImageSource, InputKind, ListedChart, ListedDisk, ListedImage, ListedInput,
-    Publication, Spanned, VhdSource,
+    ArtifactConfig, ArtifactFile, ArtifactType, ImageSource, InputKind, ListedChart, ListedDisk, ListedImage,
+    ListedInput, Publication, Spanned, VhdSource,
 };
 
 /// Makes the list. `Ok` comes with warnings; `Err` holds every fault. `command`: what was typed, for hints.

@@ -41,9 +41,11 @@ impl Loading<'_> {
         let file = match &options.project_file {
             Some(file) if file.extension() != Some("toml") => {
                 self.faults.push(
-                    Fault::invalid(format!("--project {file}: beside a list only an `aosm.toml` has anything to say"))
-                        .at(Place::file_only(file))
-                        .hint("leave it out: the list was made of the input file"),
+                    Fault::invalid(format!(
+                        "--project {file}: beside a list only an `aosm.toml` has anything to say"
+                    ))
+                    .at(Place::file_only(file))
+                    .hint("leave it out: the list was made of the input file"),
                 );
                 return None;
             }
@@ -56,9 +58,12 @@ impl Loading<'_> {
             None => None,
         };
         let settings = match &document {
-            Some(document) => {
-                settings::decode(document, options.environment.as_deref(), self.resolver, &mut self.faults)
-            }
+            Some(document) => settings::decode(
+                document,
+                options.environment.as_deref(),
+                self.resolver,
+                &mut self.faults,
+            ),
             None => Settings::empty(),
         };
         if let (None, Some(environment)) = (&document, &options.environment) {
@@ -80,7 +85,9 @@ impl Loading<'_> {
             ..Input::empty()
         };
         let project = self.join(root, Some(settings), Some(input), options.store.as_deref(), whole);
-        if project.default_store().is_none() && !(list.charts.is_empty() && list.images.is_empty() && list.templates.is_empty()) {
+        if project.default_store().is_none()
+            && !(list.charts.is_empty() && list.images.is_empty() && list.templates.is_empty())
+        {
             self.faults.push(
                 Fault::invalid(format!(
                     "{}: no store can hold its charts, images and templates: a storage account holds only disk images",

@@ -17,10 +17,35 @@ pub fn cnf() -> Project {
     project
 }
 
-/// The same; both of its registries are real ones, with the images in them.
+/// The same; both of its registries are real ones with the images in them. What each has under the names of the other is something else.
 pub fn cnf_with(first: &Registry, second: &Registry) -> Project {
+    let project = cnf_at(first, second);
+    for path in contoso::PATHS {
+        let (repository, tag) = path.split_once(':').expect("a tag");
+        if repository.contains("test") {
+            first.push(&contoso::image("release/contoso-a:1.0.0"), repository, tag);
+        } else {
+            second.push(
+                &contoso::image("test-release/contoso-test:1.0.0"),
+                &format!("contoso/{repository}"),
+                tag,
+            );
+        }
+    }
+    project
+}
+
+/// The same with nothing else in the registries: three images in the first, the other below a namespace of the second.
+pub fn cnf_at(first: &Registry, second: &Registry) -> Project {
     let project = cnf();
-    serve(first, second);
+    for path in contoso::PATHS {
+        let (repository, tag) = path.split_once(':').expect("a tag");
+        if repository.contains("test") {
+            second.push(&contoso::image(path), &format!("contoso/{repository}"), tag);
+        } else {
+            first.push(&contoso::image(path), repository, tag);
+        }
+    }
     let list = project.read(CNF_LIST);
     let list = list
         .replace("myregistry.azurecr.io", &first.host())
@@ -29,24 +54,10 @@ pub fn cnf_with(first: &Registry, second: &Registry) -> Project {
     project
 }
 
-/// Pushes the images of the worked example: three to the first registry, the other below a namespace of the second. What the other
-/// registry has under the same names is something else.
-pub fn serve(first: &Registry, second: &Registry) {
-    for path in contoso::PATHS {
-        let (repository, tag) = path.split_once(':').expect("a tag");
-        if repository.contains("test") {
-            second.push(&contoso::image(path), &format!("contoso/{repository}"), tag);
-            first.push(&contoso::image("release/contoso-a:1.0.0"), repository, tag);
-        } else {
-            first.push(&contoso::image(path), repository, tag);
-            second.push(&contoso::image("test-release/contoso-test:1.0.0"), repository, tag);
-        }
-    }
-}
-
 /// The folder of a virtual machine: its template is beside it, and a disk image of 2 MiB.
 pub fn vnf() -> Project {
     let project = Project::fixture("cli-output-vnf");
+    std::fs::create_dir(project.path("disks")).expect("a folder");
     disk().write(&project.path("disks/ubuntu.vhd"));
     project
 }

@@ -63,22 +63,38 @@ impl Value {
     }
 }
 
-/// The names of the parameters that a file declares, in order; works on any Bicep file.
-pub(in crate::peer) fn parameters(text: &str) -> Vec<String> {
+/// A parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::peer) struct Parameter {
+    /// Its name.
+    pub(in crate::peer) name: String,
+    /// It needs no value.
+    pub(in crate::peer) has_default: bool,
+}
+
+/// The parameters that a file declares, in order; works on any Bicep file.
+pub(in crate::peer) fn parameters(text: &str) -> Vec<Parameter> {
     let all = tokens(text);
-    let mut names = Vec::new();
+    let mut found = Vec::new();
     let mut first = true;
     for (at, token) in all.iter().enumerate() {
         if first
             && matches!(&token.kind, Kind::Word(word) if word == "param")
             && let Some(Kind::Word(name)) = all.get(at + 1).map(|next| &next.kind)
         {
-            names.push(name.clone());
+            let line = all.iter().skip(at).take_while(|token| token.kind != Kind::Line);
+            found.push(Parameter {
+                name: name.clone(),
+                // `string?` may be left out as well.
+                has_default: line
+                    .into_iter()
+                    .any(|token| matches!(token.kind, Kind::Mark('=' | '?'))),
+            });
         }
         // `@secure() param x string` may stand on one line.
         first = matches!(token.kind, Kind::Line | Kind::Mark(')'));
     }
-    names
+    found
 }
 
 /// The resources of a file of the generated shape.

@@ -63,12 +63,18 @@ fn a_generated_file_is_read_with_comments_decorators_and_commas() {
     assert!(GENERATED[span.clone()].starts_with('{') && GENERATED[span].ends_with('}'));
 }
 
+/// A default is a star behind the name.
+fn declared(text: &str) -> Vec<String> {
+    let star = |parameter: Parameter| format!("{}{}", parameter.name, if parameter.has_default { "*" } else { "" });
+    parameters(text).into_iter().map(star).collect()
+}
+
 #[test]
 fn parameters_are_found_in_any_file() {
-    assert_eq!(parameters(GENERATED), ["location", "publisherName", "other"]);
-    let richer = "targetScope = 'x'\nvar a = loadJsonContent('p.json')\nparam one string = '${a}/b'\n@minLength(3)\nparam two object = {\n  param: 1\n}\noutput param string = one\n";
-    assert_eq!(parameters(richer), ["one", "two"]);
-    assert_eq!(parameters(""), Vec::<String>::new());
+    assert_eq!(declared(GENERATED), ["location", "publisherName", "other*"]);
+    let richer = "targetScope = 'x'\nvar a = loadJsonContent('p.json')\nparam one string = '${a}/b'\n@minLength(3)\nparam two object = {\n  param: 1\n}\nparam three string?\noutput param string = one\nparam four string\n";
+    assert_eq!(declared(richer), ["one*", "two*", "three*", "four"]);
+    assert_eq!(declared(""), Vec::<String>::new());
 }
 
 #[test]
