@@ -23,7 +23,7 @@ pub enum ExportFormat {
 
 /// What is written, and where.
 #[derive(Debug, Args)]
-#[group(id = "what", required = true, args = ["bundle", "format"])]
+#[group(id = "what", required = true, multiple = false, args = ["bundle", "format"])]
 pub struct ExportArgs {
     /// The bundle; replaced in one step when all of it is there
     #[arg(long, value_name = "FILE")]

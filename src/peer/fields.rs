@@ -142,15 +142,17 @@ impl<'a> Fields<'a> {
         faults.push(
             Fault::invalid(format!("{}: `{key}` is missing", self.what))
                 .at(self.place.clone())
-                .hint(
-                    match suggest::nearest(key, self.table.entries.iter().map(|entry| entry.key.as_str())) {
-                        Some(near) => format!("did you mean `{key}` where it says `{}`?", shorten(near)),
-                        None => {
-                            "the Azure CLI extension needs it as well: add it, or build the folder again".to_owned()
-                        }
-                    },
-                ),
+                .hint(match self.slip(key) {
+                    Some(near) => format!("did you mean `{key}` where it says `{}`?", shorten(near)),
+                    None => "the Azure CLI extension needs it as well: add it, or build the folder again".to_owned(),
+                }),
         );
+    }
+
+    /// A field that was nearly called so. Real ones are more than a letter or two apart.
+    fn slip(&self, key: &str) -> Option<&str> {
+        let near = |written: &&str| strsim::damerau_levenshtein(&written.to_lowercase(), key) <= 2;
+        self.table.entries.iter().map(|entry| entry.key.as_str()).find(near)
     }
 
     fn wrong(&self, key: &str, node: &Node, wanted: &str, found: &str, faults: &mut Faults) {

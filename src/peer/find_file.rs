@@ -20,9 +20,11 @@ const MAX_ENTRIES: usize = 20_000;
 /// Where files are looked for.
 pub(super) struct Finder<'a> {
     /// The folder of the list; absolute.
-    pub(super) folder: &'a Utf8Path,
+    folder: &'a Utf8Path,
     /// The current folder; absolute.
-    pub(super) current_dir: &'a Utf8Path,
+    current_dir: &'a Utf8Path,
+    /// What was found elsewhere: as it is written, and in words.
+    moved: Vec<(Spanned<String>, String)>,
 }
 
 /// What a search came to.
@@ -37,10 +39,38 @@ enum Found {
     Nowhere { all: bool },
 }
 
-impl Finder<'_> {
+impl<'a> Finder<'a> {
+    /// Looks in and around a folder; both absolute.
+    pub(super) fn new(folder: &'a Utf8Path, current_dir: &'a Utf8Path) -> Self {
+        Self {
+            folder,
+            current_dir,
+            moved: Vec::new(),
+        }
+    }
+
+    /// One word about all that was found elsewhere: after a build on another machine that is every file.
+    pub(super) fn moved(&self) -> Option<Fault> {
+        let (first, _) = self.moved.first()?;
+        let many = match self.moved.len() {
+            1 => "a file is".to_owned(),
+            n => format!("{n} files are"),
+        };
+        let warning = Fault::warning(format!(
+            "artifacts.json: {many} not where the list says, and taken from elsewhere"
+        ));
+        let told = self
+            .moved
+            .iter()
+            .fold(warning.at_opt(first.place.clone()), |fault, (_, words)| {
+                fault.because(words)
+            });
+        Some(told.hint("the build wrote the paths of its own machine; correct `file_path` if another file is meant"))
+    }
+
     /// Finds a file, or says where it is not. `what` names it: `chart`, `template`.
     pub(super) fn find(
-        &self,
+        &mut self,
         written: &Spanned<String>,
         what: &str,
         folders_too: bool,
@@ -52,15 +82,8 @@ impl Finder<'_> {
         let path = match found {
             Found::There(path) => path,
             Found::Elsewhere(path) => {
-                faults.push(
-                    Fault::warning(format!(
-                        "{what} {}: not there; taken: {}",
-                        written.value,
-                        self.show(&path)
-                    ))
-                    .at_opt(written.place.clone())
-                    .hint("the build wrote the path of its own machine; correct `file_path` if another file is meant"),
-                );
+                let words = format!("{what} {}: taken: {}", written.value, self.show(&path));
+                self.moved.push((written.clone(), words));
                 path
             }
             Found::Several(paths) => {

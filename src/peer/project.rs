@@ -19,10 +19,7 @@ pub fn listed_input(
     current_dir: &Utf8Path,
 ) -> Result<(ListedInput, Faults), Faults> {
     let mut making = Making {
-        finder: Finder {
-            folder: &folder.path,
-            current_dir,
-        },
+        finder: Finder::new(&folder.path, current_dir),
         list: ListedInput {
             shown: folder.shown.clone(),
             lock: lock_of(&folder.path),
@@ -38,6 +35,7 @@ pub fn listed_input(
     for artifact in &folder.artifacts {
         making.take(artifact);
     }
+    making.faults.extend(making.finder.moved());
     if folder.artifacts.is_empty() {
         making.faults.push(
             Fault::invalid(format!("{}: its list of artifacts is empty", folder.shown))

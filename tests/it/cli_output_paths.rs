@@ -1,51 +1,25 @@
 //! Files that the list of a built folder names with the paths of another machine.
 
-use crate::support::cli_output::{CNF, CNF_LIST, cnf, vnf};
+use crate::support::cli_output::{CNF, CNF_LIST, cnf_charts, vnf};
 use crate::support::refusal::refused;
 use crate::support::*;
 
 /// The arguments of a plan that asks no registry.
-const PLAN: [&str; 5] = ["plan", "--from", CNF, "--only", "push:*"];
-
-/// A project whose list has charts and nothing else, so that no registry is needed.
-fn charts() -> Project {
-    let project = cnf();
-    let chart = |name: &str| {
-        format!(
-            r#"{{"type": "ACRFromLocalFile", "artifact_name": "{name}", "artifact_type": "OCIArtifact", "artifact_version": "1.0.0", "file_path": "/builds/contoso/charts/{name}"}}"#
-        )
-    };
-    project.write(
-        CNF_LIST,
-        format!("[{},\n{}]", chart("contoso-cnf"), chart("contoso-gateway")),
-    );
-    without_images(&project);
-    project
-}
-
-/// Takes all but the charts out of the artifact manifest.
-fn without_images(project: &Project) {
-    let path = "cnf-cli-output/artifactManifest/deploy.bicep";
-    let text = project.read(path);
-    let (head, rest) = text
-        .split_once("      {\n        artifactName: 'release/")
-        .expect("the first image");
-    let _ = rest;
-    project.write(path, format!("{head}    ]\n  }}\n}}\n"));
-}
+const PLAN: [&str; 3] = ["plan", "--from", CNF];
 
 #[test]
 fn a_chart_is_found_by_the_end_of_its_path_beside_the_folder_and_told() {
-    let project = charts();
+    let project = cnf_charts();
     project
         .run(&PLAN)
         .ok()
-        .says("chart /builds/contoso/charts/contoso-cnf: not there; taken: charts/contoso-cnf");
+        .says("2 files are not where the list says, and taken from elsewhere")
+        .says("chart /builds/contoso/charts/contoso-cnf: taken: charts/contoso-cnf");
 }
 
 #[test]
 fn a_path_that_is_there_is_taken_without_a_word() {
-    let project = charts();
+    let project = cnf_charts();
     let absolute = project.path("charts").display().to_string();
     project.write(
         CNF_LIST,
@@ -62,7 +36,7 @@ fn a_path_that_is_there_is_taken_without_a_word() {
 
 #[test]
 fn relative_paths_start_from_the_folder_then_beside_it_then_here() {
-    let project = charts();
+    let project = cnf_charts();
     project.write(
         CNF_LIST,
         project.read(CNF_LIST).replace("/builds/contoso/charts", "charts"),
@@ -76,7 +50,7 @@ fn relative_paths_start_from_the_folder_then_beside_it_then_here() {
 
 #[test]
 fn paths_of_windows_are_read_too() {
-    let project = charts();
+    let project = cnf_charts();
     let windows = project
         .read(CNF_LIST)
         .replace("/builds/contoso/charts/", "C:\\\\agent\\\\_work\\\\1\\\\charts\\\\");
@@ -86,7 +60,7 @@ fn paths_of_windows_are_read_too() {
 
 #[test]
 fn a_file_is_found_by_its_name_if_there_is_exactly_one() {
-    let project = charts();
+    let project = cnf_charts();
     std::fs::create_dir_all(project.path("elsewhere/deep")).unwrap();
     std::fs::rename(
         project.path("charts/contoso-cnf"),
@@ -108,7 +82,7 @@ fn a_file_is_found_by_its_name_if_there_is_exactly_one() {
 
 #[test]
 fn one_file_under_two_names_is_one() {
-    let project = charts();
+    let project = cnf_charts();
     std::fs::rename(project.path("charts"), project.path("cnf-cli-output/charts")).unwrap();
     #[cfg(unix)]
     std::os::unix::fs::symlink("cnf-cli-output/charts", project.path("charts")).unwrap();
@@ -117,7 +91,7 @@ fn one_file_under_two_names_is_one() {
 
 #[test]
 fn what_is_nowhere_is_an_error_with_every_place_tried_and_all_are_told_at_once() {
-    let project = charts();
+    let project = cnf_charts();
     project.remove("charts");
     refused(&project, &PLAN, 4)
         .count(2)

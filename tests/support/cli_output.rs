@@ -54,6 +54,31 @@ pub fn cnf_at(first: &Registry, second: &Registry) -> Project {
     project
 }
 
+/// A project whose list has charts and nothing else, so that no registry is needed.
+pub fn cnf_charts() -> Project {
+    let project = cnf();
+    let chart = |name: &str| {
+        format!(
+            r#"{{"type": "ACRFromLocalFile", "artifact_name": "{name}", "artifact_type": "OCIArtifact", "artifact_version": "1.0.0", "file_path": "/builds/contoso/charts/{name}"}}"#
+        )
+    };
+    project.write(
+        CNF_LIST,
+        format!("[{},\n{}]", chart("contoso-cnf"), chart("contoso-gateway")),
+    );
+    without_images(&project);
+    project
+}
+
+/// Takes all but the charts out of the artifact manifest.
+fn without_images(project: &Project) {
+    let text = project.read(CNF_MANIFEST);
+    let (head, _) = text
+        .split_once("      {\n        artifactName: 'release/")
+        .expect("the first image");
+    project.write(CNF_MANIFEST, format!("{head}    ]\n  }}\n}}\n"));
+}
+
 /// The folder of a virtual machine: its template is beside it, and a disk image of 2 MiB.
 pub fn vnf() -> Project {
     let project = Project::fixture("cli-output-vnf");
