@@ -147,6 +147,12 @@ fn image(session: &Session, planned: &Planned, target: &Target) -> Result<Option
     Ok(Some(Placed::Image {
         name: located.name.repository.clone(),
         version: tag,
+        kind: planned
+            .wanted
+            .images
+            .get(index)
+            .map(|image| image.kind)
+            .unwrap_or_default(),
         source: Registry {
             host: located.source.host.clone(),
             namespace: namespace.to_owned(),

@@ -80,7 +80,7 @@ pub(super) async fn ask(
             Turn::Stop(error) if error.kind == ErrorKind::Cancelled => return Asked::Cancelled,
             Turn::Stop(error) => {
                 let faults = if is_about_the_source(error.kind) {
-                    sources.note(at, reference.as_str(), &error);
+                    sources.note(at, wanted, &error);
                     Vec::new()
                 } else {
                     vec![words::unusable(wanted, &error)]
@@ -127,7 +127,7 @@ impl Round<'_> {
             match verdict {
                 Verdict::Denied => self.denied.push(place),
                 Verdict::Skipped => {
-                    self.sources.note(at, self.wanted.reference.as_str(), &error);
+                    self.sources.note(at, self.wanted, &error);
                     break;
                 }
                 Verdict::Failed => return Turn::Stop(error),

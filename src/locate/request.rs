@@ -26,16 +26,16 @@ pub struct Wanted {
     pub reference: ImageReference,
     /// The tag it gets in the store when the reference has only a digest.
     pub version: Option<String>,
+    /// The one source that is asked; `None`: all, in their order.
+    pub only_from: Option<ImageSource>,
     /// Where it was found first, for messages.
     pub place: Option<Place>,
-    /// The one source that may have it; `None`: all are asked, in order.
-    pub only: Option<ImageSource>,
 }
 
 impl Wanted {
     /// May this source have it?
     pub(super) fn may_be_at(&self, source: &ImageSource) -> bool {
-        self.only.as_ref().is_none_or(|only| only == source)
+        self.only_from.as_ref().is_none_or(|only| only == source)
     }
 }
 

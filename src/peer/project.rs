@@ -152,6 +152,11 @@ impl Making<'_> {
                 place: artifact.name.place.clone(),
             },
             source: source.clone(),
+            kind: match artifact.kind.value.as_str() {
+                "ArmTemplate" => ArtifactType::ArmTemplate,
+                "ImageFile" => ArtifactType::ImageFile,
+                _ => ArtifactType::OciArtifact,
+            },
         });
     }
 

@@ -24,6 +24,8 @@ pub enum Placed {
         name: String,
         /// Tag, at the source and in the store.
         version: String,
+        /// What AOSM calls it.
+        kind: ArtifactType,
         /// The registry, and the namespace that is before the name there.
         source: Registry,
     },
@@ -71,17 +73,22 @@ fn entry(placed: &Placed, folder: &Utf8Path) -> Json {
             file(ACR_FILE, listed_type(ArtifactType::ArmTemplate), name, version, path)
         }
         Placed::Disk { name, version, path } => file(DISK_FILE, "VhdImageFile", name, version, path),
-        Placed::Image { name, version, source } => {
+        Placed::Image {
+            name,
+            version,
+            kind,
+            source,
+        } => {
             let Json::Object(mut members) = Json::texts(&[
                 ("type", ACR_REMOTE),
                 ("artifact_name", name),
-                ("artifact_type", listed_type(ArtifactType::OciArtifact)),
+                ("artifact_type", listed_type(*kind)),
                 ("artifact_version", version),
             ]) else {
                 return Json::Object(Vec::new());
             };
-            let kind = if is_azure(&source.host) { AZURE } else { UNIVERSAL };
-            let registry = Json::texts(&[("type", kind), ("registry_name", &source.host)]);
+            let class = if is_azure(&source.host) { AZURE } else { UNIVERSAL };
+            let registry = Json::texts(&[("type", class), ("registry_name", &source.host)]);
             let namespace = match source.namespace.as_str() {
                 "" => String::new(),
                 namespace => format!("{namespace}/"),
@@ -167,6 +174,7 @@ mod tests {
             Placed::Image {
                 name: text("release/a"),
                 version: text("1.0.0"),
+                kind: ArtifactType::OciArtifact,
                 source: Registry {
                     host: text("ghcr.io"),
                     namespace: text("contoso/x"),
@@ -175,6 +183,7 @@ mod tests {
             Placed::Image {
                 name: text("b"),
                 version: text("2"),
+                kind: ArtifactType::ImageFile,
                 source: Registry {
                     host: text("acr.azurecr.io"),
                     namespace: String::new(),
@@ -203,7 +212,7 @@ mod tests {
     {
         "type": "ACRFromRemote",
         "artifact_name": "b",
-        "artifact_type": "OCIArtifact",
+        "artifact_type": "ImageFile",
         "artifact_version": "2",
         "source_registry": {
             "type": "AzureContainerRegistry",

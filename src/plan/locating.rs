@@ -161,9 +161,9 @@ pub async fn locate_images(
     // Without the network only the lock can answer; what it lacks stays unknown instead of being an error.
     let counted = old_lock.as_ref().filter(|lock| lock.counts_for(&order));
     let asked = if session.mode.offline {
-        known(session, wanted, counted)
+        known(wanted, counted)
     } else {
-        references(session, wanted)
+        references(wanted)
     };
     session.events.emit(Event::PhaseStarted {
         phase: Phase::Locate,
@@ -420,27 +420,26 @@ pub async fn images_from_lock(
     };
     let job = session.job("locate");
     let sources = world.sources(&job)?;
-    let asked = known(session, wanted, Some(&lock));
+    let asked = known(wanted, Some(&lock));
     let location = ask(session, asked, &sources, Some(&lock), Mode::Locked, &job).await;
     let places = places(wanted, location.located, &[], &Faults::new(), true);
     Ok(places.into_iter().map(|place| place?.ok().map(Ok)).collect())
 }
 
 /// All wanted images, as locating asks for them.
-fn references(session: &Session, wanted: &Wanted) -> Vec<locate::Wanted> {
-    let listed = session.project.listed.as_ref();
+fn references(wanted: &Wanted) -> Vec<locate::Wanted> {
     let one = |image: &super::wanted::WantedImage| locate::Wanted {
         reference: image.reference.clone(),
         version: image.version.clone(),
+        only_from: image.only_from.clone(),
         place: image.place(),
-        only: listed.and_then(|listed| listed.images.get(image.reference.as_str()).cloned()),
     };
     wanted.images.iter().map(one).collect()
 }
 
 /// Those that a lock knows.
-fn known(session: &Session, wanted: &Wanted, lock: Option<&Lock>) -> Vec<locate::Wanted> {
-    let mut known = references(session, wanted);
+fn known(wanted: &Wanted, lock: Option<&Lock>) -> Vec<locate::Wanted> {
+    let mut known = references(wanted);
     known.retain(|one| lock.is_some_and(|lock| lock.entry(one.reference.as_str()).is_some()));
     known
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 
-use super::artifact_model::ArtifactConfig;
+use super::artifact_model::{ArtifactConfig, ArtifactType};
 use super::model::{ImageSource, Spanned};
 use super::publication::Publication;
 use super::vhd_model::VhdSource;
@@ -18,8 +18,6 @@ pub struct Listed {
     pub lock: Utf8PathBuf,
     /// The command that works with this list, for hints: `aosm-build apply --from cnf-cli-output`.
     pub command: String,
-    /// The one place of each image, by its reference. No other place is asked for it.
-    pub images: BTreeMap<String, ImageSource>,
     /// What each chart is listed as, by the name of its package.
     pub charts: BTreeMap<String, ListedChart>,
 }
@@ -40,8 +38,10 @@ pub struct ListedChart {
 pub struct ListedImage {
     /// Registry, name in the store and tag: `myregistry.azurecr.io/release/contoso-a:1.0.0`.
     pub reference: Spanned<String>,
-    /// Where it is: on the same registry, perhaps in a namespace.
+    /// Where it is, and nowhere else: on the same registry, perhaps in a namespace.
     pub source: Spanned<ImageSource>,
+    /// What AOSM calls it.
+    pub kind: ArtifactType,
 }
 
 /// A disk image as a list names it.

@@ -10,7 +10,7 @@ use super::find::PROJECT_FILE;
 use super::input::Input;
 use super::listed::{Listed, ListedChart, ListedDisk, ListedImage, ListedInput};
 use super::load::{LoadOptions, Loading, in_order};
-use super::model::{ChartInput, ChartPackage, Dependencies, ExtraImage, ImageSource, Project, Spanned};
+use super::model::{ChartInput, ChartPackage, Dependencies, ExtraImage, Project, Spanned};
 use super::paths::{Resolver, normalise};
 use super::settings::{self, Settings};
 use super::vhds::PartialVhd;
@@ -130,11 +130,6 @@ fn partial(disk: &ListedDisk) -> PartialVhd {
 
 /// The project with what is listed.
 fn filled(project: Project, list: ListedInput) -> Project {
-    let images: BTreeMap<String, ImageSource> = list
-        .images
-        .iter()
-        .map(|image| (image.reference.value.clone(), image.source.value.clone()))
-        .collect();
     let mut seen = BTreeSet::new();
     let sources = list.images.iter().map(|image| image.source.clone());
     let image_sources = sources.filter(|source| seen.insert(source.value.clone())).collect();
@@ -157,7 +152,6 @@ fn filled(project: Project, list: ListedInput) -> Project {
         listed: Some(Listed {
             lock: list.lock,
             command: list.command,
-            images,
             charts: named,
         }),
         ..project
@@ -184,6 +178,9 @@ fn chart_package(package: &Spanned<String>, chart: &ListedChart) -> ChartPackage
 fn extra(image: ListedImage) -> ExtraImage {
     ExtraImage {
         reference: image.reference,
+        kind: image.kind,
+        only_from: Some(image.source.value),
+        named_in: "artifacts.json",
         version: None,
         store: None,
     }

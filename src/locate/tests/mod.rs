@@ -214,8 +214,8 @@ fn wanted(text: &str) -> Wanted {
     Wanted {
         reference: ImageReference::parse(text).unwrap(),
         version,
+        only_from: None,
         place: None,
-        only: None,
     }
 }
 
