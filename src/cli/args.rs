@@ -228,12 +228,18 @@ template of the Azure CLI extension, with the values that it declares). The same
         /// Compare the lock with the charts and the sources; write nothing
         #[arg(long)]
         check: bool,
+        /// The images of this folder, as `apply --from` takes it; the lock is the folder's own
+        #[arg(long, value_name = "FOLDER")]
+        from: Option<Utf8PathBuf>,
     },
     /// Explain a step: desired and observed, and what changed since it last ran, with file and line
     #[command(after_help = "Example:\n  aosm-build why push:local/contoso:1.0.0")]
     Why {
         /// A step id, or a part that only one step has
         step: String,
+        /// A step of this folder, as `apply --from` takes it
+        #[arg(long, value_name = "FOLDER")]
+        from: Option<Utf8PathBuf>,
     },
     /// Print the graph of steps
     #[command(after_help = "Example:\n  aosm-build graph --format dot | dot -Tsvg > graph.svg")]
@@ -243,8 +249,14 @@ template of the Azure CLI extension, with the values that it declares). The same
         format: GraphFormat,
     },
     /// Validate everything that needs no network: project files, charts, values, references
-    #[command(after_help = "Example:\n  aosm-build check && git commit")]
-    Check,
+    #[command(
+        after_help = "Examples:\n  aosm-build check && git commit\n  aosm-build check --from cnf-cli-output   # is it whole, does it fit its artifact manifest"
+    )]
+    Check {
+        /// This folder instead, as `apply --from` takes it
+        #[arg(long, value_name = "FOLDER")]
+        from: Option<Utf8PathBuf>,
+    },
     /// Push, attach, discover, pull, list, delete or copy one artifact
     #[command(
         after_help = "Examples:\n  aosm-build artifact push myregistry.azurecr.io/samples/artifact:1.0 notes.txt:text/plain\n  \

@@ -23,10 +23,14 @@ pub enum ExportFormat {
 
 /// What is written, and where.
 #[derive(Debug, Args)]
-#[group(id = "what", required = true, multiple = false, args = ["bundle", "format"])]
 pub struct ExportArgs {
     /// The bundle; replaced in one step when all of it is there
-    #[arg(long, value_name = "FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "format",
+        conflicts_with = "format"
+    )]
     bundle: Option<Utf8PathBuf>,
     /// Write the files of another tool instead of a bundle
     #[arg(long, value_enum, value_name = "FORM")]

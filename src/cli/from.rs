@@ -14,20 +14,16 @@ use crate::peer;
 use crate::plan::Session;
 use crate::project;
 
-/// The project that a folder stands for, opened.
-pub fn session(context: &Context, folder: &Utf8Path) -> Result<Arc<Session>, Faults> {
+/// The project that a folder stands for, opened; without a folder, that of the folder to work in.
+pub fn session(context: &Context, folder: Option<&Utf8Path>) -> Result<Arc<Session>, Faults> {
+    let Some(folder) = folder else {
+        return context.session();
+    };
     let current_dir = current_folder()?;
     let (read, warnings) = peer::read(&current_dir.join(folder), folder)?;
     context.screen.faults(&warnings);
-    let mut words = vec!["aosm-build apply --from".to_owned(), shell_word(folder.as_str())];
-    words.extend(
-        context
-            .global
-            .store
-            .iter()
-            .map(|store| format!("--store {}", shell_word(store))),
-    );
-    let (list, warnings) = peer::listed_input(&read, words.join(" "), &current_dir)?;
+    let command = format!("aosm-build lock --from {}", shell_word(folder.as_str()));
+    let (list, warnings) = peer::listed_input(&read, command, &current_dir)?;
     context.screen.faults(&warnings);
     let (project, warnings) = project::load_listed(&context.load_options()?, list)?;
     context.screen.faults(&warnings);

@@ -105,10 +105,10 @@ async fn run(cli: Cli, screen: &Screen) -> u8 {
             ..
         } => images::values(&context, format).await,
         Command::Images { locate, why, .. } => images::run(&context, locate, why.as_deref()).await,
-        Command::Lock { update, check } => lock::run(&context, update.as_deref(), check).await,
-        Command::Why { step } => why::run(&context, &step).await,
+        Command::Lock { update, check, from } => lock::run(&context, update.as_deref(), check, from.as_deref()).await,
+        Command::Why { step, from } => why::run(&context, &step, from.as_deref()).await,
         Command::Graph { format } => graph::run(&context, format).await,
-        Command::Check => check::run(&context).await,
+        Command::Check { from } => check::run(&context, from.as_deref()).await,
         Command::Vhd { command } => vhd::run(&context, &command).await,
         Command::Store { command } => store::run(&context, &command).await,
         Command::ArtifactManifest { command } => artifact_manifest::run(&context, &command).await,

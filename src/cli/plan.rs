@@ -39,12 +39,10 @@ pub async fn run(context: &Context, looking: &Looking, detailed_exitcode: bool) 
 
 /// The project, as far as it is needed: from a bundle only its stores are filled.
 pub fn session(context: &Context, looking: &Looking) -> Result<Arc<Session>, Faults> {
-    if let Some(folder) = &looking.from {
-        super::from::session(context, folder)
-    } else if looking.from_bundle.is_some() {
+    if looking.from_bundle.is_some() {
         context.stores_only()
     } else {
-        context.session()
+        super::from::session(context, looking.from.as_deref())
     }
 }
 

@@ -12,10 +12,10 @@ use crate::project::{
     ListedInput, Publication, Spanned, VhdSource,
 };
 
-/// Makes the list. `Ok` comes with warnings; `Err` holds every fault. `command`: what was typed, for hints.
+/// Makes the list. `Ok` comes with warnings; `Err` holds every fault. `lock_command`: what writes its lock, for hints.
 pub fn listed_input(
     folder: &OutputFolder,
-    command: String,
+    lock_command: String,
     current_dir: &Utf8Path,
 ) -> Result<(ListedInput, Faults), Faults> {
     let mut making = Making {
@@ -23,7 +23,7 @@ pub fn listed_input(
         list: ListedInput {
             shown: folder.shown.clone(),
             lock: lock_of(&folder.path),
-            command,
+            lock_command,
             publication: publication(&folder.parameters),
             charts: Vec::new(),
             images: Vec::new(),

@@ -370,8 +370,8 @@ fn of_list(session: &Session, fault: Fault) -> Fault {
     let name = listed.lock.file_name().unwrap_or_default();
     let fault = fault.rewritten(|text| text.replace("aosm.lock", name));
     fault.hint(format!(
-        "run `{}` without --locked and --frozen: it writes {name}",
-        listed.command
+        "run `{}`, and keep {name} with the folder",
+        listed.lock_command
     ))
 }
 

@@ -16,8 +16,8 @@ use super::vhd_model::VhdSource;
 pub struct Listed {
     /// The lock of this list. The project's own lock is about other images, so the two must not share a file; absolute.
     pub lock: Utf8PathBuf,
-    /// The command that works with this list, for hints: `aosm-build apply --from cnf-cli-output`.
-    pub command: String,
+    /// The command that writes it, for hints: `aosm-build lock --from cnf-cli-output`.
+    pub lock_command: String,
     /// What each chart is listed as, by the name of its package.
     pub charts: BTreeMap<String, ListedChart>,
 }
@@ -62,8 +62,8 @@ pub struct ListedInput {
     pub shown: Utf8PathBuf,
     /// Its lock; absolute.
     pub lock: Utf8PathBuf,
-    /// The command that works with it, for hints.
-    pub command: String,
+    /// The command that writes it, for hints.
+    pub lock_command: String,
     /// Which publisher, stores and manifests it is for.
     pub publication: Publication,
     /// Charts.

@@ -151,7 +151,7 @@ fn filled(project: Project, list: ListedInput) -> Project {
         artifacts: list.templates,
         listed: Some(Listed {
             lock: list.lock,
-            command: list.command,
+            lock_command: list.lock_command,
             charts: named,
         }),
         ..project

@@ -146,7 +146,7 @@ fn a_lock_holds_what_a_tag_named_and_locked_runs_need_it() {
         .run(&["plan", "--from", CNF, "--locked"])
         .expect(3)
         .says("cnf-cli-output.aosm.lock")
-        .says("aosm-build apply --from cnf-cli-output");
+        .says("run `aosm-build lock --from cnf-cli-output`");
     project.run(&["apply", "--from", CNF]).ok();
     // The tag moves; the lock does not.
     first.push(&contoso::image("release/contoso-b:1.0.0"), "release/contoso-a", "1.0.0");
@@ -275,12 +275,14 @@ fn a_compiled_template_beside_the_generated_one_is_taken_and_told() {
     project
         .run(&["plan", "--from", "nsd-cli-output", "--detailed-exitcode"])
         .ok();
-    // Without it there is Bicep only, which is no template yet.
+    // Without it there is Bicep only, which needs a compiler.
     project.remove("nsd-cli-output/artifacts/contoso-cnf.json");
     project
-        .run(&["plan", "--from", "nsd-cli-output"])
-        .expect(4)
-        .says("az bicep build");
+        .aosm(&["plan", "--from", "nsd-cli-output"])
+        .env("PATH", "nowhere")
+        .run()
+        .expect(5)
+        .says("bicep: not found on PATH");
 }
 
 #[test]
@@ -326,4 +328,41 @@ fn a_folder_and_a_bundle_at_once_are_refused() {
         .run(&["plan", "--from", CNF, "--from-bundle", "x.tar"])
         .expect(64)
         .says("cannot be used with");
+}
+
+#[test]
+fn lock_check_and_why_work_on_the_folder_too() {
+    let (first, second) = (Registry::start(Kind::Plain), Registry::start(Kind::Plain));
+    let project = cnf_with(&first, &second);
+    let marks = (first.mark(), second.mark());
+    project
+        .run(&["check", "--from", CNF])
+        .ok()
+        .says("ok: 2 Helm packages, 2 charts, 4 images");
+    assert_eq!(
+        first.since(marks.0).0.len() + second.since(marks.1).0.len(),
+        0,
+        "a check asks nobody"
+    );
+    project
+        .run(&["lock", "--from", CNF])
+        .ok()
+        .says("wrote cnf-cli-output.aosm.lock: 4 changes");
+    project.run(&["plan", "--from", CNF, "--locked", "--json"]).ok();
+    project
+        .run(&["why", "release/contoso-a", "--from", CNF])
+        .ok()
+        .says("copy:local/release/contoso-a:1.0.0")
+        .says("cnf-cli-output/artifacts/artifacts.json");
+    first.push(&contoso::image("release/contoso-b:1.0.0"), "release/contoso-a", "1.0.0");
+    project
+        .run(&["lock", "--check", "--from", CNF])
+        .expect(3)
+        .says("cnf-cli-output.aosm.lock is out of date")
+        .says("aosm-build lock --from cnf-cli-output --update");
+    project.run(&["lock", "--update", "--from", CNF]).ok();
+    project
+        .run(&["lock", "--check", "--from", CNF])
+        .ok()
+        .says("cnf-cli-output.aosm.lock is up to date");
 }

@@ -11,7 +11,7 @@ use crate::event::{Event, Phase};
 use crate::fault::{Fault, Faults};
 use crate::oci::Descriptor;
 use crate::plan::Session;
-use crate::project::{ChartInput, ChartPackage, Listed};
+use crate::project::{ChartInput, ChartPackage};
 
 use super::run::{Steps, Tools};
 use super::{ChartOutput, dependencies};
@@ -80,7 +80,7 @@ pub(super) async fn prepare(
     let tree = Arc::new(tree);
     session.stopped()?;
     if let Some(listed) = &session.project.listed {
-        let package = of_list(session, index, package, listed, tree).await?;
+        let package = super::listed::of_list(session, index, package, listed, tree).await?;
         return Ok((package, warnings));
     }
     // The key needs Helm's version, which takes a process of its own to learn. Where nothing can be cached anyway,
@@ -127,54 +127,8 @@ pub(super) async fn prepare(
     ))
 }
 
-/// A chart of a list is packed and nothing else: the list says which images there are. It must be the chart that is listed, as it is
-/// pushed under the name and version of its `Chart.yaml`.
-async fn of_list(
-    session: &Arc<Session>,
-    index: usize,
-    package: &ChartPackage,
-    listed: &Listed,
-    tree: Arc<ChartTree>,
-) -> Result<Package, Faults> {
-    let mut faults = Faults::new();
-    if let Some(as_listed) = listed.charts.get(&package.name.value) {
-        for (what, wanted, is) in [
-            ("name", &as_listed.name, tree.name()),
-            ("version", &as_listed.version, tree.version()),
-        ] {
-            if wanted.value != is {
-                faults.push(
-                    Fault::invalid(format!(
-                        "chart {}: is listed with the {what} {}, and its Chart.yaml says {is}",
-                        package.name.value, wanted.value
-                    ))
-                    .at_opt(wanted.place.clone())
-                    .hint(
-                        "a chart is pushed under what its Chart.yaml says: correct the path, or build the list again",
-                    ),
-                );
-            }
-        }
-    }
-    faults.into_result(()).map_err(|faults| for_package(faults, package))?;
-    let (output, key) = packed(session, package, &tree).await?;
-    Ok(Package {
-        index,
-        name: package.name.value.clone(),
-        tree,
-        discovered: Arc::new(Discovered::default()),
-        chart: Some(output),
-        keys: Keys {
-            render: None,
-            discover: None,
-            package: Some(key),
-        },
-        fetched: Vec::new(),
-    })
-}
-
 /// Errors of a chart with the place that names the chart: a project has many, and an archive has no lines.
-fn for_package(faults: Faults, package: &ChartPackage) -> Faults {
+pub(super) fn for_package(faults: Faults, package: &ChartPackage) -> Faults {
     let ChartInput::Chart(path) = &package.input else {
         return faults;
     };
@@ -313,7 +267,7 @@ async fn discovered(
 }
 
 /// The packed chart, from the cache or made now.
-async fn packed(
+pub(super) async fn packed(
     session: &Arc<Session>,
     package: &ChartPackage,
     tree: &Arc<ChartTree>,
