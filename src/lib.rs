@@ -25,6 +25,7 @@ pub mod graph;
 pub mod locate;
 pub mod lock;
 pub mod oci;
+pub mod peer;
 pub mod plan;
 pub mod policy;
 pub mod project;

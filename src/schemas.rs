@@ -2,7 +2,7 @@
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 
-use crate::apply::{ApplyDocument, ExportDocument};
+use crate::apply::{ApplyDocument, ExportDocument, ExportFilesDocument};
 use crate::artifact::documents::{
     ArtifactDocument, CopyDocument, DeleteDocument, DiscoverDocument, ManifestsDocument, RepositoriesDocument,
     TagsDocument,
@@ -60,6 +60,10 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("stores.schema.json", document::<StoresDocument>("aosm-stores/1")),
         ("bundle.schema.json", document::<BundleDocument>("aosm-bundle/1")),
         ("doctor.schema.json", document::<DoctorDocument>("aosm-doctor/1")),
+        (
+            "export-files.schema.json",
+            document::<ExportFilesDocument>("aosm-export-files/1"),
+        ),
         ("export.schema.json", document::<ExportDocument>("aosm-export/1")),
         ("artifact.schema.json", document::<ArtifactDocument>("aosm-artifact/1")),
         ("copy.schema.json", document::<CopyDocument>("aosm-copy/1")),

@@ -34,14 +34,40 @@ pub struct ExportDocument {
     pub bytes: u64,
 }
 
+/// What an export for another tool wrote: `aosm-export-files/1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct ExportFilesDocument {
+    /// `aosm-export-files/1`.
+    pub format: &'static str,
+    /// The files, in the order of the deployment.
+    pub files: Vec<String>,
+}
+
+impl ExportFilesDocument {
+    /// The document of these files.
+    pub fn new(files: Vec<String>) -> Self {
+        Self {
+            format: "aosm-export-files/1",
+            files,
+        }
+    }
+}
+
+/// Writes the lock, as it is written before anything is applied.
+pub fn save_lock(session: &Session, planned: &Planned) -> Result<(), Fault> {
+    if session.mode.frozen || session.mode.locked || planned.plan.lock_changes.is_empty() {
+        return Ok(());
+    }
+    planned.locations.lock.save(&session.lock_path()).map(drop)
+}
+
 /// Writes the bundle. Nothing is written where something that should be in it is missing. The lock is written first, as it is
 /// before anything is applied.
 pub async fn export(session: &Arc<Session>, planned: &Planned, path: &Utf8Path) -> Result<ExportDocument, Faults> {
     session.stopped()?;
     whole(planned)?;
-    if !session.mode.frozen && !session.mode.locked && !planned.plan.lock_changes.is_empty() {
-        planned.locations.lock.save(&session.lock_path())?;
-    }
+    save_lock(session, planned)?;
     let job = session.job("export");
     let mut parts: BTreeMap<Digest, Part> = BTreeMap::new();
     let mut entries = Vec::new();

@@ -5,11 +5,13 @@ mod document;
 mod effects;
 mod export;
 mod imports;
+mod export_list;
 mod remember;
 mod run;
 mod seal;
 
 pub use document::{ApplyDocument, ApplySummary, StepOutcome, StepReport};
-pub use export::{ExportDocument, export};
+pub use export::{ExportDocument, ExportFilesDocument, export, save_lock};
+pub use export_list::placed;
 pub use run::{Applied, apply, lock};
 pub use seal::seal_manifest;

@@ -72,8 +72,12 @@ pub(super) fn remember(session: &Session, planned: &Planned, done: &[usize]) {
                 },
             );
         };
-        keep(StepKind::Render, package.keys.render.key(), None);
-        keep(StepKind::Discover, package.keys.discover.key(), None);
+        if let Some(key) = &package.keys.render {
+            keep(StepKind::Render, key.key(), None);
+        }
+        if let Some(key) = &package.keys.discover {
+            keep(StepKind::Discover, key.key(), None);
+        }
         if let (Some(key), Some(chart)) = (&package.keys.package, &package.chart) {
             keep(StepKind::Package, key.key(), Some(chart.archive.clone()));
         }

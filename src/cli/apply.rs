@@ -21,6 +21,8 @@ pub async fn run(context: &Context, looking: &Looking, jobs: Option<NonZeroUsize
         planned = super::plan::planned(&session, looking, &options).await?;
     }
     let idle = idle(&planned.plan);
+    let lock_path = session.lock_path();
+    let lock_name = lock_path.file_name().unwrap_or("aosm.lock");
     if !context.screen.json() && !idle {
         let tree = plan_tree(&planned.plan, context.screen.tree_style(true));
         context.screen.say(tree.trim_end());
@@ -36,7 +38,7 @@ pub async fn run(context: &Context, looking: &Looking, jobs: Option<NonZeroUsize
     } else {
         context
             .screen
-            .result(&words(&summary, idle, lock_changes, applied.interrupted));
+            .result(&words(&summary, idle, (lock_name, lock_changes), applied.interrupted));
     }
     if applied.interrupted {
         return Ok(Kind::Interrupted.exit_code());
@@ -49,11 +51,11 @@ fn idle(plan: &Plan) -> bool {
     summary.run + summary.blocked + summary.invalid + summary.unknown == 0
 }
 
-fn words(summary: &ApplySummary, idle: bool, lock_changes: u64, interrupted: bool) -> String {
+fn words(summary: &ApplySummary, idle: bool, lock: (&str, u64), interrupted: bool) -> String {
     if idle {
-        let lock = match lock_changes {
-            0 => String::new(),
-            n => format!("; wrote aosm.lock ({})", count(n, "change")),
+        let lock = match lock {
+            (_, 0) => String::new(),
+            (name, n) => format!("; wrote {name} ({})", count(n, "change")),
         };
         return format!("nothing to do: {} up to date{lock}", count(summary.fresh, "artifact"));
     }

@@ -131,8 +131,11 @@ pub struct Looking {
     #[arg(long)]
     pub seal: bool,
     /// Fill the stores from this bundle: charts are not read, and no source is asked
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
     pub from_bundle: Option<Utf8PathBuf>,
+    /// Fill the stores with what this folder lists, which `az aosm nfd build` or `nsd build` wrote (cnf-cli-output)
+    #[arg(long, value_name = "FOLDER")]
+    pub from: Option<Utf8PathBuf>,
 }
 
 /// How thoroughly disk images are proven.
@@ -157,7 +160,7 @@ pub enum Command {
     /// Show what `apply` would move, and why; changes nothing
     #[command(
         after_help = "Examples:\n  aosm-build plan\n  aosm-build plan --json | jq .summary\n  aosm-build plan --detailed-exitcode   \
-# exit 2 when changes are pending\n\nSigns: + create, ~ replace or seal, = fresh, ! invalid, ? unknown, - blocked"
+# exit 2 when changes are pending\n  aosm-build plan --from cnf-cli-output # of a folder that `az aosm nfd build` wrote\n\nSigns: + create, ~ replace or seal, = fresh, ! invalid, ? unknown, - blocked"
     )]
     Plan {
         /// What may be replaced, and how thoroughly stores are read
@@ -169,7 +172,8 @@ pub enum Command {
     },
     /// Bring the stores to what the project wants: run the stale steps, in parallel
     #[command(
-        after_help = "Examples:\n  aosm-build apply\n  aosm-build apply --only 'copy:*contoso-a*'\n  aosm-build apply --replace=contoso:1.0.0\n\n\
+        after_help = "Examples:\n  aosm-build apply\n  aosm-build apply --only 'copy:*contoso-a*'\n  aosm-build apply --replace=contoso:1.0.0\n  \
+                      aosm-build apply --from cnf-cli-output   # the artifact part of `az aosm nfd publish`\n\n\
 Independent steps go on after a failure. Ctrl-C ends cleanly after the running steps; twice ends at once."
     )]
     Apply {
@@ -180,19 +184,16 @@ Independent steps go on after a failure. Ctrl-C ends cleanly after the running s
         #[arg(short, long, value_name = "N", value_parser = super::units::at_least_one)]
         jobs: Option<NonZeroUsize>,
     },
-    /// Write everything the stores should hold into one file, for where no source can be reached
+    /// Write everything the stores should hold into one file, or what it is into the files of another tool
     #[command(
-        after_help = "Examples:\n  aosm-build export --bundle contoso.tar\n  aosm-build apply --from-bundle contoso.tar   # there: no source is asked\n\n\
-The file is an OCI image layout in a plain tar, which other tools read as well. The same content is the same bytes."
+        after_help = "Examples:\n  aosm-build export --bundle contoso.tar\n  aosm-build apply --from-bundle contoso.tar   # there: no source is asked\n  \
+                      aosm-build export --format az-aosm --output cnf-cli-output/artifacts/artifacts.json\n  \
+                      aosm-build export --format arm-parameters --from cnf-cli-output --output parameters\n\n\
+--bundle writes the content itself: an OCI image layout in a plain tar, which other tools read as well. --format writes no content, only \
+where it is (az-aosm: charts, images by their source registry, files) or what a deployment is called with (arm-parameters: a file for each \
+template of the Azure CLI extension, with the values that it declares). The same project is the same bytes."
     )]
-    Export {
-        /// The file; replaced in one step when all of it is there
-        #[arg(long, value_name = "FILE")]
-        bundle: Utf8PathBuf,
-        /// Only steps whose id or name matches GLOB, and what they need
-        #[arg(long, value_name = "GLOB")]
-        only: Vec<String>,
-    },
+    Export(super::export::ExportArgs),
     /// List the container images the charts use, each with every place it was found; needs no network
     #[command(
         after_help = "Examples:\n  aosm-build images\n  aosm-build images --why release/contoso-a\n  aosm-build images --locate --json\n  \
@@ -230,12 +231,18 @@ The file is an OCI image layout in a plain tar, which other tools read as well. 
         /// Compare the lock with the charts and the sources; write nothing
         #[arg(long)]
         check: bool,
+        /// The images of this folder, as `apply --from` takes it; the lock is the folder's own
+        #[arg(long, value_name = "FOLDER")]
+        from: Option<Utf8PathBuf>,
     },
     /// Explain a step: desired and observed, and what changed since it last ran, with file and line
     #[command(after_help = "Example:\n  aosm-build why push:local/contoso:1.0.0")]
     Why {
         /// A step id, or a part that only one step has
         step: String,
+        /// A step of this folder, as `apply --from` takes it
+        #[arg(long, value_name = "FOLDER")]
+        from: Option<Utf8PathBuf>,
     },
     /// Print the graph of steps
     #[command(after_help = "Example:\n  aosm-build graph --format dot | dot -Tsvg > graph.svg")]
@@ -245,8 +252,14 @@ The file is an OCI image layout in a plain tar, which other tools read as well. 
         format: GraphFormat,
     },
     /// Validate everything that needs no network: project files, charts, values, references
-    #[command(after_help = "Example:\n  aosm-build check && git commit")]
-    Check,
+    #[command(
+        after_help = "Examples:\n  aosm-build check && git commit\n  aosm-build check --from cnf-cli-output   # is it whole, does it fit its artifact manifest"
+    )]
+    Check {
+        /// This folder instead, as `apply --from` takes it
+        #[arg(long, value_name = "FOLDER")]
+        from: Option<Utf8PathBuf>,
+    },
     /// Push, attach, discover, pull, list, delete or copy one artifact
     #[command(
         after_help = "Examples:\n  aosm-build artifact push myregistry.azurecr.io/samples/artifact:1.0 notes.txt:text/plain\n  \

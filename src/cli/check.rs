@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use camino::Utf8Path;
+
 use super::Ended;
 use super::context::Context;
 use crate::fault::{Fault, Faults};
@@ -27,8 +29,8 @@ async fn judged(
     }
 }
 
-pub async fn run(context: &Context) -> Ended {
-    let session = context.session()?;
+pub async fn run(context: &Context, from: Option<&Utf8Path>) -> Ended {
+    let session = super::from::session(context, from)?;
     let mut faults = Faults::new();
     faults.extend(check_disks(&session.project));
     faults.extend(Lock::load(&session.lock_path()).err().into_iter().flatten());

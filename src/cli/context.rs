@@ -88,7 +88,8 @@ impl Context {
         Ok(Some(project))
     }
 
-    fn load_options(&self) -> Result<LoadOptions, Fault> {
+    /// What a project is loaded by.
+    pub fn load_options(&self) -> Result<LoadOptions, Fault> {
         Ok(LoadOptions {
             folder: self.folder()?,
             project_file: self.global.project.clone(),
@@ -116,7 +117,8 @@ impl Context {
         self.open(project)
     }
 
-    fn open(&self, project: Project) -> Result<Arc<Session>, Faults> {
+    /// Opens the cache and the state of a project.
+    pub fn open(&self, project: Project) -> Result<Arc<Session>, Faults> {
         let mode = Mode {
             offline: self.global.offline,
             locked: self.global.locked,

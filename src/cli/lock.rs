@@ -1,14 +1,19 @@
 //! `lock`: locate every image and write `aosm.lock`.
 
+use camino::Utf8Path;
+
 use super::Ended;
+use super::command_line::shell_word;
 use super::context::Context;
 use crate::fault::{Fault, Kind, Place};
 use crate::lock::{ChangeKind, LockChange, LockChangesDocument};
 use crate::plan::{Asking, Steps, World, locate_images, prepare, wanted};
 use crate::report::count;
 
-pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> Ended {
-    let session = context.session()?;
+pub async fn run(context: &Context, update: Option<&[String]>, check: bool, from: Option<&Utf8Path>) -> Ended {
+    let session = super::from::session(context, from)?;
+    let path = session.lock_path();
+    let name = path.file_name().unwrap_or("aosm.lock");
     if session.mode.offline {
         return Err(
             Fault::new(Kind::Usage, "`lock` asks the sources, which --offline forbids")
@@ -32,10 +37,10 @@ pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> E
     }
     let changes = &locations.lock_changes;
     if check {
-        return checked(context, &session.lock_path(), changes);
+        return checked(context, &path, from, changes);
     }
     if !session.mode.frozen && !session.mode.locked {
-        locations.lock.save(&session.lock_path())?;
+        locations.lock.save(&path)?;
     }
     if context.screen.json() {
         context.screen.json_result(&LockChangesDocument::new(changes.clone()));
@@ -43,17 +48,22 @@ pub async fn run(context: &Context, update: Option<&[String]>, check: bool) -> E
         let mut lines: Vec<String> = changes.iter().map(crate::lock::LockChange::words).collect();
         lines.push(match changes.len() {
             0 => format!(
-                "aosm.lock is up to date: {}",
+                "{name} is up to date: {}",
                 count(locations.lock.images.len() as u64, "image")
             ),
-            n => format!("wrote aosm.lock: {}", count(n as u64, "change")),
+            n => format!("wrote {name}: {}", count(n as u64, "change")),
         });
         context.screen.result(&lines.join("\n"));
     }
     Ok(0)
 }
 
-fn checked(context: &Context, path: &camino::Utf8Path, changes: &[LockChange]) -> Ended {
+fn checked(context: &Context, path: &Utf8Path, from: Option<&Utf8Path>, changes: &[LockChange]) -> Ended {
+    let name = path.file_name().unwrap_or("aosm.lock");
+    let command = match from {
+        Some(folder) => format!("aosm-build lock --from {}", shell_word(folder.as_str())),
+        None => "aosm-build lock".to_owned(),
+    };
     if context.screen.json() {
         context.screen.json_result(&LockChangesDocument::new(changes.to_vec()));
     }
@@ -61,21 +71,21 @@ fn checked(context: &Context, path: &camino::Utf8Path, changes: &[LockChange]) -
         if !context.screen.json() {
             context
                 .screen
-                .result("aosm.lock is up to date, and no source tag has moved");
+                .result(&format!("{name} is up to date, and no source tag has moved"));
         }
         return Ok(0);
     }
     let moved = changes
         .iter()
         .any(|change| matches!(change.kind, ChangeKind::Moved | ChangeKind::Referrers));
-    let mut fault = Fault::new(Kind::Stale, "aosm.lock is out of date").at(Place::file_only(path));
+    let mut fault = Fault::new(Kind::Stale, format!("{name} is out of date")).at(Place::file_only(path));
     for change in changes {
         fault = fault.because(change.words());
     }
     let hint = if moved {
-        "source tags have moved: `aosm-build lock --update` takes the new digests"
+        format!("source tags have moved: `{command} --update` takes the new digests")
     } else {
-        "run `aosm-build lock` and commit aosm.lock"
+        format!("run `{command}` and commit {name}")
     };
     Err(fault.hint(hint).into())
 }

@@ -12,6 +12,7 @@ mod context;
 mod credential;
 mod doctor;
 mod export;
+mod from;
 mod graph;
 mod images;
 mod init;
@@ -98,17 +99,17 @@ async fn run(cli: Cli, screen: &Screen) -> u8 {
             detailed_exitcode,
         } => plan::run(&context, &looking, detailed_exitcode).await,
         Command::Apply { looking, jobs } => apply::run(&context, &looking, jobs).await,
-        Command::Export { bundle, only } => export::run(&context, &bundle, &only).await,
+        Command::Export(args) => export::run(&context, &args).await,
         Command::Images {
             values_paths: true,
             format,
             ..
         } => images::values(&context, format).await,
         Command::Images { locate, why, .. } => images::run(&context, locate, why.as_deref()).await,
-        Command::Lock { update, check } => lock::run(&context, update.as_deref(), check).await,
-        Command::Why { step } => why::run(&context, &step).await,
+        Command::Lock { update, check, from } => lock::run(&context, update.as_deref(), check, from.as_deref()).await,
+        Command::Why { step, from } => why::run(&context, &step, from.as_deref()).await,
         Command::Graph { format } => graph::run(&context, format).await,
-        Command::Check => check::run(&context).await,
+        Command::Check { from } => check::run(&context, from.as_deref()).await,
         Command::Vhd { command } => vhd::run(&context, &command).await,
         Command::Store { command } => store::run(&context, &command).await,
         Command::ArtifactManifest { command } => artifact_manifest::run(&context, &command).await,

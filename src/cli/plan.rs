@@ -42,7 +42,7 @@ pub fn session(context: &Context, looking: &Looking) -> Result<Arc<Session>, Fau
     if looking.from_bundle.is_some() {
         context.stores_only()
     } else {
-        context.session()
+        super::from::session(context, looking.from.as_deref())
     }
 }
 

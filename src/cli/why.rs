@@ -2,13 +2,15 @@
 
 use std::fmt::Write as _;
 
+use camino::Utf8Path;
+
 use super::Ended;
 use super::context::Context;
 use crate::fault::{Fault, Kind};
 use crate::plan::{Explained, PlanOptions, explain, plan};
 
-pub async fn run(context: &Context, step: &str) -> Ended {
-    let session = context.session()?;
+pub async fn run(context: &Context, step: &str, from: Option<&Utf8Path>) -> Ended {
+    let session = super::from::session(context, from)?;
     let options = PlanOptions::default();
     let planned = plan(&session, &options).await?;
     context.screen.finish();

@@ -71,10 +71,8 @@ pub(super) async fn ask(
         answers: Vec::new(),
         denied: Vec::new(),
     };
-    for (at, entry) in sources.iter() {
-        if wanted.only_from.as_ref().is_some_and(|only| *only != entry.source) {
-            continue;
-        }
+    let asked = sources.iter().filter(|(_, entry)| wanted.may_be_at(&entry.source));
+    for (at, entry) in asked {
         let candidates = reference.candidates(&entry.source, request.first_segment);
         let denied_before = round.denied.len();
         match round.turn(at, entry, candidates).await {
@@ -82,7 +80,7 @@ pub(super) async fn ask(
             Turn::Stop(error) if error.kind == ErrorKind::Cancelled => return Asked::Cancelled,
             Turn::Stop(error) => {
                 let faults = if is_about_the_source(error.kind) {
-                    sources.note(at, reference.as_str(), &error);
+                    sources.note(at, wanted, &error);
                     Vec::new()
                 } else {
                     vec![words::unusable(wanted, &error)]
@@ -129,7 +127,7 @@ impl Round<'_> {
             match verdict {
                 Verdict::Denied => self.denied.push(place),
                 Verdict::Skipped => {
-                    self.sources.note(at, self.wanted.reference.as_str(), &error);
+                    self.sources.note(at, self.wanted, &error);
                     break;
                 }
                 Verdict::Failed => return Turn::Stop(error),

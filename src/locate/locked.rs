@@ -20,7 +20,7 @@ pub(super) fn take(request: &Request<'_>, wanted: &Wanted, entry: &LockedImage) 
     let Some(source) = request
         .sources
         .iter()
-        .find(|held| held.source.to_string() == entry.source)
+        .find(|held| held.source.to_string() == entry.source && wanted.may_be_at(&held.source))
     else {
         return FromLock::Lacks;
     };

@@ -32,6 +32,13 @@ pub struct Wanted {
     pub place: Option<Place>,
 }
 
+impl Wanted {
+    /// May this source have it?
+    pub(super) fn may_be_at(&self, source: &ImageSource) -> bool {
+        self.only_from.as_ref().is_none_or(|only| only == source)
+    }
+}
+
 /// One image source and how it is reached.
 #[derive(Clone)]
 pub struct SourceEntry {

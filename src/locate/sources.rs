@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use super::request::SourceEntry;
+use super::request::{SourceEntry, Wanted};
 use super::words;
 use crate::fault::Fault;
 use crate::oci::Descriptor;
@@ -20,6 +20,8 @@ struct Broken {
     error: Option<OciError>,
     /// References that would have been asked for there.
     references: BTreeSet<String>,
+    /// One of them could have been in a source after this one.
+    in_order: bool,
 }
 
 impl<'a> Sources<'a> {
@@ -49,10 +51,11 @@ impl<'a> Sources<'a> {
     }
 
     /// Notes that a source could not be asked about a reference.
-    pub(super) fn note(&self, at: usize, reference: &str, error: &OciError) {
+    pub(super) fn note(&self, at: usize, wanted: &Wanted, error: &OciError) {
         let Some(broken) = self.broken.get(at) else { return };
         let mut broken = broken.lock().unwrap_or_else(PoisonError::into_inner);
-        broken.references.insert(reference.to_owned());
+        broken.references.insert(wanted.reference.as_str().to_owned());
+        broken.in_order |= wanted.only_from.is_none();
         if broken.error.is_none() {
             broken.error = Some(error.clone());
         }
@@ -65,7 +68,7 @@ impl<'a> Sources<'a> {
             let broken = broken.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(error) = &broken.error {
                 let references: Vec<&str> = broken.references.iter().map(String::as_str).collect();
-                faults.push(words::source_broken(entry, error, &references));
+                faults.push(words::source_broken(entry, error, &references, broken.in_order));
             }
         }
         faults

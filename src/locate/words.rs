@@ -40,8 +40,8 @@ pub(super) fn nowhere(wanted: &Wanted, sources: &[SourceEntry], answers: &[Answe
     fault.at_opt(wanted.place.clone()).hint(hint)
 }
 
-/// A source that could not be asked; once for all images.
-pub(super) fn source_broken(entry: &SourceEntry, error: &OciError, references: &[&str]) -> Fault {
+/// A source that could not be asked; once for all images. `in_order`: some of them may be in another source as well.
+pub(super) fn source_broken(entry: &SourceEntry, error: &OciError, references: &[&str], in_order: bool) -> Fault {
     let images = some_of(references);
     // A token server is another name for trouble than the source's own; a file is told by its place.
     let what = if entry.is_file || error.subject.starts_with(&entry.source.host) {
@@ -65,6 +65,7 @@ pub(super) fn source_broken(entry: &SourceEntry, error: &OciError, references: &
         _ if entry.is_file => "name a good one in the source's `path`, or make this one again".to_owned(),
         ErrorKind::BadCredentials => format!("log in again: aosm-build login {}", entry.source.host),
         ErrorKind::Throttled => "wait a while, or lower requests-per-second in [network]".to_owned(),
+        _ if !in_order => format!("check that {} can be reached from here, and try again", entry.source.host),
         _ => format!(
             "sources are searched in order, so none can be passed over: try again, or set optional = true in [sources.\"{}\"]",
             entry.source.host

@@ -410,6 +410,10 @@ async fn unwanted(session: &Arc<Session>, targets: &[Target], world: &World) -> 
     }
     let mut unwanted = Vec::new();
     for (index, store) in &world.stores {
+        // A list says nothing of stores that it does not fill.
+        if session.project.listed.is_some() && !names.contains_key(index) {
+            continue;
+        }
         let Ok(Some(held)) = store.names(&session.job("list")).await else {
             continue;
         };

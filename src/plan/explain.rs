@@ -89,8 +89,8 @@ pub fn explain(session: &Session, planned: &Planned, id: &str) -> Explained {
     local.push(id.to_owned());
     for package in &planned.prepared.packages {
         for (kind, key) in [
-            (StepKind::Render, Some(&package.keys.render)),
-            (StepKind::Discover, Some(&package.keys.discover)),
+            (StepKind::Render, package.keys.render.as_ref()),
+            (StepKind::Discover, package.keys.discover.as_ref()),
             (StepKind::Package, package.keys.package.as_ref()),
         ] {
             let step = StepId::local(kind, &package.name);

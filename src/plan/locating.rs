@@ -185,7 +185,7 @@ pub async fn locate_images(
         let stale: Faults = faults
             .iter()
             .filter(|fault| fault.kind() == Kind::Stale)
-            .cloned()
+            .map(|fault| of_list(session, fault.clone()))
             .collect();
         if stale.has_errors() {
             return Err(stale);
@@ -201,7 +201,7 @@ pub async fn locate_images(
         changes(old_lock.as_ref(), &lock)
     };
     if session.mode.locked && !lock_changes.is_empty() {
-        return Err(would_change(session, &lock_changes).into());
+        return Err(of_list(session, would_change(session, &lock_changes)).into());
     }
     let drift = match asking {
         Asking::Anew(_) => lock_changes
@@ -360,6 +360,19 @@ fn would_change(session: &Session, changes: &[LockChange]) -> Fault {
         fault = fault.because(change.words());
     }
     fault.hint("run `aosm-build lock` and commit aosm.lock")
+}
+
+/// The fault about the lock in the words of a list, whose lock is another file and is written by applying.
+fn of_list(session: &Session, fault: Fault) -> Fault {
+    let Some(listed) = &session.project.listed else {
+        return fault;
+    };
+    let name = listed.lock.file_name().unwrap_or_default();
+    let fault = fault.rewritten(|text| text.replace("aosm.lock", name));
+    fault.hint(format!(
+        "run `{}`, and keep {name} with the folder",
+        listed.lock_command
+    ))
 }
 
 /// Content whose manifests are read once ever.

@@ -69,7 +69,10 @@ impl Session {
 
     /// The lock file's path.
     pub fn lock_path(&self) -> Utf8PathBuf {
-        self.project.root.join("aosm.lock")
+        match &self.project.listed {
+            Some(listed) => listed.lock.clone(),
+            None => self.project.root.join("aosm.lock"),
+        }
     }
 
     /// Where scratch folders are made: the system's place for them, never `.aosm`, as charts' values pass through.

@@ -111,7 +111,7 @@ fn blank(byte: u8) -> char {
     }
 }
 
-fn report(errors: &[SyntaxError], source: &Arc<SourceFile>, format: Format, faults: &mut Faults) {
+pub(super) fn report(errors: &[SyntaxError], source: &Arc<SourceFile>, format: Format, faults: &mut Faults) {
     let hint = match format {
         Format::Toml => "the format is TOML 1.0 (toml.io)",
         Format::Jsonc => "the format is JSON; comments and trailing commas are fine",
@@ -141,7 +141,7 @@ fn report(errors: &[SyntaxError], source: &Arc<SourceFile>, format: Format, faul
 }
 
 /// The text of a file, without a byte order mark.
-fn read_text(path: &Utf8Path, shown: &Utf8Path) -> Result<String, Fault> {
+pub(super) fn read_text(path: &Utf8Path, shown: &Utf8Path) -> Result<String, Fault> {
     let unreadable = |error: std::io::Error| {
         let fault = if error.kind() == std::io::ErrorKind::NotFound {
             Fault::invalid(format!("{shown}: there is no such file"))

@@ -58,15 +58,15 @@ fn load_for(options: &LoadOptions, must_name_something: bool) -> Result<(Project
     }
 }
 
-struct Loading<'a> {
-    resolver: Resolver<'a>,
-    files: Vec<Utf8PathBuf>,
-    faults: Faults,
-    must_name_something: bool,
+pub(super) struct Loading<'a> {
+    pub(super) resolver: Resolver<'a>,
+    pub(super) files: Vec<Utf8PathBuf>,
+    pub(super) faults: Faults,
+    pub(super) must_name_something: bool,
 }
 
 impl Loading<'_> {
-    fn read(&mut self, path: &Utf8Path, format: Format) -> Option<Document> {
+    pub(super) fn read(&mut self, path: &Utf8Path, format: Format) -> Option<Document> {
         let shown = self.resolver.show(path);
         self.files.push(shown.clone());
         Document::read(path, &shown, format, &mut self.faults)
@@ -149,7 +149,7 @@ impl Loading<'_> {
         }
     }
 
-    fn join(
+    pub(super) fn join(
         &mut self,
         root: Utf8PathBuf,
         settings: Option<Settings>,
@@ -242,6 +242,7 @@ impl Loading<'_> {
             policy: settings.policy,
             network: settings.network,
             render_limits: settings.render_limits,
+            listed: None,
             files: self.files.clone(),
             root,
         }
@@ -313,7 +314,7 @@ fn join_version(
 }
 
 /// By file and place, each once: checks run in passes, people read from top to bottom.
-fn in_order(faults: Faults, files: &[Utf8PathBuf]) -> Faults {
+pub(super) fn in_order(faults: Faults, files: &[Utf8PathBuf]) -> Faults {
     let mut list: Vec<Fault> = faults.into_iter().collect();
     // By the first place in a file of the project: a fault of another file belongs where that is named.
     let key = |fault: &Fault| {
@@ -337,7 +338,7 @@ fn in_order(faults: Faults, files: &[Utf8PathBuf]) -> Faults {
 
 impl Settings {
     /// What a project without `aosm.toml` has.
-    fn empty() -> Self {
+    pub(super) fn empty() -> Self {
         Self {
             name: None,
             version: None,

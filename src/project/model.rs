@@ -75,6 +75,8 @@ pub struct Project {
     pub network: Network,
     /// Limits of a Helm render.
     pub render_limits: RenderLimits,
+    /// The list that all artifacts come from, where another tool wrote one.
+    pub listed: Option<super::listed::Listed>,
 }
 
 impl Project {

@@ -37,6 +37,10 @@ pub struct Publication {
     pub private_end_points: Vec<Spanned<String>>,
     /// `network_fabric_controller_ids`: resource IDs.
     pub network_fabric_controllers: Vec<Spanned<String>>,
+    /// The artifact manifest of the registry store, where the file names it; an input file never does.
+    pub named_registry_manifest: Option<Spanned<String>>,
+    /// The same of the disk images' store.
+    pub named_disk_manifest: Option<Spanned<String>>,
 }
 
 impl Publication {
@@ -73,6 +77,8 @@ impl Publication {
                 .map(|(value, place)| Spanned::new(value, place)),
             private_end_points: root.texts("vnet_private_end_points"),
             network_fabric_controllers: root.texts("network_fabric_controller_ids"),
+            named_registry_manifest: None,
+            named_disk_manifest: None,
             name,
         }
     }
@@ -84,13 +90,13 @@ impl Publication {
             InputKind::Nsd => "nsd",
             InputKind::Cnf | InputKind::Vnf | InputKind::Nexus => "acr",
         };
-        self.manifest(word)
+        self.named_registry_manifest.clone().or_else(|| self.manifest(word))
     }
 
     /// The artifact manifest of the disk images' store: `NAME-sa-manifest-1-0-0`.
     pub fn disk_manifest(&self) -> Option<Spanned<String>> {
         self.disk_store.as_ref()?;
-        self.manifest("sa")
+        self.named_disk_manifest.clone().or_else(|| self.manifest("sa"))
     }
 
     fn manifest(&self, word: &str) -> Option<Spanned<String>> {

@@ -12,6 +12,7 @@ pub mod arm_shapes;
 pub mod azurite;
 pub mod blob_server;
 pub mod charts;
+pub mod cli_output;
 pub mod client;
 pub mod contoso;
 pub mod disk;

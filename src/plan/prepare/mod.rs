@@ -2,6 +2,7 @@
 
 mod chart_output;
 mod dependencies;
+mod listed;
 mod package;
 mod probe;
 mod problems;

@@ -29,10 +29,10 @@ const CHART: &str = "chart.json";
 /// The key documents of a package's local steps.
 #[derive(Debug, Clone)]
 pub struct Keys {
-    /// Of `render`.
-    pub render: KeyDocument,
-    /// Of `discover`.
-    pub discover: KeyDocument,
+    /// Of `render`; `None` where a list says which images there are.
+    pub render: Option<KeyDocument>,
+    /// Of `discover`; `None` in the same case.
+    pub discover: Option<KeyDocument>,
     /// Of `package`; `None` for ready-made manifests.
     pub package: Option<KeyDocument>,
 }
@@ -79,6 +79,10 @@ pub(super) async fn prepare(
     };
     let tree = Arc::new(tree);
     session.stopped()?;
+    if let Some(listed) = &session.project.listed {
+        let package = super::listed::of_list(session, index, package, listed, tree).await?;
+        return Ok((package, warnings));
+    }
     // The key needs Helm's version, which takes a process of its own to learn. Where nothing can be cached anyway,
     // the render need not wait for it.
     let (render, early) = if tools.cold && tree.is_chart() {
@@ -104,8 +108,8 @@ pub(super) async fn prepare(
         (None, None)
     };
     let keys = Keys {
-        render,
-        discover,
+        render: Some(render),
+        discover: Some(discover),
         package: package_key,
     };
     let name = package.name.value.clone();
@@ -124,7 +128,7 @@ pub(super) async fn prepare(
 }
 
 /// Errors of a chart with the place that names the chart: a project has many, and an archive has no lines.
-fn for_package(faults: Faults, package: &ChartPackage) -> Faults {
+pub(super) fn for_package(faults: Faults, package: &ChartPackage) -> Faults {
     let ChartInput::Chart(path) = &package.input else {
         return faults;
     };
@@ -263,7 +267,7 @@ async fn discovered(
 }
 
 /// The packed chart, from the cache or made now.
-async fn packed(
+pub(super) async fn packed(
     session: &Arc<Session>,
     package: &ChartPackage,
     tree: &Arc<ChartTree>,

@@ -63,9 +63,11 @@ impl PackageProber {
     /// own), and how images are found.
     fn key(&self, over: &Value) -> KeyDocument {
         let rules = serde_json::to_string(&self.session.project.discovery).unwrap_or_default();
-        KeyDocument::new("values-probe", values::REVISION)
-            .input("render", self.package.keys.render.key())
-            .input("values", Digest::of(over.to_string().as_bytes()))
+        let mut key = KeyDocument::new("values-probe", values::REVISION);
+        if let Some(render) = &self.package.keys.render {
+            key = key.input("render", render.key());
+        }
+        key.input("values", Digest::of(over.to_string().as_bytes()))
             .field("discover", discover::REVISION.to_string())
             .field("package", self.package.name.clone())
             .field("rules", rules)

@@ -38,9 +38,11 @@ impl Prepared {
                 store: None,
                 needs,
             };
-            let render = StepId::local(StepKind::Render, &package.name);
-            steps.push(local(StepKind::Render, Vec::new()));
-            steps.push(local(StepKind::Discover, vec![render]));
+            if package.keys.render.is_some() {
+                let render = StepId::local(StepKind::Render, &package.name);
+                steps.push(local(StepKind::Render, Vec::new()));
+                steps.push(local(StepKind::Discover, vec![render]));
+            }
             if package.chart.is_some() {
                 steps.push(local(StepKind::Package, Vec::new()));
             }
@@ -113,6 +115,8 @@ pub async fn prepare(session: &Arc<Session>, steps: Steps) -> Result<Prepared, F
     session.events.emit(Event::PhaseStarted {
         phase: Phase::Local,
         total: Some(match steps {
+            // Charts of a list are packed and nothing else.
+            Steps::All if session.project.listed.is_some() => (packages.len() + session.project.artifacts.len()) as u64,
             Steps::All => packages.len() as u64 * 3 + session.project.artifacts.len() as u64,
             Steps::Images => packages.len() as u64 * 2,
         }),
