@@ -59,6 +59,7 @@ mod kills;
 mod large_blobs;
 mod locking;
 mod login;
+mod mission;
 mod native_referrers;
 mod policy;
 mod power_cuts;

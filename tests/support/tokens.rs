@@ -4,9 +4,9 @@
 //! certificate in an `x5c` header: what both generations of the registry accept.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -90,6 +90,35 @@ struct State {
     authority: Arc<Authority>,
     log: Log,
     lifetime: AtomicU64,
+    scoped: Mutex<Vec<Scoped>>,
+}
+
+/// A login for some repositories, which ends: what an Azure registry knows as a token with a scope map.
+struct Scoped {
+    user: String,
+    password: String,
+    repositories: Vec<String>,
+    until: SystemTime,
+    /// So many times it is not known yet.
+    unknown: usize,
+}
+
+/// Makes logins known to a token server.
+#[derive(Clone)]
+pub struct Admission(Arc<State>);
+
+impl Admission {
+    /// From now on `user` may pull and push in these repositories alone, for so long. The first `unknown` times nobody knows
+    /// the login yet, as with one that was made a moment ago.
+    pub fn admit(&self, user: &str, password: &str, repositories: &[String], life: Duration, unknown: usize) {
+        self.0.scoped.lock().expect("the logins").push(Scoped {
+            user: user.to_owned(),
+            password: password.to_owned(),
+            repositories: repositories.to_vec(),
+            until: SystemTime::now() + life,
+            unknown,
+        });
+    }
 }
 
 impl TokenServer {
@@ -98,6 +127,7 @@ impl TokenServer {
             authority,
             log: Log::default(),
             lifetime: AtomicU64::new(300),
+            scoped: Mutex::default(),
         });
         let shared = Arc::clone(&state);
         let server = Server::start(move |exchange| {
@@ -122,6 +152,11 @@ impl TokenServer {
         self.state.lifetime.store(seconds, Ordering::SeqCst);
     }
 
+    /// Makes logins known.
+    pub fn admission(&self) -> Admission {
+        Admission(Arc::clone(&self.state))
+    }
+
     pub fn mark(&self) -> Mark {
         self.state.log.mark()
     }
@@ -137,14 +172,14 @@ impl State {
         let field = |name: &str| fields.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
         let who = if entry.method == "POST" {
             match field("grant_type") {
-                "refresh_token" if field("refresh_token") == IDENTITY_TOKEN => Ok(Some(USER.to_owned())),
-                "password" => known(field("username"), field("password")),
+                "refresh_token" if field("refresh_token") == IDENTITY_TOKEN => Ok(Some(Who::User(USER.to_owned()))),
+                "password" => self.known(field("username"), field("password")),
                 _ => Err(()),
             }
         } else {
             match entry.authorization.as_deref().map(basic) {
                 None => Ok(None),
-                Some(Some((user, password))) => known(&user, &password),
+                Some(Some((user, password))) => self.known(&user, &password),
                 Some(None) => Err(()),
             }
         };
@@ -157,13 +192,16 @@ impl State {
         let mut access = Vec::new();
         for (name, scopes) in &fields {
             if name == "scope" {
-                access.extend(scopes.split(' ').filter_map(|scope| grant(scope, who.as_deref())));
+                access.extend(scopes.split(' ').filter_map(|scope| grant(scope, who.as_ref())));
             }
         }
-        let seconds = self.lifetime.load(Ordering::SeqCst);
-        let token = self
-            .authority
-            .mint(who.as_deref().unwrap_or_default(), &Value::Array(access), seconds);
+        let lifetime = self.lifetime.load(Ordering::SeqCst);
+        let (subject, seconds) = match &who {
+            Some(Who::Scoped { user, left, .. }) => (user.as_str(), lifetime.min(left.as_secs())),
+            Some(Who::User(user)) => (user.as_str(), lifetime),
+            None => ("", lifetime),
+        };
+        let token = self.authority.mint(subject, &Value::Array(access), seconds);
         let mut answer = json!({"token": token, "access_token": token, "expires_in": seconds});
         if entry.method == "POST" {
             answer["refresh_token"] = json!(IDENTITY_TOKEN);
@@ -172,25 +210,56 @@ impl State {
     }
 }
 
-/// What of a scope someone gets: the user everything, the reader only reading, strangers nothing.
-fn grant(scope: &str, who: Option<&str>) -> Option<Value> {
+/// Someone with a login.
+enum Who {
+    User(String),
+    Scoped {
+        user: String,
+        repositories: Vec<String>,
+        /// How long the login is good for.
+        left: Duration,
+    },
+}
+
+/// What of a scope someone gets: the user everything, the reader only reading, who has a login for some repositories those,
+/// strangers nothing.
+fn grant(scope: &str, who: Option<&Who>) -> Option<Value> {
     let (kind, rest) = scope.split_once(':')?;
     let (name, actions) = rest.rsplit_once(':')?;
     let allowed: Vec<&str> = actions
         .split(',')
         .filter(|action| match who {
-            Some(user) if user == USER => true,
-            Some(_) => *action == "pull",
+            Some(Who::User(user)) if user == USER => true,
+            Some(Who::User(_)) => *action == "pull",
+            Some(Who::Scoped { repositories, .. }) => {
+                kind == "repository" && matches!(*action, "pull" | "push") && repositories.iter().any(|own| own == name)
+            }
             None => false,
         })
         .collect();
     (!allowed.is_empty()).then(|| json!({"type": kind, "name": name, "actions": allowed}))
 }
 
-fn known(user: &str, password: &str) -> Result<Option<String>, ()> {
-    match (user, password) {
-        (USER, PASSWORD) | (READER, READER_PASSWORD) => Ok(Some(user.to_owned())),
-        _ => Err(()),
+impl State {
+    fn known(&self, user: &str, password: &str) -> Result<Option<Who>, ()> {
+        if let (USER, PASSWORD) | (READER, READER_PASSWORD) = (user, password) {
+            return Ok(Some(Who::User(user.to_owned())));
+        }
+        let mut scoped = self.scoped.lock().expect("the logins");
+        let found = scoped
+            .iter_mut()
+            .find(|one| one.user == user && one.password == password);
+        let one = found.ok_or(())?;
+        if one.unknown > 0 {
+            one.unknown -= 1;
+            return Err(());
+        }
+        let left = one.until.duration_since(SystemTime::now()).map_err(|_| ())?;
+        Ok(Some(Who::Scoped {
+            user: one.user.clone(),
+            repositories: one.repositories.clone(),
+            left,
+        }))
     }
 }
 
