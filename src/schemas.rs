@@ -8,7 +8,10 @@ use crate::artifact::documents::{
     TagsDocument,
 };
 use crate::artifact::transfer_documents::{PullDocument, PushDocument};
+use crate::azure::completeness::CompletenessDocument;
 use crate::azure::documents::{ArtifactManifestDocument, CredentialDocument, StoreDocument, StoresDocument};
+use crate::azure::manifest_change::ManifestChangeDocument;
+use crate::azure::template::ArtifactManifestsDocument;
 use crate::bundle::BundleDocument;
 use crate::disk::VhdDocument;
 use crate::doctor::DoctorDocument;
@@ -27,6 +30,18 @@ pub fn all() -> Vec<(&'static str, String)> {
         (
             "artifact-manifest.schema.json",
             document::<ArtifactManifestDocument>("aosm-artifact-manifest/1"),
+        ),
+        (
+            "artifact-manifest-change.schema.json",
+            document::<ManifestChangeDocument>("aosm-artifact-manifest-change/1"),
+        ),
+        (
+            "artifact-manifests.schema.json",
+            document::<ArtifactManifestsDocument>("aosm-artifact-manifests/1"),
+        ),
+        (
+            "completeness.schema.json",
+            document::<CompletenessDocument>("aosm-completeness/1"),
         ),
         (
             "credential.schema.json",

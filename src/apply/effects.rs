@@ -26,6 +26,9 @@ impl Running {
         ) else {
             return Err(Fault::bug("a step without a target"));
         };
+        if target.kind == StepKind::Seal {
+            return self.seal(target).await;
+        }
         if let Some(disk) = &target.disk {
             return self.put_disk(target, step, disk).await;
         }

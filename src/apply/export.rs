@@ -47,7 +47,11 @@ pub async fn export(session: &Arc<Session>, planned: &Planned, path: &Utf8Path) 
     let mut entries = Vec::new();
     let mut charts = Vec::new();
     left_out(session, planned);
-    for target in planned.targets.iter().filter(|target| target.disk.is_none()) {
+    for target in planned
+        .targets
+        .iter()
+        .filter(|target| target.disk.is_none() && target.kind != StepKind::Seal)
+    {
         session.stopped()?;
         let entry = entry(session, planned, target, &mut parts, &job).await;
         entries.push(entry.map_err(|fault| fault.context(&target.id))?);

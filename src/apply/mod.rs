@@ -6,7 +6,9 @@ mod effects;
 mod export;
 mod remember;
 mod run;
+mod seal;
 
 pub use document::{ApplyDocument, ApplySummary, StepOutcome, StepReport};
 pub use export::{ExportDocument, export};
 pub use run::{Applied, apply, lock};
+pub use seal::seal_manifest;

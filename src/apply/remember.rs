@@ -18,6 +18,10 @@ pub(super) fn remember(session: &Session, planned: &Planned, done: &[usize]) {
         let (Some(target), Some(step)) = (planned.targets.get(*index), planned.plan.steps.get(*index)) else {
             continue;
         };
+        // What is sealed is asked of the service each time.
+        if target.kind == StepKind::Seal {
+            continue;
+        }
         let identity = match (planned.world.stores.get(&target.store), &planned.world.disks) {
             (Some(store), _) => store.identity().to_string(),
             (None, Some(disks)) => disks.identity(target.store),

@@ -12,6 +12,7 @@ use super::remember;
 use crate::engine::{self, Ended};
 use crate::event::{Event, Outcome, Phase};
 use crate::fault::{Fault, Faults, Kind, some_of};
+use crate::graph::StepKind;
 use crate::plan::{Action, Planned, Reason, Session};
 use crate::state::RunLock;
 use crate::store::{Filled, Job};
@@ -98,7 +99,7 @@ pub async fn apply(session: &Arc<Session>, planned: Planned, jobs: usize) -> Res
     let mut all = Faults::new();
     all.extend(planned.faults.iter().cloned());
     all.extend(unasked(&planned));
-    all.extend(failures(&planned, &run, &ends).into_iter().map(as_step_fault));
+    all.extend(failures(&planned, &run, &ends));
     all.extend(faults.drain(..).map(|(_, fault)| fault));
     remember::remember(session, &planned, &done);
     session.remember();
@@ -111,10 +112,15 @@ pub async fn apply(session: &Arc<Session>, planned: Planned, jobs: usize) -> Res
 
 /// What failed. Steps that failed for one and the same reason (a full disk, a registry that went away) are one fault.
 fn failures(planned: &Planned, run: &[usize], ends: &[Ended]) -> Vec<Fault> {
-    let mut groups: Vec<(&Fault, Vec<&str>)> = Vec::new();
+    let mut groups: Vec<(Fault, Vec<&str>)> = Vec::new();
     for (index, end) in run.iter().zip(ends) {
         let (Ended::Failed(fault), Some(step)) = (end, planned.plan.steps.get(*index)) else {
             continue;
+        };
+        // A manifest with gaps is input that has to be corrected, whenever it is found.
+        let fault = match step.kind {
+            StepKind::Seal => fault.clone(),
+            _ => as_step_fault(fault.clone()),
         };
         match groups.iter_mut().find(|(known, _)| *known == fault) {
             Some((_, steps)) => steps.push(step.id.as_str()),
@@ -122,10 +128,8 @@ fn failures(planned: &Planned, run: &[usize], ends: &[Ended]) -> Vec<Fault> {
         }
     }
     let told = groups.into_iter().map(|(fault, steps)| match steps.as_slice() {
-        [one] => fault.clone().context(one),
-        several => fault
-            .clone()
-            .because(format!("{} steps failed so: {}", several.len(), some_of(several))),
+        [one] => fault.context(one),
+        several => fault.because(format!("{} steps failed so: {}", several.len(), some_of(several))),
     });
     told.collect()
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::arm::{Answer, Arm, ArmError, Ask};
+use super::arm::{Answer, Arm, ArmError, ArmErrorKind, Ask};
 use super::fields::Fields;
 use super::name::{ManifestId, StoreId};
 use super::state::{ManifestState, ProvisioningState};
@@ -48,9 +48,23 @@ pub struct ArtifactManifest {
 impl ArtifactManifest {
     /// Reads one manifest.
     pub async fn get(arm: &Arm, id: &ManifestId, job: &Job) -> Result<Self, ArmError> {
+        Self::get_whole(arm, id, job).await.map(|(manifest, _)| manifest)
+    }
+
+    /// The same with everything that the service says about it.
+    pub(super) async fn get_whole(arm: &Arm, id: &ManifestId, job: &Job) -> Result<(Self, Value), ArmError> {
         let ask = ask(arm, id, "read artifact manifest", READ, Method::GET, None);
         let answer = arm.send(&ask, job).await?;
-        Self::of(&ask, &answer)
+        Ok((Self::of(&ask, &answer)?, answer.value))
+    }
+
+    /// Reads one manifest; `None` where there is none of this name in its store.
+    pub async fn find(arm: &Arm, id: &ManifestId, job: &Job) -> Result<Option<Self>, ArmError> {
+        match Self::get(arm, id, job).await {
+            Ok(manifest) => Ok(Some(manifest)),
+            Err(error) if error.kind == ArmErrorKind::Absent && is_of_manifest(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// All manifests of a store, by name.
@@ -104,7 +118,7 @@ impl ArtifactManifest {
         arm.run(&ask, job).await.map(|_| ())
     }
 
-    /// Asks for the manifest to be sealed, and waits until the service has taken that; how it ends is in the state that
+    /// Asks for the manifest to be sealed (`updateState`), and waits until the service has taken that; how it ends is in the state that
     /// [`Self::get`] then shows.
     pub async fn seal(arm: &Arm, id: &ManifestId, job: &Job) -> Result<(), ArmError> {
         let body = json!({"artifactManifestState": ManifestState::Uploaded.as_str()});
@@ -205,4 +219,12 @@ fn below(arm: &Arm, id: &ManifestId, action: &str) -> reqwest::Url {
     let mut segments = id.segments();
     segments.push(action);
     arm.url(&segments, &[])
+}
+
+/// Is it the manifest itself that is not there, rather than what it would be in?
+fn is_of_manifest(error: &ArmError) -> bool {
+    !matches!(
+        error.service.code.as_deref(),
+        Some("SubscriptionNotFound" | "ResourceGroupNotFound" | "ParentResourceNotFound")
+    )
 }

@@ -11,16 +11,21 @@
 
 pub mod arm;
 mod artifact;
+pub mod completeness;
 pub mod credential;
 pub mod documents;
 mod fields;
 pub mod import;
 mod layout;
 mod manifest;
+pub mod manifest_change;
+pub mod manifest_name;
+mod manifest_seal;
 mod name;
 mod profile;
 mod state;
 mod store;
+pub mod template;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -29,7 +34,8 @@ pub use arm::{ApiVersion, endpoint_named};
 pub use artifact::{Artifact, ArtifactVersion};
 pub use layout::Layout;
 pub use manifest::{ArtifactManifest, ManifestEntry};
+pub use manifest_seal::{Sealed, seal};
 pub use name::{ManifestId, PublisherId, StoreId, SubscriptionId, check_artifact_name, check_artifact_version};
 pub use profile::default_subscription;
-pub use state::{ArtifactState, ManifestState, ProvisioningState, PublicAccess, StoreType};
+pub use state::{ArtifactState, ArtifactType, ManifestState, ProvisioningState, PublicAccess, StoreType};
 pub use store::{ArtifactStore, same_region};

@@ -109,10 +109,31 @@ words! {
     }
 }
 
+words! {
+    /// What an artifact is (`artifactType` of a manifest's entries).
+    ArtifactType {
+        /// Nobody knows.
+        Unknown = "Unknown",
+        /// A container image, a chart, any files in a registry.
+        OciArtifact = "OCIArtifact",
+        /// A template of Resource Manager in a registry.
+        ArmTemplate = "ArmTemplate",
+        /// The disk image of a virtual machine in a registry.
+        ImageFile = "ImageFile",
+        /// A disk image in a storage account.
+        VhdImageFile = "VhdImageFile",
+    }
+}
+
 impl ManifestState {
     /// May artifacts still be pushed?
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Uploading)
+    }
+
+    /// Is it closed for good?
+    pub fn is_sealed(&self) -> bool {
+        matches!(self, Self::Uploaded | Self::Succeeded)
     }
 
     /// Is this the end of sealing, good or bad?

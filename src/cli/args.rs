@@ -127,6 +127,9 @@ pub struct Looking {
     /// Only steps whose id or name matches GLOB, and what they need
     #[arg(long, value_name = "GLOB")]
     pub only: Vec<String>,
+    /// Seal the artifact manifests when everything is in its store: nothing in them can be changed afterwards
+    #[arg(long)]
+    pub seal: bool,
     /// Fill the stores from this bundle: charts are not read, and no source is asked
     #[arg(long, value_name = "FILE")]
     pub from_bundle: Option<Utf8PathBuf>,

@@ -88,6 +88,11 @@ impl Context {
         self.open(project)
     }
 
+    /// Opens cache and state of a project that was loaded.
+    pub fn session_of(&self, project: Project) -> Result<Arc<Session>, Faults> {
+        self.open(project)
+    }
+
     /// The same of a project that need not name anything but stores.
     pub fn stores_only(&self) -> Result<Arc<Session>, Faults> {
         let (project, warnings) = project::load_stores(&self.load_options()?)?;

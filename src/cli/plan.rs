@@ -67,6 +67,7 @@ pub fn options(looking: &Looking) -> Result<PlanOptions, Fault> {
             Proof::Quick => Verify::Quick,
             Proof::Full => Verify::Full,
         }),
+        seal: looking.seal,
         ..PlanOptions::default()
     })
 }

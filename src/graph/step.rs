@@ -32,6 +32,8 @@ pub enum StepKind {
     Upload,
     /// Attaches files to what a store holds, as a referrer.
     Attach,
+    /// Closes an artifact manifest for good, once everything that it lists is in its store.
+    Seal,
 }
 
 impl StepKind {
@@ -49,12 +51,13 @@ impl StepKind {
             Self::Push => "push",
             Self::Upload => "upload",
             Self::Attach => "attach",
+            Self::Seal => "seal",
         }
     }
 
     /// Does it change a store?
     pub fn is_effect(self) -> bool {
-        matches!(self, Self::Copy | Self::Push | Self::Upload | Self::Attach)
+        matches!(self, Self::Copy | Self::Push | Self::Upload | Self::Attach | Self::Seal)
     }
 }
 
@@ -110,7 +113,7 @@ impl JsonSchema for StepId {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": "^(render|discover|package|pack|validate|inspect|locate|copy|push|upload|attach):.+$",
+            "pattern": "^(render|discover|package|pack|validate|inspect|locate|copy|push|upload|attach|seal):.+$",
             "description": "kind, colon, and a name; effects: kind, colon, store name, slash, artifact name"
         })
     }

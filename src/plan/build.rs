@@ -8,12 +8,14 @@ use globset::GlobMatcher;
 use super::aosm;
 use super::attach::{self, Named};
 use super::bytes::transfer_sizes;
+use super::completeness::{self, StoreCompleteness};
 use super::disks;
 use super::locating::{Asking, Locations, locate_images};
 use super::observe::{Answers, Look, observe};
 use super::packs::PackStep;
 use super::policy;
 use super::prepare::{Prepared, Steps, prepare};
+use super::seal::{self, SealTarget};
 use super::target::{Target, targets};
 use super::wanted::{Wanted, wanted};
 use super::world::World;
@@ -35,12 +37,16 @@ pub struct PlanOptions {
     pub force_check: bool,
     /// Only steps that match; empty: all.
     pub only: Vec<GlobMatcher>,
+    /// Only steps of the store at this position.
+    pub store: Option<usize>,
     /// How the lock takes part.
     pub asking: Asking,
     /// How far to look.
     pub depth: Depth,
     /// How blobs are proven, where the command line says so: `Full` reads back what is there, too.
     pub verify: Option<Verify>,
+    /// Seal the artifact manifests of all stores, whatever the stores say.
+    pub seal: bool,
 }
 
 /// How far a plan looks. The graph is the same in each case.
@@ -60,9 +66,11 @@ impl Default for PlanOptions {
             replace: Vec::new(),
             force_check: false,
             only: Vec::new(),
+            store: None,
             asking: Asking::Missing,
             depth: Depth::Stores,
             verify: None,
+            seal: false,
         }
     }
 }
@@ -85,6 +93,10 @@ pub struct Planned {
     pub world: World,
     /// How blobs are proven, where the command line says so.
     pub verify: Option<Verify>,
+    /// For each store of AOSM what its manifest lacks; empty where only a part of the steps was chosen.
+    pub completeness: Vec<StoreCompleteness>,
+    /// What seal steps need, by step.
+    pub seals: BTreeMap<StepId, SealTarget>,
     /// Errors that made steps invalid, each with its place.
     pub faults: Faults,
 }
@@ -117,6 +129,11 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
     let mut targets = targets(&session.project, &wanted, &locations)?;
     let mut disks = disks::named(&session.project);
     let mut named = attach::named(&session.project, &wanted, &locations, &targets)?;
+    if let Some(store) = options.store {
+        targets.retain(|target| target.store == store);
+        named.retain(|one| one.target.store == store);
+        disks.retain(|target| target.store == store);
+    }
     if !options.only.is_empty() {
         select(&options.only, &mut targets, &mut named);
         disks.retain(|target| selected(&options.only, target));
@@ -126,12 +143,16 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
         aosm::bar(&session.project, &world.sites, &mut disks);
     }
     let answers = Arc::new(Answers::default());
-    let mut seen = if options.depth == Depth::Stores {
-        let looks = looks(&targets, &world);
-        observe(session, looks, options.force_check, &answers).await?
-    } else {
-        vec![Seen::NotAsked; targets.len()]
-    };
+    let mut seen = vec![Seen::NotAsked; targets.len()];
+    if options.depth == Depth::Stores {
+        let (asked, looks): (Vec<usize>, Vec<Look>) = looks(&targets, &world).into_iter().unzip();
+        let found = observe(session, looks, options.force_check, &answers).await?;
+        for (at, what) in asked.into_iter().zip(found) {
+            if let Some(seen) = seen.get_mut(at) {
+                *seen = what;
+            }
+        }
+    }
     let attached = if options.depth == Depth::Steps {
         named.into_iter().map(|one| (one.target, Seen::NotAsked)).collect()
     } else {
@@ -172,6 +193,14 @@ pub(super) async fn finish(
     faults.extend(policy::judge(session, options, (&wanted, &world, &locations), &targets, &mut steps).await);
     blocked(&mut steps);
     transfer_sizes(session, &targets, &mut steps, &world, &locations).await?;
+    let completeness = if options.only.is_empty() {
+        completeness::tables(&session.project, &world, &targets, &seen)
+    } else {
+        Vec::new()
+    };
+    let (seals, unfit) = seal::add(session, options, &world, &completeness, &mut targets, &mut steps);
+    faults.extend(unfit);
+    blocked(&mut steps);
     let unwanted = if options.only.is_empty() {
         unwanted(session, &targets, &world).await
     } else {
@@ -180,7 +209,15 @@ pub(super) async fn finish(
     let graph = Graph::freeze(nodes(&prepared, &wanted, &targets))?;
     session.remember();
     let changes = locations.lock_changes.clone();
-    let plan = Plan::new(prepared.helm.clone(), steps, changes, locations.drift.clone(), unwanted);
+    let tables = completeness.iter().filter(|_| options.depth == Depth::Stores);
+    let plan = Plan::new(
+        prepared.helm.clone(),
+        steps,
+        changes,
+        locations.drift.clone(),
+        unwanted,
+        tables.map(StoreCompleteness::document).collect(),
+    );
     faults.extend(locations.faults.iter().cloned());
     Ok(Planned {
         plan,
@@ -191,20 +228,26 @@ pub(super) async fn finish(
         locations,
         world,
         verify: options.verify,
+        completeness,
+        seals,
         faults,
     })
 }
 
-fn looks(targets: &[Target], world: &World) -> Vec<Look> {
-    let looks = targets.iter().filter_map(|target| {
-        Some(Look {
+/// What stores are asked, each with the position of its target. Nobody is asked about what may not go there.
+fn looks(targets: &[Target], world: &World) -> Vec<(usize, Look)> {
+    let may_go = |target: &&Target| !matches!(target.desired, Desired::Barred(_));
+    let looks = targets.iter().enumerate().filter_map(|(at, target)| {
+        let target = Some(target).filter(may_go)?;
+        let look = Look {
             store: Arc::clone(world.stores.get(&target.store)?),
             name: target.name.clone(),
             title: target.title.clone(),
             chart: target.chart.as_ref().map(|chart| chart.output.clone()),
             desired: target.desired_digest().cloned(),
             along: target.along.clone(),
-        })
+        };
+        Some((at, look))
     });
     looks.collect()
 }
@@ -313,10 +356,6 @@ fn unreadable(session: &Session, world: &World, targets: &[Target], seen: &[Seen
     type Concerned<'a> = (Option<&'a str>, Vec<&'a str>);
     let mut answers: BTreeMap<(usize, &str), Concerned<'_>> = BTreeMap::new();
     for (target, seen) in targets.iter().zip(seen) {
-        // What may not go there was not asked about.
-        if matches!(target.desired, Desired::Barred(_)) {
-            continue;
-        }
         if let Seen::Unreadable { why, hint } = seen {
             let (first_hint, steps) = answers.entry((target.store, why)).or_default();
             *first_hint = first_hint.or(hint.as_deref());

@@ -34,6 +34,8 @@ pub enum Effect {
     Create,
     /// A name that held something else.
     Replace,
+    /// An artifact manifest is closed for good.
+    Seal,
     /// Nothing.
     None,
 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Action, Effect, Reason};
+use crate::azure::completeness::CompletenessTable;
 use crate::digest::Digest;
 use crate::graph::{StepId, StepKind};
 use crate::lock::LockChange;
@@ -111,6 +112,9 @@ pub struct Plan {
     pub drift: Vec<LockChange>,
     /// What stores hold and nobody wants; never deleted.
     pub unwanted: Vec<Unwanted>,
+    /// For each store of AOSM: what is wanted, what its artifact manifest lists, what the store holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub completeness: Vec<CompletenessTable>,
     /// Counts.
     pub summary: Summary,
 }
@@ -123,6 +127,7 @@ impl Plan {
         lock_changes: Vec<LockChange>,
         drift: Vec<LockChange>,
         mut unwanted: Vec<Unwanted>,
+        completeness: Vec<CompletenessTable>,
     ) -> Self {
         steps.sort_by(|a, b| a.id.cmp(&b.id));
         unwanted.sort();
@@ -148,6 +153,7 @@ impl Plan {
             lock_changes,
             drift,
             unwanted,
+            completeness,
             summary,
         };
         // Structs of plain values always serialise.

@@ -108,6 +108,20 @@ pub enum Reason {
         /// Templates that name the image, and `file:line` where the project does.
         places: Vec<String>,
     },
+    /// The manifest is complete once the other steps of its store are done: it is closed then.
+    Seals {
+        /// So many artifacts are in it.
+        artifacts: usize,
+    },
+    /// The manifest cannot be sealed as it is.
+    ManifestGaps {
+        /// All that is wrong, a line each.
+        gaps: Vec<String>,
+    },
+    /// The service is sealing it already, or an earlier run asked for it: its end is waited for.
+    SealUnderWay,
+    /// Manifests of this kind of store are never sealed.
+    NeverSealed,
     /// Nobody was asked: the run is offline and nothing is remembered.
     NotAsked,
 }
@@ -157,6 +171,13 @@ impl Reason {
                 PolicyLevel::Error => format!("policy {rule}: {why}"),
                 PolicyLevel::Warning => format!("policy {rule} (warning): {why}"),
             },
+            Self::Seals { artifacts: 1 } => "1 artifact; nothing in the manifest can be changed afterwards".to_owned(),
+            Self::Seals { artifacts } => {
+                format!("{artifacts} artifacts; nothing in the manifest can be changed afterwards")
+            }
+            Self::ManifestGaps { gaps } => gaps.join("; "),
+            Self::SealUnderWay => "it is being sealed already: its end is waited for".to_owned(),
+            Self::NeverSealed => "not sealed: manifests of storage accounts have no such state".to_owned(),
             Self::NotAsked => "offline, and nothing is remembered".to_owned(),
         }
     }

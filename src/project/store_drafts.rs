@@ -76,7 +76,7 @@ const DISKS_FROM_INPUT: &str = "aosm-disks";
 /// The project's stores: never empty. The one that the command line chose is the first.
 pub(crate) fn complete(drafts: Vec<Draft>, surroundings: &Surroundings<'_>, faults: &mut Faults) -> Vec<StoreConfig> {
     let drafts = match (drafts.is_empty(), surroundings.chosen) {
-        (true, Some(FROM_INPUT)) => from_input(surroundings),
+        (true, Some(FROM_INPUT | DISKS_FROM_INPUT)) => from_input(surroundings),
         (true, _) => Vec::new(),
         (false, _) => drafts,
     };

@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 use super::artifact::columns;
 use super::count;
 use super::diagnostic::printable as word;
+use crate::azure::ManifestEntry;
 use crate::azure::documents::{
     ArtifactManifestDocument, CredentialDocument, RegistryAccess, StorageAccess, StoreDocument, StoresDocument,
 };
+use crate::azure::manifest_change::{Change, ManifestChangeDocument};
 
 /// What is shown where the service says nothing.
 const UNSAID: &str = "-";
@@ -101,6 +103,34 @@ pub fn manifest(document: &ArtifactManifestDocument) -> String {
     text.push('\n');
     text.push_str(&columns(&rows));
     text
+}
+
+/// What a manifest lists, a line each.
+pub fn entries_list(entries: &[ManifestEntry]) -> String {
+    let row = |entry: &ManifestEntry| {
+        vec![
+            format!("  {}", word(&entry.name)),
+            word(&entry.version),
+            word(&entry.artifact_type),
+        ]
+    };
+    columns(&entries.iter().map(row).collect::<Vec<_>>())
+}
+
+/// What making a manifest came to.
+pub fn manifest_created(document: &ManifestChangeDocument) -> String {
+    let name = format!(
+        "{}/{}/{}",
+        word(&document.publisher),
+        word(&document.artifact_store),
+        word(&document.artifact_manifest)
+    );
+    let artifacts = count(document.artifacts.len() as u64, "artifact");
+    match document.change {
+        Change::Unchanged => format!("{name} is there already and lists what is needed: {artifacts}"),
+        Change::Recreated => format!("made {name} anew: {artifacts}"),
+        _ => format!("made {name}: {artifacts}"),
+    }
 }
 
 /// A credential; its secret only where the document has it.

@@ -2,6 +2,7 @@
 
 pub mod artifact;
 pub mod azure;
+mod completeness;
 pub mod diagnostic;
 mod doctor;
 mod documents;
@@ -13,6 +14,7 @@ mod tree;
 mod values_paths;
 pub mod vhd;
 
+pub use completeness::{completeness, manifest_lines};
 pub use doctor::doctor_lines;
 pub use documents::{CachePruneDocument, CheckDocument, LoginDocument, LogoutDocument};
 pub use human::{bytes, count, plural};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::{bytes, count};
+use super::{bytes, count, manifest_lines};
 use crate::lock::ChangeKind;
 use crate::plan::{Action, Effect, Plan, PlanStep, Reason};
 
@@ -59,6 +59,7 @@ pub fn plan_tree(plan: &Plan, style: TreeStyle) -> String {
             );
         }
     }
+    text.push_str(&manifest_lines(&plan.completeness));
     lock_lines(&mut text, plan, all);
     if !plan.unwanted.is_empty() {
         let _ = writeln!(text, "not wanted by this project (kept):");
@@ -94,7 +95,7 @@ fn title(step: &PlanStep) -> String {
 fn draw(text: &mut String, step: &PlanStep, style: TreeStyle, column: usize, said: &mut BTreeSet<String>) {
     let color = style.color;
     let (sign, sign_style) = match (step.action, step.effect) {
-        (Action::Run, Effect::Replace) => ("~", YELLOW),
+        (Action::Run, Effect::Replace | Effect::Seal) => ("~", YELLOW),
         (Action::Run, _) => ("+", GREEN),
         (Action::Fresh, _) => ("=", DIM),
         (Action::Invalid, _) => ("!", RED),
@@ -104,7 +105,7 @@ fn draw(text: &mut String, step: &PlanStep, style: TreeStyle, column: usize, sai
     let title = title(step);
     let mut used = 4 + title.chars().count();
     let _ = write!(text, "  {} {title}", paint(sign_style, sign, color));
-    if step.action == Action::Run {
+    if step.action == Action::Run && step.effect != Effect::Seal {
         let digest = step.desired.as_ref().map_or("", |digest| digest.short());
         let change = match &step.observed {
             Some(old) if step.effect == Effect::Replace => format!("{} → {digest}", old.short()),

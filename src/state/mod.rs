@@ -5,8 +5,10 @@ mod folder;
 mod history;
 mod receipts;
 mod run_lock;
+mod seals;
 
 pub use folder::StateFolder;
 pub use history::{History, Remembered};
 pub use receipts::Receipts;
 pub use run_lock::RunLock;
+pub use seals::SealNote;

@@ -13,6 +13,8 @@
 mod support;
 
 mod acr;
+mod aosm_bad_input;
+mod aosm_stores;
 mod arm_bad_input;
 mod arm_client;
 mod arm_commands;

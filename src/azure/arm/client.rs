@@ -129,6 +129,11 @@ impl Arm {
         self.api
     }
 
+    /// How long a long-running operation is waited for.
+    pub(in crate::azure) fn operation_limit(&self) -> Duration {
+        self.operation_limit
+    }
+
     /// Where it is, without a path.
     pub(super) fn endpoint(&self) -> &Url {
         &self.endpoint

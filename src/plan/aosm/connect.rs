@@ -26,6 +26,8 @@ pub(in crate::plan) async fn connect(
         record: None,
         manifest: None,
         grant: None,
+        absent: false,
+        denied: false,
         problem: None,
     };
     match reach.reach(config) {
@@ -54,9 +56,13 @@ async fn asked(site: &mut AosmSite, reached: &Reached, wanted: &StoreType, job: 
         fits(site, record, wanted)?;
     }
     site.manifest = match manifest {
-        Err(error) if error.kind == ArmErrorKind::Absent => return Err(absent(site, reached, error, job).await),
+        Err(error) if error.kind == ArmErrorKind::Absent => {
+            site.absent = site.record.is_some();
+            return Err(absent(site, reached, error, job).await);
+        }
         manifest => readable(manifest, job)?,
     };
+    site.denied = matches!(&granted, Err(error) if error.kind == ArmErrorKind::Denied);
     let Granted { grant, .. } = granted?;
     match (wanted, &*grant) {
         (StoreType::Registry, Grant::StorageAccount(_)) => grant.registry(site.manifest_name()).map(|_| ())?,

@@ -6,10 +6,12 @@
 
 mod connect;
 mod coverage;
+mod find;
 mod reach;
 mod site;
 mod store;
 
+pub use find::{Sought, find};
 pub use reach::Reach;
 pub use site::{AosmSite, Reached};
 

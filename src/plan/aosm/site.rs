@@ -38,6 +38,10 @@ pub struct AosmSite {
     pub manifest: Option<ArtifactManifest>,
     /// What the manifest grants.
     pub grant: Option<Arc<Grant>>,
+    /// There is no artifact manifest of this name.
+    pub absent: bool,
+    /// The login may not ask for the credential: the rest may still be known.
+    pub denied: bool,
     /// Why it cannot be used: then every step of the store is `unknown`.
     pub problem: Option<Fault>,
 }
