@@ -87,10 +87,13 @@ impl Publication {
         self.manifest(word)
     }
 
-    /// The artifact manifest of the disk images' store: `NAME-sa-manifest-1-0-0`.
+    /// The artifact manifest of the disk images' store: `NAME-sa-manifest-1-0-0`, also where the store itself is named by
+    /// the project. A network service design has none.
     pub fn disk_manifest(&self) -> Option<Spanned<String>> {
-        self.disk_store.as_ref()?;
-        self.manifest("sa")
+        match self.kind {
+            InputKind::Nsd => None,
+            InputKind::Cnf | InputKind::Vnf | InputKind::Nexus => self.manifest("sa"),
+        }
     }
 
     fn manifest(&self, word: &str) -> Option<Spanned<String>> {

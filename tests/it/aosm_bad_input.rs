@@ -156,6 +156,7 @@ fn a_token_that_expired_is_told() {
     let publisher = mixed();
     let with = |arguments: &[&str]| publisher.aosm(arguments).env("AOSM_ARM_TOKEN", "a.b.c");
     rest_is_told_with(
+        &publisher,
         &with,
         5,
         &["ExpiredAuthenticationToken", "put another token into AOSM_ARM_TOKEN"],

@@ -42,6 +42,7 @@ mod blob_sockets;
 mod bundle;
 mod certificates;
 mod ci_cache;
+mod cloud;
 mod contoso_fixture;
 mod copied_referrers;
 mod copy_costs;

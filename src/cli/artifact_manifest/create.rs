@@ -10,9 +10,7 @@ use super::wanted::entries;
 use crate::azure::arm::ArmError;
 use crate::azure::completeness::{Finding, Level, ManifestSide, WantedArtifact, join};
 use crate::azure::manifest_change::{Change, ManifestChangeDocument};
-use crate::azure::{
-    ArtifactManifest, ArtifactStore, ArtifactType, ManifestEntry, StoreType, manifest_name,
-};
+use crate::azure::{ArtifactManifest, ArtifactStore, ArtifactType, ManifestEntry, StoreType, manifest_name};
 use crate::cli::Ended;
 use crate::cli::context::Context;
 use crate::fault::{Fault, Faults, Kind};
