@@ -22,6 +22,7 @@ pub mod manifest_change;
 pub mod manifest_name;
 mod manifest_seal;
 mod name;
+mod private_link;
 mod profile;
 mod state;
 mod store;

@@ -118,6 +118,7 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
         session.events.emit(Event::Fault(warning.clone()));
     }
     let wanted = wanted(&session.project, &prepared)?;
+    aosm::split(&session.project, &wanted).into_result(())?;
     if let Some(warning) = wanted.undecided() {
         session.events.emit(Event::Fault(warning));
     }
@@ -210,6 +211,7 @@ pub(super) async fn finish(
     session.remember();
     let changes = locations.lock_changes.clone();
     let tables = completeness.iter().filter(|_| options.depth == Depth::Stores);
+    let links = aosm::private_links(&world.sites, &steps);
     let plan = Plan::new(
         prepared.helm.clone(),
         steps,
@@ -218,6 +220,7 @@ pub(super) async fn finish(
         unwanted,
         tables.map(StoreCompleteness::document).collect(),
     );
+    let plan = plan.with_private_links(links);
     faults.extend(locations.faults.iter().cloned());
     Ok(Planned {
         plan,

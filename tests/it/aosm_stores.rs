@@ -36,7 +36,7 @@ fn a_store_is_filled_and_the_second_run_asks_once_and_moves_nothing() {
         traffic
             .0
             .iter()
-            .filter(|entry| entry.path.contains("/manifests/"))
+            .filter(|entry| entry.path.contains("/manifests/") && entry.status != 401)
             .count(),
         3
     );
@@ -223,4 +223,96 @@ fn commands_that_need_no_store_ask_nobody() {
         publisher.aosm(arguments).run().ok();
     }
     assert!(publisher.arm.seen().is_empty(), "{:?}", publisher.arm.seen());
+}
+
+#[test]
+fn an_image_in_another_artifact_store_than_its_chart_is_an_error_with_both_places() {
+    let publisher = Publisher::new();
+    publisher.settings(&format!(
+        "[stores.images]\nkind = \"acr\"\n{0}[stores.more]\nkind = \"acr\"\n{1}[[images]]\nreference = \
+         \"repository/release/small-1:1.0.0\"\nstore = \"more\"\n",
+        Publisher::keys(),
+        Publisher::keys().replace(MANIFEST, "m-2")
+    ));
+    publisher
+        .aosm(&["plan"])
+        .run()
+        .expect(4)
+        .says(
+            "image repository/release/small-1:1.0.0: goes to the artifact store more, and the package small that uses it to images",
+        )
+        .says("the package");
+    assert!(publisher.arm.seen().is_empty());
+}
+
+#[test]
+fn private_link_is_let_in_once_before_anything_moves_and_only_by_apply() {
+    let publisher = Publisher::new();
+    let endpoint = "/subscriptions/0/resourceGroups/net/providers/Microsoft.Network/privateEndpoints/build";
+    let controller =
+        "/subscriptions/0/resourceGroups/net/providers/Microsoft.ManagedNetworkFabric/networkFabricControllers/c";
+    publisher.project.edit(
+        "aosm.toml",
+        "kind = \"acr\"\n",
+        &format!(
+            "kind = \"acr\"\nprivate-endpoints = [\"{endpoint}\"]\nnetwork-fabric-controllers = [\"{controller}\"]\n"
+        ),
+    );
+    let bodies = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = std::sync::Arc::clone(&bodies);
+    publisher.arm.answering(move |method, path, body| {
+        let action = path.rsplit('/').next().unwrap_or_default();
+        let known = ["approvePrivateEndPoints", "addNetworkFabricControllerEndPoints"];
+        (method == "POST" && known.contains(&action)).then(|| {
+            let body: Value = serde_json::from_slice(body).expect("JSON");
+            heard.lock().expect("a list").push((action.to_owned(), body));
+            crate::support::http::Response::new(200, "")
+        })
+    });
+    let plan = publisher.aosm(&["plan", "--json"]).run().ok().json();
+    assert_eq!(plan["private-links"][0]["private-endpoints"][0], endpoint, "{plan:#}");
+    publisher
+        .aosm(&["plan"])
+        .run()
+        .ok()
+        .says("first lets in 1 private endpoint and 1 network fabric controller");
+    assert!(bodies.lock().expect("a list").is_empty(), "a plan lets nobody in");
+    let mark = publisher.registry.mark();
+    publisher.aosm(&["apply"]).run().ok().says("3 done");
+    let heard = bodies.lock().expect("a list").clone();
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    assert_eq!(heard[0].1["manualPrivateEndPointConnections"][0]["id"], endpoint);
+    assert_eq!(heard[1].1["networkFabricControllerIds"][0]["id"], controller);
+    assert!(!publisher.registry.since(mark).0.is_empty());
+    // Nothing moves, so nobody has to be let in.
+    let plan = publisher.aosm(&["plan", "--json"]).run().ok().json();
+    assert_eq!(plan["private-links"], Value::Null);
+    publisher.aosm(&["apply"]).run().ok();
+    assert_eq!(bodies.lock().expect("a list").len(), 2);
+}
+
+#[test]
+fn a_store_that_a_firewall_closes_is_told_as_such() {
+    let publisher = Publisher::new();
+    let firewall = Faulty::before(&publisher.registry.host());
+    let server = format!("http://{}", firewall.host());
+    let refused = r#"{"errors":[{"code":"DENIED","message":"client with IP '203.0.113.7' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."}]}"#;
+    let refused = crate::support::http::Response::new(403, refused).with("Content-Type", "application/json");
+    firewall.rule(Rule::new(Fault::Answer(refused)));
+    publisher.arm.grants(STORE, MANIFEST, move |_| {
+        crate::support::arm::registry_token(
+            &server,
+            crate::support::registry::USER,
+            crate::support::registry::PASSWORD,
+            &["release/small-1", "release/small-2", "small"],
+            &crate::support::arm::in_seconds(3600),
+        )
+    });
+    publisher
+        .aosm(&["plan"])
+        .run()
+        .expect(5)
+        .says("is not allowed access")
+        .says("a firewall or DNS seems to keep this machine out")
+        .says("private-endpoints");
 }
