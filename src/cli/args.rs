@@ -157,7 +157,7 @@ pub enum Command {
     /// Show what `apply` would move, and why; changes nothing
     #[command(
         after_help = "Examples:\n  aosm-build plan\n  aosm-build plan --json | jq .summary\n  aosm-build plan --detailed-exitcode   \
-# exit 2 when changes are pending\n\nSigns: + create, ~ replace, = fresh, ! invalid, ? unknown, - blocked"
+# exit 2 when changes are pending\n\nSigns: + create, ~ replace or seal, = fresh, ! invalid, ? unknown, - blocked"
     )]
     Plan {
         /// What may be replaced, and how thoroughly stores are read
@@ -271,10 +271,12 @@ The file is an OCI image layout in a plain tar, which other tools read as well. 
         #[command(subcommand)]
         command: Box<super::store::StoreCommand>,
     },
-    /// Look at an artifact manifest of a store
+    /// Write, make, compare, seal, show or delete the artifact manifest of a store
     #[command(
-        after_help = "Example:\n  aosm-build artifact-manifest show -g contoso-rg --publisher contoso \
-                      --artifact-store contoso-acr --artifact-manifest contoso-acr-manifest-1-0-0"
+        after_help = "Examples:\n  aosm-build artifact-manifest generate > deploy.bicep   # what the project needs, to deploy\n  \
+                      aosm-build artifact-manifest create                    # or make it right away\n  \
+                      aosm-build artifact-manifest check                     # what is missing, extra or different\n  \
+                      aosm-build apply --seal                                # fill the store, then close the manifest"
     )]
     ArtifactManifest {
         /// What to do

@@ -84,6 +84,8 @@ struct Manifest {
     sealed_as: &'static str,
     granting: Option<Granting>,
     granted: usize,
+    /// Once sealing was asked for: it is shown as under way so many times.
+    validates: Option<usize>,
 }
 
 struct Operation {
@@ -220,6 +222,12 @@ impl Arm {
         self
     }
 
+    /// Sealing this manifest goes on by itself: it is `Validating` for so many looks.
+    pub fn validates_for(&self, store: &str, name: &str, looks: usize) -> &Self {
+        self.state().held(store, name).validates = Some(looks);
+        self
+    }
+
     /// What `listCredential` of this manifest answers; called with how often it was asked before.
     pub fn grants(&self, store: &str, name: &str, granting: impl Fn(usize) -> Value + Send + 'static) -> &Self {
         self.state().held(store, name).granting = Some(Box::new(granting));
@@ -329,6 +337,7 @@ impl State {
             sealed_as: "Uploaded",
             granting: None,
             granted: 0,
+            validates: None,
         };
         self.manifests.insert((store.to_owned(), name.to_owned()), manifest);
         value
@@ -464,7 +473,16 @@ impl State {
     fn manifest(&mut self, method: &str, store: &str, name: &str, path: &str, host: &str, body: &[u8]) -> Response {
         let key = (store.to_owned(), name.to_owned());
         match (method, self.manifests.contains_key(&key)) {
-            ("GET", true) => json_answer(200, &self.manifests[&key].value),
+            ("GET", true) => {
+                let manifest = self.manifests.get_mut(&key).expect("looked up");
+                let state = &mut manifest.value["properties"]["artifactManifestState"];
+                match &mut manifest.validates {
+                    Some(0) if *state == "Validating" => *state = manifest.sealed_as.into(),
+                    Some(left) if *state == "Validating" => *left -= 1,
+                    _ => {}
+                }
+                json_answer(200, &manifest.value)
+            }
             ("GET", false) => not_found(path),
             ("DELETE", false) => Response::new(204, ""),
             ("DELETE", true) => self.accepted(Effect::Gone(key.0, key.1), 200, &Value::Null, host),
@@ -527,6 +545,10 @@ impl State {
                 let wanted: Value = serde_json::from_slice(body).unwrap_or_default();
                 if wanted["artifactManifestState"] != "Uploaded" {
                     return error(400, "BadRequest", "Only the state Uploaded can be asked for.");
+                }
+                if manifest.validates.is_some() {
+                    manifest.value["properties"]["artifactManifestState"] = "Validating".into();
+                    return Response::new(200, "");
                 }
                 self.accepted(Effect::Sealed(key.0, key.1), 200, &Value::Null, host)
             }
