@@ -6,7 +6,7 @@ use crate::fault::{Fault, Kind};
 use crate::graph::StepKind;
 use crate::oci::Content;
 use crate::oci::recursive::{Along, ReferrerFound};
-use crate::plan::{CacheContent, Desired, Effect, PlanStep, Planned, Reason, Session, Target, pack_now};
+use crate::plan::{CacheContent, Desired, Effect, PlanStep, Planned, Reason, Session, Target, Transfer, pack_now};
 use crate::store::{ArtifactStore, Guard, Job};
 
 /// Everything one step needs, owned, so that it can run as a task.
@@ -48,6 +48,9 @@ impl Running {
         let Desired::Known(root) = &target.desired else {
             return Err(Fault::bug("it has no known digest"));
         };
+        if step.transfer == Some(Transfer::ServerSide) && self.import(target, root, store).await? {
+            return Ok(());
+        }
         let content = content_of(&self.session, &self.planned, target, &self.job).await?;
         if target.kind == StepKind::Attach {
             store.put(&target.name.repository, root, content, &self.job).await?;

@@ -4,6 +4,7 @@ mod disks;
 mod document;
 mod effects;
 mod export;
+mod imports;
 mod remember;
 mod run;
 mod seal;

@@ -193,7 +193,7 @@ pub(super) async fn finish(
     faults.extend(aosm::sealed(&world.sites, &targets, &mut steps));
     faults.extend(policy::judge(session, options, (&wanted, &world, &locations), &targets, &mut steps).await);
     blocked(&mut steps);
-    transfer_sizes(session, &targets, &mut steps, &world, &locations).await?;
+    faults.extend(transfer_sizes(session, &targets, &mut steps, &world, &locations).await?);
     let completeness = if options.only.is_empty() {
         completeness::tables(&session.project, &world, &targets, &seen)
     } else {
@@ -342,6 +342,7 @@ fn decided(
         desired: target.desired_digest().cloned(),
         observed,
         transfer: (decision.action == Action::Run).then_some(Transfer::Stream),
+        transfer_why: None,
         bytes: 0,
         reasons: decision.reasons,
         deps: target.needs_effects.clone(),

@@ -18,7 +18,7 @@ pub enum Transfer {
     Stream,
     /// The registry takes it from another of its repositories.
     Mount,
-    /// The service copies it from a URL.
+    /// The service copies it from a URL, or the registry from another one.
     ServerSide,
 }
 
@@ -41,6 +41,9 @@ pub struct PlanStep {
     pub observed: Option<Digest>,
     /// How it gets there; `None` when nothing moves.
     pub transfer: Option<Transfer>,
+    /// Of an image for a store of AOSM: why it gets there so.
+    #[serde(rename = "transfer-why", skip_serializing_if = "Option::is_none")]
+    pub transfer_why: Option<String>,
     /// At most this many bytes move; each blob is counted once a registry.
     pub bytes: u64,
     /// Why.
@@ -82,6 +85,9 @@ pub struct Summary {
     pub unknown: u64,
     /// Bytes that move at most.
     pub bytes: u64,
+    /// Of these, at most so many cross this machine; absent where all do.
+    #[serde(rename = "bytes-streamed", skip_serializing_if = "Option::is_none")]
+    pub bytes_streamed: Option<u64>,
 }
 
 /// A name that a store holds and the project does not want.
@@ -136,11 +142,15 @@ impl Plan {
         steps.sort_by(|a, b| a.id.cmp(&b.id));
         unwanted.sort();
         let mut summary = Summary::default();
+        let mut streamed = 0_u64;
         for step in &steps {
             match step.action {
                 Action::Run => {
                     summary.run += 1;
                     summary.bytes = summary.bytes.saturating_add(step.bytes);
+                    if step.transfer == Some(Transfer::Stream) {
+                        streamed = streamed.saturating_add(step.bytes);
+                    }
                 }
                 Action::Fresh => summary.fresh += 1,
                 Action::Blocked => summary.blocked += 1,
@@ -148,6 +158,7 @@ impl Plan {
                 Action::Unknown => summary.unknown += 1,
             }
         }
+        summary.bytes_streamed = (streamed < summary.bytes).then_some(streamed);
         let mut plan = Self {
             format: "aosm-plan/1",
             tool: concat!("aosm-build ", env!("CARGO_PKG_VERSION")).to_owned(),

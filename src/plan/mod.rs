@@ -24,10 +24,12 @@ mod seal;
 mod session;
 mod subject;
 mod target;
+mod transfer;
 mod values_paths;
 mod wanted;
 mod world;
 
+pub use aosm::AosmSite;
 pub use build::{Depth, PlanOptions, Planned, plan};
 pub use completeness::{StoreCompleteness, artifact_type};
 pub use decide::{Action, Decision, Desired, Effect, Seen, TakenTag, decide};

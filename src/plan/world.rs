@@ -8,10 +8,11 @@ use bytes::Bytes;
 use super::aosm::{AosmSite, ClosedStore, GrantedStore, Reach, connect};
 use super::{DiskStores, Session};
 use crate::azure::credential::ManifestLogin;
+use crate::azure::import::Imports;
 use crate::digest::{Digest, FileDigests};
 use crate::fault::{Fault, Faults};
 use crate::locate::SourceEntry;
-use crate::oci::registry::{Access, Registries, RegistryOptions, RegistryPlace};
+use crate::oci::registry::{Access, Readable, Registries, RegistryOptions, RegistryPlace};
 use crate::oci::{
     ByteStream, Content, CopyOptions, Descriptor, ErrorKind, Job, OciError, Origin, Place, Selector, Source,
     docker_archive, layout::LayoutFolder, oci_archive,
@@ -27,6 +28,8 @@ pub struct World {
     pub disks: Option<DiskStores>,
     /// Stores of AOSM, of both kinds, by their position in the project: as [`Self::connect`] saw them.
     pub sites: BTreeMap<usize, Arc<AosmSite>>,
+    /// Images that registries fetch by themselves.
+    pub imports: Arc<Imports>,
     registries: Arc<Registries>,
     project: Arc<Project>,
     offline: bool,
@@ -76,6 +79,7 @@ impl World {
             stores,
             disks: DiskStores::open(session),
             sites: BTreeMap::new(),
+            imports: Imports::new(session.state.root().to_owned()),
             registries,
             project,
             offline: session.mode.offline,
@@ -159,6 +163,13 @@ impl World {
         Ok(Some(Arc::new(RegistryPlace::new(client, repository)?)))
     }
 
+    /// How somebody else could read a manifest of a source that is a registry: it is asked for once.
+    pub async fn lend(&self, host: &str, repository: &str, digest: &Digest, job: &Job) -> Result<Readable, OciError> {
+        let access = self.project.sources.get(host).map(source_access).unwrap_or_default();
+        let client = self.registries.client_as(host, &access)?;
+        client.lend(repository, digest, job).await
+    }
+
     /// All image sources, in the order written.
     pub fn sources(&self, job: &Job) -> Result<Vec<SourceEntry>, Faults> {
         let mut faults = Faults::new();
@@ -208,6 +219,11 @@ impl World {
             }
             Some(StoreKind::StorageAccount(_)) | None => String::new(),
         }
+    }
+
+    /// Is the source a folder or an archive?
+    pub fn is_file(&self, host: &str) -> bool {
+        self.files.contains_key(host)
     }
 
     /// Can the store take content of this source host from itself?

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::{bytes, count, manifest_lines};
 use crate::lock::ChangeKind;
-use crate::plan::{Action, Effect, Plan, PlanStep, Reason};
+use crate::plan::{Action, Effect, Plan, PlanStep, Reason, Transfer};
 
 /// How a plan is drawn.
 #[derive(Debug, Clone, Copy)]
@@ -131,6 +131,12 @@ fn draw(text: &mut String, step: &PlanStep, style: TreeStyle, column: usize, sai
         text.push_str(&paint(DIM, &from, color));
     }
     text.push('\n');
+    if let (Action::Run, Some(transfer), Some(why)) = (step.action, step.transfer, &step.transfer_why) {
+        let words = super::diagnostic::printable(&format!("{}: {why}", way(transfer)));
+        if said.insert(words.clone()) {
+            let _ = writeln!(text, "      {words}");
+        }
+    }
     // What the line above says already needs no second one, nor does what was said about an earlier step; what is wrong with
     // a disk image is an error of its own.
     let new = |reason: &&Reason| match reason {
@@ -143,6 +149,15 @@ fn draw(text: &mut String, step: &PlanStep, style: TreeStyle, column: usize, sai
         if said.insert(words.clone()) {
             let _ = writeln!(text, "      {words}");
         }
+    }
+}
+
+/// How it gets there.
+fn way(transfer: Transfer) -> &'static str {
+    match transfer {
+        Transfer::Stream => "through this machine",
+        Transfer::Mount => "mounted",
+        Transfer::ServerSide => "imported",
     }
 }
 
@@ -171,8 +186,12 @@ fn summary(plan: &Plan) -> String {
         } else {
             String::new()
         };
+        let streamed = match s.bytes_streamed {
+            Some(streamed) => format!(" ({} of it through this machine)", bytes(streamed)),
+            None => String::new(),
+        };
         parts.push(format!(
-            "{} to run{replacing}, at most {} to move",
+            "{} to run{replacing}, at most {} to move{streamed}",
             s.run,
             bytes(s.bytes)
         ));

@@ -3,15 +3,17 @@
 //! artifacts and their versions; bodies and casing, 200 and 202 with `Location` or `Azure-AsyncOperation`, pages with
 //! `nextLink`, Resource Manager's error shapes, throttling, correlation ids.
 //!
-//! It grants what a test gives it ([`Arm::grants`]). A name in a path is compared without regard to case, as there.
+//! It grants what a test gives it ([`Arm::grants`]), and has the registry behind a store import images ([`Arm::backed_by`]). A name in a path is compared without regard to case, as there.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Value, json};
 
+use super::arm_import::{self, Importing, Outcome};
 pub use super::arm_shapes::{container_tokens, error, in_seconds, registry_token};
 use super::arm_shapes::{decoded, denied, json_answer, not_found, paged, refused_login, store_id, store_id_of};
+use super::client::Client;
 use super::http::Response;
 use super::server::Server;
 use super::tokens::form;
@@ -64,6 +66,8 @@ struct State {
     manifests: BTreeMap<(String, String), Manifest>,
     artifacts: BTreeMap<String, BTreeMap<String, BTreeMap<String, Value>>>,
     operations: BTreeMap<usize, Operation>,
+    /// Registries that can import, by resource id in lower case.
+    importing: BTreeMap<String, Importing>,
     page: usize,
     slow: Slow,
     /// So many requests are answered 429 before the next good one.
@@ -96,6 +100,7 @@ struct Operation {
 
 #[derive(Clone)]
 enum Effect {
+    Imported(Outcome),
     Ready(String, String),
     Gone(String, String),
     Sealed(String, String),
@@ -188,6 +193,39 @@ impl Arm {
             },
         });
         self.state().stores.insert(name.to_owned(), value);
+        self
+    }
+
+    /// The registry behind a store: it imports images from now on.
+    pub fn backed_by(&self, store: &str, backing: Client) -> &Self {
+        let mut state = self.state();
+        let id = state.stores[store]["properties"]["storageResourceId"]
+            .as_str()
+            .expect("an id");
+        let id = id.to_lowercase();
+        let importing = Importing {
+            backing,
+            failing: None,
+            endless: false,
+        };
+        state.importing.insert(id, importing);
+        drop(state);
+        self
+    }
+
+    /// Every import fails with this code and message.
+    pub fn fail_imports(&self, code: &str, message: &str) -> &Self {
+        for one in self.state().importing.values_mut() {
+            one.failing = Some((code.to_owned(), message.to_owned()));
+        }
+        self
+    }
+
+    /// Whether imports that begin from now on never end.
+    pub fn endless_imports(&self, endless: bool) -> &Self {
+        for one in self.state().importing.values_mut() {
+            one.endless = endless;
+        }
         self
     }
 
@@ -369,6 +407,9 @@ impl State {
         let query = form(query);
         let of = |name: &str| query.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
         let version = of("api-version").unwrap_or_default();
+        if let Some(registry) = path.strip_suffix("/importImage") {
+            return self.import(method, registry, &version, host, body);
+        }
         if !VERSIONS.contains(&version.as_str()) {
             return error(
                 400,
@@ -467,6 +508,42 @@ impl State {
                 "MethodNotAllowed",
                 "The requested resource does not support this method.",
             ),
+        }
+    }
+
+    fn import(&mut self, method: &str, registry: &str, version: &str, host: &str, body: &[u8]) -> Response {
+        if self.denied.iter().any(|ending| ending == "/importImage") {
+            let scope = format!("over scope '{registry}'");
+            return error(
+                403,
+                "AuthorizationFailed",
+                &format!(
+                    "The client does not have authorization to perform action 'Microsoft.ContainerRegistry/registries/importImage/action' {scope}."
+                ),
+            );
+        }
+        let Some(importing) = self.importing.get(&registry.to_lowercase()) else {
+            return not_found(registry);
+        };
+        if method != "POST" || version != "2023-07-01" {
+            return error(
+                400,
+                "InvalidApiVersionParameter",
+                "registries are asked in a version of their own",
+            );
+        }
+        match importing.begin(body) {
+            Ok(outcome) => {
+                // It is under way: never done at once.
+                let slow = self.slow;
+                if slow == Slow::No {
+                    self.slow = Slow::Location(0);
+                }
+                let answer = self.accepted(Effect::Imported(outcome), 202, &Value::Null, host);
+                self.slow = slow;
+                answer
+            }
+            Err(refusal) => refusal,
         }
     }
 
@@ -614,6 +691,10 @@ impl State {
                 Response::new(202, "").with("Location", &place).with("Retry-After", "0")
             };
         }
+        if let Some(Effect::Imported(outcome)) = &operation.effect {
+            let place = format!("http://{host}/operations/{number}?api-version=2020-01-01&s=planted-signature");
+            return arm_import::progress(outcome, by_status, &place);
+        }
         if let Some(effect) = operation.effect.take() {
             self.take(&effect);
         }
@@ -636,7 +717,7 @@ impl State {
                 let manifest = self.held(store, name);
                 manifest.value["properties"]["artifactManifestState"] = manifest.sealed_as.into();
             }
-            Effect::Nothing => {}
+            Effect::Imported(_) | Effect::Nothing => {}
         }
     }
 }

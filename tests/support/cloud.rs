@@ -30,8 +30,8 @@ pub const ACCOUNT: &str = "contoso-sa";
 struct Granting {
     /// How long they are good, in seconds.
     life: AtomicU64,
-    /// How often the registry does not know a new login yet.
-    unknown: AtomicUsize,
+    /// How long the registry does not know a new login, in milliseconds.
+    unknown: AtomicU64,
     /// Makes each login another one.
     made: AtomicUsize,
 }
@@ -66,7 +66,7 @@ impl Cloud {
             arm: Arm::start(),
             granting: Arc::new(Granting {
                 life: AtomicU64::new(24 * 3600),
-                unknown: AtomicUsize::new(0),
+                unknown: AtomicU64::new(0),
                 made: AtomicUsize::new(1),
             }),
             shelves: BTreeMap::new(),
@@ -90,6 +90,7 @@ impl Cloud {
             None
         });
         self.arm.registry_store_of(publisher, store);
+        self.arm.backed_by(store, registry.client());
         let (granting, admission) = (Arc::clone(&self.granting), registry.tokens().admission());
         let server = format!("http://{}", front.host());
         self.arm.backs(store, move |manifest, entries, _, api| {
@@ -102,9 +103,9 @@ impl Cloud {
             let life = granting.life.load(Ordering::SeqCst);
             let number = granting.made.fetch_add(1, Ordering::SeqCst);
             let password = format!("planted-scoped-token-{number}-Wm27");
-            let unknown = granting.unknown.load(Ordering::SeqCst);
-            admission.admit(manifest, &password, &repositories, Duration::from_secs(life), unknown);
+            let unknown = Duration::from_millis(granting.unknown.load(Ordering::SeqCst));
             let repositories: Vec<&str> = repositories.iter().map(String::as_str).collect();
+            admission.open(manifest, &password, &repositories, unknown, Duration::from_secs(life));
             registry_token(&server, manifest, &password, &repositories, &in_seconds(life))
         });
         self.shelves.insert(store.to_owned(), Shelf { registry, front });
@@ -155,9 +156,9 @@ impl Cloud {
         self
     }
 
-    /// The registry does not know a new login the first times it is shown, from now on.
-    pub fn unknown_at_first(&self, times: usize) -> &Self {
-        self.granting.unknown.store(times, Ordering::SeqCst);
+    /// The registry does not know a new login for so long, from now on.
+    pub fn unknown_at_first(&self, milliseconds: u64) -> &Self {
+        self.granting.unknown.store(milliseconds, Ordering::SeqCst);
         self
     }
 

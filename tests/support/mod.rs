@@ -7,6 +7,7 @@ pub mod acr;
 pub mod acr_records;
 pub mod aosm;
 pub mod arm;
+pub mod arm_import;
 pub mod arm_shapes;
 pub mod azurite;
 pub mod blob_server;

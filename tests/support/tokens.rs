@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -90,33 +90,33 @@ struct State {
     authority: Arc<Authority>,
     log: Log,
     lifetime: AtomicU64,
-    scoped: Mutex<Vec<Scoped>>,
+    opened: Mutex<Vec<Opened>>,
 }
 
-/// A login for some repositories, which ends: what an Azure registry knows as a token with a scope map.
-struct Scoped {
+/// A login that opens some repositories for some time, as an artifact manifest's does.
+#[derive(Clone)]
+struct Opened {
     user: String,
     password: String,
     repositories: Vec<String>,
-    until: SystemTime,
-    /// So many times it is not known yet.
-    unknown: usize,
+    from: Instant,
+    until: Instant,
 }
 
-/// Makes logins known to a token server.
+/// Makes logins known to a token server from wherever they are granted.
 #[derive(Clone)]
 pub struct Admission(Arc<State>);
 
 impl Admission {
-    /// From now on `user` may pull and push in these repositories alone, for so long. The first `unknown` times nobody knows
-    /// the login yet, as with one that was made a moment ago.
-    pub fn admit(&self, user: &str, password: &str, repositories: &[String], life: Duration, unknown: usize) {
-        self.0.scoped.lock().expect("the logins").push(Scoped {
+    /// As [`TokenServer::open`]. Tokens end with the login.
+    pub fn open(&self, user: &str, password: &str, repositories: &[&str], from: Duration, until: Duration) {
+        let now = Instant::now();
+        self.0.opened.lock().expect("logins").push(Opened {
             user: user.to_owned(),
             password: password.to_owned(),
-            repositories: repositories.to_vec(),
-            until: SystemTime::now() + life,
-            unknown,
+            repositories: repositories.iter().map(|&name| name.to_owned()).collect(),
+            from: now + from,
+            until: now + until,
         });
     }
 }
@@ -127,7 +127,7 @@ impl TokenServer {
             authority,
             log: Log::default(),
             lifetime: AtomicU64::new(300),
-            scoped: Mutex::default(),
+            opened: Mutex::default(),
         });
         let shared = Arc::clone(&state);
         let server = Server::start(move |exchange| {
@@ -152,7 +152,12 @@ impl TokenServer {
         self.state.lifetime.store(seconds, Ordering::SeqCst);
     }
 
-    /// Makes logins known.
+    /// Takes this login for pulling from and pushing to these repositories, from some time from now on until some later time.
+    pub fn open(&self, user: &str, password: &str, repositories: &[&str], from: Duration, until: Duration) {
+        self.admission().open(user, password, repositories, from, until);
+    }
+
+    /// For whoever grants logins.
     pub fn admission(&self) -> Admission {
         Admission(Arc::clone(&self.state))
     }
@@ -172,14 +177,16 @@ impl State {
         let field = |name: &str| fields.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
         let who = if entry.method == "POST" {
             match field("grant_type") {
-                "refresh_token" if field("refresh_token") == IDENTITY_TOKEN => Ok(Some(Who::User(USER.to_owned()))),
-                "password" => self.known(field("username"), field("password")),
+                "refresh_token" if field("refresh_token") == IDENTITY_TOKEN => Ok(Some(everywhere(USER))),
+                "password" => known(field("username"), field("password")),
                 _ => Err(()),
             }
         } else {
             match entry.authorization.as_deref().map(basic) {
                 None => Ok(None),
-                Some(Some((user, password))) => self.known(&user, &password),
+                Some(Some((user, password))) => {
+                    known(&user, &password).or_else(|()| self.opened(&user, &password).map(Some))
+                }
                 Some(None) => Err(()),
             }
         };
@@ -195,13 +202,11 @@ impl State {
                 access.extend(scopes.split(' ').filter_map(|scope| grant(scope, who.as_ref())));
             }
         }
-        let lifetime = self.lifetime.load(Ordering::SeqCst);
-        let (subject, seconds) = match &who {
-            Some(Who::Scoped { user, left, .. }) => (user.as_str(), lifetime.min(left.as_secs())),
-            Some(Who::User(user)) => (user.as_str(), lifetime),
-            None => ("", lifetime),
-        };
-        let token = self.authority.mint(subject, &Value::Array(access), seconds);
+        let lifetime = Duration::from_secs(self.lifetime.load(Ordering::SeqCst));
+        let seconds = who.as_ref().map_or(lifetime, |who| who.left.min(lifetime)).as_secs();
+        let token = self
+            .authority
+            .mint(who.as_ref().map_or("", |who| &who.name), &Value::Array(access), seconds);
         let mut answer = json!({"token": token, "access_token": token, "expires_in": seconds});
         if entry.method == "POST" {
             answer["refresh_token"] = json!(IDENTITY_TOKEN);
@@ -210,56 +215,61 @@ impl State {
     }
 }
 
-/// Someone with a login.
-enum Who {
-    User(String),
-    Scoped {
-        user: String,
-        repositories: Vec<String>,
-        /// How long the login is good for.
-        left: Duration,
-    },
+/// Somebody who has logged in.
+struct Who {
+    name: String,
+    /// All that is open to them; `None`: everything.
+    repositories: Option<Vec<String>>,
+    /// How long the login is good for.
+    left: Duration,
 }
 
-/// What of a scope someone gets: the user everything, the reader only reading, who has a login for some repositories those,
-/// strangers nothing.
+impl State {
+    fn opened(&self, user: &str, password: &str) -> Result<Who, ()> {
+        let now = Instant::now();
+        let opened = self.opened.lock().expect("logins");
+        let good = |one: &&Opened| one.user == user && one.password == password && one.from <= now && now < one.until;
+        let one = opened.iter().find(good).ok_or(())?;
+        Ok(Who {
+            name: user.to_owned(),
+            repositories: Some(one.repositories.clone()),
+            left: one.until - now,
+        })
+    }
+}
+
+/// What of a scope someone gets: the user everything, the reader only reading, strangers nothing; who has some repositories
+/// opened pulls and pushes there.
 fn grant(scope: &str, who: Option<&Who>) -> Option<Value> {
     let (kind, rest) = scope.split_once(':')?;
     let (name, actions) = rest.rsplit_once(':')?;
     let allowed: Vec<&str> = actions
         .split(',')
         .filter(|action| match who {
-            Some(Who::User(user)) if user == USER => true,
-            Some(Who::User(_)) => *action == "pull",
-            Some(Who::Scoped { repositories, .. }) => {
-                kind == "repository" && matches!(*action, "pull" | "push") && repositories.iter().any(|own| own == name)
-            }
+            Some(Who {
+                repositories: Some(opened),
+                ..
+            }) => matches!(*action, "pull" | "push") && opened.iter().any(|one| one == name),
+            Some(who) if who.name == USER => true,
+            Some(_) => *action == "pull",
             None => false,
         })
         .collect();
     (!allowed.is_empty()).then(|| json!({"type": kind, "name": name, "actions": allowed}))
 }
 
-impl State {
-    fn known(&self, user: &str, password: &str) -> Result<Option<Who>, ()> {
-        if let (USER, PASSWORD) | (READER, READER_PASSWORD) = (user, password) {
-            return Ok(Some(Who::User(user.to_owned())));
-        }
-        let mut scoped = self.scoped.lock().expect("the logins");
-        let found = scoped
-            .iter_mut()
-            .find(|one| one.user == user && one.password == password);
-        let one = found.ok_or(())?;
-        if one.unknown > 0 {
-            one.unknown -= 1;
-            return Err(());
-        }
-        let left = one.until.duration_since(SystemTime::now()).map_err(|_| ())?;
-        Ok(Some(Who::Scoped {
-            user: one.user.clone(),
-            repositories: one.repositories.clone(),
-            left,
-        }))
+fn known(user: &str, password: &str) -> Result<Option<Who>, ()> {
+    match (user, password) {
+        (USER, PASSWORD) | (READER, READER_PASSWORD) => Ok(Some(everywhere(user))),
+        _ => Err(()),
+    }
+}
+
+fn everywhere(user: &str) -> Who {
+    Who {
+        name: user.to_owned(),
+        repositories: None,
+        left: Duration::MAX,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Asking for imports, and waiting for their end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -49,7 +49,8 @@ pub enum Imported {
 pub struct Imports {
     turns: Semaphore,
     state: Utf8PathBuf,
-    denied: Mutex<BTreeSet<RegistryId>>,
+    denied: Mutex<BTreeMap<RegistryId, ArmError>>,
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl Imports {
@@ -59,21 +60,30 @@ impl Imports {
             turns: Semaphore::new(IMPORTS_AT_ONCE),
             state,
             denied: Mutex::default(),
+            told: Mutex::default(),
         })
     }
 
-    /// Was it said in this run that we may not ask this registry?
-    pub fn is_denied(&self, registry: &RegistryId) -> bool {
-        self.denied().contains(registry)
+    /// Why we may not ask this registry, where that was said in this run.
+    pub fn denied(&self, registry: &RegistryId) -> Option<ArmError> {
+        let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        denied.get(registry).cloned()
     }
 
     /// Remembers that we may not ask this registry. True the first time.
-    pub fn deny(&self, registry: &RegistryId) -> bool {
-        self.denied().insert(registry.clone())
+    pub fn deny(&self, registry: &RegistryId, why: &ArmError) -> bool {
+        let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = !denied.contains_key(registry);
+        if first {
+            denied.insert(registry.clone(), why.clone());
+        }
+        first
     }
 
-    fn denied(&self) -> std::sync::MutexGuard<'_, BTreeSet<RegistryId>> {
-        self.denied.lock().unwrap_or_else(PoisonError::into_inner)
+    /// For what is told once a run: true the first time that this is asked.
+    pub fn is_first(&self, what: &str) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.insert(what.to_owned())
     }
 
     /// Has the registry fetch an image, or waits for an earlier run's doing so; comes back when the tag names it.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::azure::arm::Arm;
+use crate::azure::arm::{Arm, ArmError, ArmErrorKind};
 use crate::azure::credential::{ContainerGrant, Grant, RegistryGrant, ScopedCredential};
+use crate::azure::import::RegistryId;
 use crate::azure::{ArtifactManifest, ArtifactStore, ManifestId, ManifestState};
 use crate::fault::{Fault, Place};
 use crate::project::AosmStore;
@@ -72,12 +73,26 @@ impl AosmSite {
         Some(entries.any(|entry| entry.name == name.repository && same(&entry.version)))
     }
 
+    /// The registry behind the store, by resource id; `None` where the store could not be read, or says something else.
+    pub fn backing_registry(&self) -> Option<RegistryId> {
+        RegistryId::parse(self.record.as_ref()?.backing_resource.as_deref()?)
+    }
+
     /// The registry's part of what is granted.
     pub fn registry(&self) -> Option<&RegistryGrant> {
         match self.grant.as_deref()? {
             Grant::Registry(grant) => Some(grant),
             Grant::StorageAccount(_) => None,
         }
+    }
+
+    /// The repository of an artifact, as the grant has it.
+    pub fn repository(&self, artifact: &str) -> Result<String, ArmError> {
+        let (Some(grant), Some(reached)) = (self.registry(), &self.reached) else {
+            let why = "its artifact manifest grants nothing";
+            return Err(ArmError::new(ArmErrorKind::Mismatch, "use repository", artifact, why));
+        };
+        grant.repository(self.manifest_name(), artifact, reached.arm.api())
     }
 
     /// What is granted for a container; `None` where nothing is, or nobody knows.
