@@ -51,6 +51,22 @@ impl Context {
         Ok(project)
     }
 
+    /// Loads the project for a command that looks at one store of it: `--store` names that one, and sends nothing elsewhere.
+    /// Only where the project as it is written is not `enough` it counts as it does everywhere else.
+    pub fn project_as_written(&self, enough: impl Fn(&Project) -> bool) -> Result<Project, Faults> {
+        let options = self.load_options()?;
+        if options.store.is_some() {
+            let written = LoadOptions { store: None, ..options };
+            if let Ok((project, warnings)) = project::load(&written)
+                && enough(&project)
+            {
+                self.screen.faults(&warnings);
+                return Ok(project);
+            }
+        }
+        self.project()
+    }
+
     /// Loads the project if there is one; for commands that do not need it. Its warnings are not theirs to tell.
     pub fn project_if_any(&self) -> Result<Option<Project>, Faults> {
         let options = self.load_options()?;

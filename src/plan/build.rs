@@ -210,17 +210,11 @@ pub(super) async fn finish(
     let graph = Graph::freeze(nodes(&prepared, &wanted, &targets))?;
     session.remember();
     let changes = locations.lock_changes.clone();
-    let tables = completeness.iter().filter(|_| options.depth == Depth::Stores);
     let links = aosm::private_links(&world.sites, &steps);
-    let plan = Plan::new(
-        prepared.helm.clone(),
-        steps,
-        changes,
-        locations.drift.clone(),
-        unwanted,
-        tables.map(StoreCompleteness::document).collect(),
-    );
-    let plan = plan.with_private_links(links);
+    let tables = completeness.iter().filter(|_| options.depth == Depth::Stores);
+    let plan = Plan::new(prepared.helm.clone(), steps, changes, locations.drift.clone(), unwanted)
+        .with_private_links(links)
+        .with_completeness(tables.map(StoreCompleteness::document).collect());
     faults.extend(locations.faults.iter().cloned());
     Ok(Planned {
         plan,

@@ -119,12 +119,12 @@ pub struct Plan {
     pub drift: Vec<LockChange>,
     /// What stores hold and nobody wants; never deleted.
     pub unwanted: Vec<Unwanted>,
-    /// For each store of AOSM: what is wanted, what its artifact manifest lists, what the store holds.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub completeness: Vec<CompletenessTable>,
     /// What `apply` lets in at stores of AOSM before anything moves.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub private_links: Vec<PrivateLinkStep>,
+    /// For each store of AOSM: what is wanted, what its artifact manifest lists, what the store holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub completeness: Vec<CompletenessTable>,
     /// Counts.
     pub summary: Summary,
 }
@@ -137,7 +137,6 @@ impl Plan {
         lock_changes: Vec<LockChange>,
         drift: Vec<LockChange>,
         mut unwanted: Vec<Unwanted>,
-        completeness: Vec<CompletenessTable>,
     ) -> Self {
         steps.sort_by(|a, b| a.id.cmp(&b.id));
         unwanted.sort();
@@ -168,8 +167,8 @@ impl Plan {
             lock_changes,
             drift,
             unwanted,
-            completeness,
             private_links: Vec::new(),
+            completeness: Vec::new(),
             summary,
         };
         plan.seal();
@@ -180,6 +179,14 @@ impl Plan {
     #[must_use]
     pub fn with_private_links(mut self, links: Vec<PrivateLinkStep>) -> Self {
         self.private_links = links;
+        self.seal();
+        self
+    }
+
+    /// The same with what the artifact manifests lack.
+    #[must_use]
+    pub fn with_completeness(mut self, tables: Vec<CompletenessTable>) -> Self {
+        self.completeness = tables;
         self.seal();
         self
     }

@@ -125,9 +125,6 @@ fn not_yet(label: &str, layers: &[View<'_>], faults: &mut Faults) {
     if copy.is_some_and(|word| word.value == "server-side") {
         faults.push(told("copy", "server-side"));
     }
-    if layers.iter().find_map(|view| view.truth("seal")) == Some(true) {
-        faults.push(told("seal", "true"));
-    }
 }
 
 fn kept(text: &str, check: fn(&str) -> Result<(), Fault>) -> Result<String, Fault> {

@@ -136,7 +136,8 @@ fn what_would_change_a_sealed_manifest_says_so_before_anything_moves() {
         .aosm(&["apply", "--replace"])
         .run()
         .expect(4)
-        .says("nothing in it can be changed any more");
+        .says("nothing in it changes any more")
+        .says("such as contoso-acr-manifest-1-0-1");
     let wrote = publisher.registry.since(mark);
     assert!(
         wrote

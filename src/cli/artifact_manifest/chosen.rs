@@ -43,7 +43,7 @@ impl ChosenArgs {
 
     fn open(&self, context: &Context, what: &str, only_one: bool) -> Result<Chosen, Faults> {
         refuse_offline(context, what)?;
-        let mut project = context.project()?;
+        let mut project = project(context)?;
         // A name can only be meant for one of them.
         let only_one = only_one || self.artifact_manifest.is_some();
         let stores = positions(&project, context.global.store.as_deref(), only_one)?;
@@ -58,6 +58,11 @@ impl ChosenArgs {
             stores,
         })
     }
+}
+
+/// The project; `--store` chooses among its stores, and makes those of an input file alone.
+pub fn project(context: &Context) -> Result<Project, Faults> {
+    context.project_as_written(|project| !with_manifest(project).is_empty())
 }
 
 /// The positions of the stores that are meant.

@@ -15,7 +15,8 @@ use crate::report::count;
 
 /// Flags of `artifact-manifest delete`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
+  aosm-build artifact-manifest delete --artifact-manifest contoso-acr-manifest-1-0-0
   aosm-build artifact-manifest delete -g contoso-rg --publisher contoso --artifact-store contoso-acr \\
     --artifact-manifest contoso-acr-manifest-1-0-0
 
@@ -32,8 +33,8 @@ pub struct DeleteArgs {
 
 pub async fn run(context: &Context, args: &DeleteArgs) -> Ended {
     confirm::possible(args.yes, "artifact-manifest delete")?;
-    let id = args.manifest.manifest()?;
-    let (arm, job) = args.manifest.store.azure.arm(context, "artifact-manifest delete")?;
+    let (id, chosen) = args.manifest.chosen(context, None)?;
+    let (arm, job) = chosen.arm(context, "artifact-manifest delete")?;
     let there = ArtifactManifest::get(&arm, &id, &job).await.map_err(Fault::from)?;
     context.screen.finish();
     if !context.screen.json() || !args.yes {

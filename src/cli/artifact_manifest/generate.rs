@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::chosen::with_manifest;
+use super::chosen::{project, with_manifest};
 use super::wanted::entries;
 use crate::azure::StoreType;
 use crate::azure::template::{ArtifactManifestsDocument, ManifestPart, PlannedManifest, arm_template, bicep};
@@ -40,7 +40,7 @@ pub struct GenerateArgs {
 }
 
 pub async fn run(context: &Context, args: &GenerateArgs) -> Ended {
-    let session = context.session()?;
+    let session = context.session_of(project(context)?)?;
     let project = &session.project;
     let only = match &context.global.store {
         Some(name) => Some(position(project, name)?),
