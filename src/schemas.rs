@@ -8,8 +8,8 @@ use crate::artifact::documents::{
     TagsDocument,
 };
 use crate::artifact::transfer_documents::{PullDocument, PushDocument};
-use crate::azure::completeness::CompletenessDocument;
 use crate::azure::artifact_documents::{ArtifactStateDocument, StoreArtifactsDocument};
+use crate::azure::completeness::CompletenessDocument;
 use crate::azure::documents::{ArtifactManifestDocument, CredentialDocument, StoreDocument, StoresDocument};
 use crate::azure::manifest_change::ManifestChangeDocument;
 use crate::azure::template::ArtifactManifestsDocument;

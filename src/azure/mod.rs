@@ -11,8 +11,8 @@
 
 pub mod arm;
 mod artifact;
-pub mod completeness;
 pub mod artifact_documents;
+pub mod completeness;
 pub mod credential;
 pub mod documents;
 mod fields;

@@ -207,6 +207,7 @@ fn step(
         observed: desired.clone().filter(|_| seen.table.is_sealed()),
         desired,
         transfer: None,
+        transfer_why: None,
         bytes: 0,
         reasons: decision.reasons,
         deps: needs.clone(),

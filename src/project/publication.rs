@@ -93,10 +93,15 @@ impl Publication {
         self.named_registry_manifest.clone().or_else(|| self.manifest(word))
     }
 
-    /// The artifact manifest of the disk images' store: `NAME-sa-manifest-1-0-0`.
+    /// The artifact manifest of the disk images' store: `NAME-sa-manifest-1-0-0`, also where the store itself is named by
+    /// the project. A network service design has none.
     pub fn disk_manifest(&self) -> Option<Spanned<String>> {
-        self.disk_store.as_ref()?;
-        self.named_disk_manifest.clone().or_else(|| self.manifest("sa"))
+        match self.kind {
+            InputKind::Nsd => None,
+            InputKind::Cnf | InputKind::Vnf | InputKind::Nexus => {
+                self.named_disk_manifest.clone().or_else(|| self.manifest("sa"))
+            }
+        }
     }
 
     fn manifest(&self, word: &str) -> Option<Spanned<String>> {

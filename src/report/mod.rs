@@ -2,8 +2,8 @@
 
 pub mod artifact;
 pub mod azure;
-mod completeness;
 pub mod azure_artifacts;
+mod completeness;
 pub mod diagnostic;
 mod doctor;
 mod documents;

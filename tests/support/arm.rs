@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use super::arm_import::{self, Importing, Outcome};
 pub use super::arm_shapes::{container_tokens, error, in_seconds, registry_token};
-use super::arm_shapes::{decoded, denied, json_answer, not_found, paged, refused_login, store_id};
+use super::arm_shapes::{decoded, denied, json_answer, not_found, paged, refused_login, store_id, store_id_of};
+use super::client::Client;
 use super::http::Response;
 use super::server::Server;
 use super::tokens::form;
@@ -34,6 +35,8 @@ const VERSIONS: [&str; 3] = ["2023-09-01", "2024-04-15", "2025-03-30"];
 
 /// What `listCredential` answers: asked each time, with how often it was asked before.
 pub type Granting = Box<dyn Fn(usize) -> Value + Send>;
+/// The same for a whole store: name and entries of the manifest, how often that one was asked before, API version.
+pub type Backing = Box<dyn Fn(&str, &[Value], usize, &str) -> Value + Send>;
 /// Answers in place of the stand-in: method, path without query, body.
 type Answering = Box<dyn Fn(&str, &str, &[u8]) -> Option<Response> + Send>;
 
@@ -58,6 +61,8 @@ pub struct Arm {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) stores: BTreeMap<String, Value>,
+    /// What grants for manifests that nothing of their own was given to.
+    backed: BTreeMap<String, Backing>,
     manifests: BTreeMap<(String, String), Manifest>,
     artifacts: BTreeMap<String, BTreeMap<String, BTreeMap<String, Value>>>,
     operations: BTreeMap<usize, Operation>,
@@ -143,20 +148,36 @@ impl Arm {
 
     /// A store backed by a container registry.
     pub fn registry_store(&self, name: &str) -> &Self {
-        self.store(name, "AzureContainerRegistry", "Microsoft.ContainerRegistry/registries")
+        self.registry_store_of(PUBLISHER, name)
+    }
+
+    /// The same of another publisher in the same group. Names of stores are unique here.
+    pub fn registry_store_of(&self, publisher: &str, name: &str) -> &Self {
+        let backing = "Microsoft.ContainerRegistry/registries";
+        self.store(publisher, name, "AzureContainerRegistry", backing)
     }
 
     /// A store backed by a storage account.
     pub fn disk_store(&self, name: &str) -> &Self {
-        self.store(name, "AzureStorageAccount", "Microsoft.Storage/storageAccounts")
+        self.disk_store_of(PUBLISHER, name)
     }
 
-    fn store(&self, name: &str, kind: &str, backing: &str) -> &Self {
+    /// The same of another publisher in the same group.
+    pub fn disk_store_of(&self, publisher: &str, name: &str) -> &Self {
+        self.store(
+            publisher,
+            name,
+            "AzureStorageAccount",
+            "Microsoft.Storage/storageAccounts",
+        )
+    }
+
+    fn store(&self, publisher: &str, name: &str, kind: &str, backing: &str) -> &Self {
         let managed = format!("{name}-HostedResources-0A1B2C3D");
         // As the service was seen to name what backs a store.
-        let backed = format!("{PUBLISHER}{}3964e97abc", name.replace('-', ""));
+        let backed = format!("{}{}3964e97abc", publisher.replace('-', ""), name.replace('-', ""));
         let value = json!({
-            "id": store_id(name),
+            "id": store_id_of(publisher, name),
             "name": name,
             "type": "microsoft.hybridnetwork/publishers/artifactstores",
             "location": REGION,
@@ -215,6 +236,12 @@ impl Arm {
     /// What `listCredential` of this manifest answers; called with how often it was asked before.
     pub fn grants(&self, store: &str, name: &str, granting: impl Fn(usize) -> Value + Send + 'static) -> &Self {
         self.state().held(store, name).granting = Some(Box::new(granting));
+        self
+    }
+
+    /// What `listCredential` answers for any manifest of this store that was given nothing of its own.
+    pub fn backs(&self, store: &str, backing: impl Fn(&str, &[Value], usize, &str) -> Value + Send + 'static) -> &Self {
+        self.state().backed.insert(store.to_owned(), Box::new(backing));
         self
     }
 
@@ -299,8 +326,10 @@ impl State {
     }
 
     fn put_manifest(&mut self, store: &str, name: &str, artifacts: &Value, region: &str, provisioning: &str) -> Value {
+        let above = self.stores.get(store).and_then(|value| value["id"].as_str());
+        let above = above.map_or_else(|| store_id(store), str::to_owned);
         let value = json!({
-            "id": format!("{}/artifactManifests/{name}", store_id(store)),
+            "id": format!("{above}/artifactManifests/{name}"),
             "name": name,
             "type": "microsoft.hybridnetwork/publishers/artifactstores/artifactmanifests",
             "location": region,
@@ -377,7 +406,14 @@ impl State {
             );
             return error(404, "ResourceGroupNotFound", &message);
         }
-        if !(at(5, "Microsoft.HybridNetwork") && at(7, PUBLISHER) && at(8, "artifactStores")) {
+        let publisher = segments.get(7).copied().unwrap_or_default();
+        let of_publisher = format!("/publishers/{publisher}/artifactstores/").to_ascii_lowercase();
+        let owned = |value: &Value| {
+            let id = value["id"].as_str().unwrap_or_default().to_ascii_lowercase();
+            id.contains(&of_publisher)
+        };
+        let is_known = at(7, PUBLISHER) || self.stores.values().any(owned);
+        if !(at(5, "Microsoft.HybridNetwork") && is_known && at(8, "artifactStores")) {
             return not_found(path);
         }
         let skip: usize = of("$skipToken").and_then(|text| text.parse().ok()).unwrap_or_default();
@@ -385,9 +421,13 @@ impl State {
         let page = self.page;
         let rest = segments.get(9..).unwrap_or_default();
         let Some(store) = rest.first() else {
-            return list(self.stores.values().cloned().collect(), page);
+            return list(
+                self.stores.values().filter(|value| owned(value)).cloned().collect(),
+                page,
+            );
         };
-        let Some((store, value)) = self.stores.iter().find(|(name, _)| name.eq_ignore_ascii_case(store)) else {
+        let found = self.stores.iter().filter(|(_, value)| owned(value));
+        let Some((store, value)) = found.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(store)) else {
             return not_found(path);
         };
         let store = store.clone();
@@ -398,7 +438,9 @@ impl State {
                 list(own.map(|(_, manifest)| manifest.value.clone()).collect(), page)
             }
             (_, ["artifactManifests", name]) => self.manifest(method, &store, name, path, host, body),
-            ("POST", ["artifactManifests", name, action]) => self.action(&store, name, action, path, host, body),
+            ("POST", ["artifactManifests", name, action]) => {
+                self.action(&store, name, action, (path, host, &version), body)
+            }
             ("GET", ["artifacts"]) => {
                 let names = self.artifacts.get(&store).into_iter().flatten();
                 let id = store_id(&store);
@@ -481,17 +523,29 @@ impl State {
         }
     }
 
-    fn action(&mut self, store: &str, name: &str, action: &str, path: &str, host: &str, body: &[u8]) -> Response {
+    fn action(
+        &mut self,
+        store: &str,
+        name: &str,
+        action: &str,
+        (path, host, api): (&str, &str, &str),
+        body: &[u8],
+    ) -> Response {
         let key = (store.to_owned(), name.to_owned());
         let Some(manifest) = self.manifests.get_mut(&key) else {
             return not_found(path);
         };
         match action {
             "listCredential" => {
-                let Some(granting) = &manifest.granting else {
-                    return error(400, "BadRequest", "The test gives this manifest nothing to grant.");
+                let granted = match (&manifest.granting, self.backed.get(store)) {
+                    (Some(granting), _) => granting(manifest.granted),
+                    (None, Some(backing)) => {
+                        let entries = manifest.value["properties"]["artifacts"].as_array();
+                        let entries = entries.map(Vec::as_slice).unwrap_or_default();
+                        backing(name, entries, manifest.granted, api)
+                    }
+                    (None, None) => return error(400, "BadRequest", "The test gives this manifest nothing to grant."),
                 };
-                let granted = granting(manifest.granted);
                 manifest.granted += 1;
                 json_answer(200, &granted)
             }

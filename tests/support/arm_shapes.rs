@@ -41,14 +41,14 @@ pub fn in_seconds(seconds: u64) -> String {
     format!("{}-{month:02}-{}T{}.1234567+00:00", words[3], words[1], words[4])
 }
 
-pub fn publisher_id() -> String {
-    format!(
-        "/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.HybridNetwork/publishers/{PUBLISHER}"
-    )
+pub fn store_id(store: &str) -> String {
+    store_id_of(PUBLISHER, store)
 }
 
-pub fn store_id(store: &str) -> String {
-    format!("{}/artifactStores/{store}", publisher_id())
+pub fn store_id_of(publisher: &str, store: &str) -> String {
+    format!(
+        "/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.HybridNetwork/publishers/{publisher}/artifactStores/{store}"
+    )
 }
 
 /// Resource Manager's error shape.

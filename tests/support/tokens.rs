@@ -103,6 +103,24 @@ struct Opened {
     until: Instant,
 }
 
+/// Makes logins known to a token server from wherever they are granted.
+#[derive(Clone)]
+pub struct Admission(Arc<State>);
+
+impl Admission {
+    /// As [`TokenServer::open`]. Tokens end with the login.
+    pub fn open(&self, user: &str, password: &str, repositories: &[&str], from: Duration, until: Duration) {
+        let now = Instant::now();
+        self.0.opened.lock().expect("logins").push(Opened {
+            user: user.to_owned(),
+            password: password.to_owned(),
+            repositories: repositories.iter().map(|&name| name.to_owned()).collect(),
+            from: now + from,
+            until: now + until,
+        });
+    }
+}
+
 impl TokenServer {
     pub fn start(authority: Arc<Authority>) -> Self {
         let state = Arc::new(State {
@@ -136,14 +154,12 @@ impl TokenServer {
 
     /// Takes this login for pulling from and pushing to these repositories, from some time from now on until some later time.
     pub fn open(&self, user: &str, password: &str, repositories: &[&str], from: Duration, until: Duration) {
-        let now = Instant::now();
-        self.state.opened.lock().expect("logins").push(Opened {
-            user: user.to_owned(),
-            password: password.to_owned(),
-            repositories: repositories.iter().map(|&name| name.to_owned()).collect(),
-            from: now + from,
-            until: now + until,
-        });
+        self.admission().open(user, password, repositories, from, until);
+    }
+
+    /// For whoever grants logins.
+    pub fn admission(&self) -> Admission {
+        Admission(Arc::clone(&self.state))
     }
 
     pub fn mark(&self) -> Mark {
@@ -186,7 +202,8 @@ impl State {
                 access.extend(scopes.split(' ').filter_map(|scope| grant(scope, who.as_ref())));
             }
         }
-        let seconds = self.lifetime.load(Ordering::SeqCst);
+        let lifetime = Duration::from_secs(self.lifetime.load(Ordering::SeqCst));
+        let seconds = who.as_ref().map_or(lifetime, |who| who.left.min(lifetime)).as_secs();
         let token = self
             .authority
             .mint(who.as_ref().map_or("", |who| &who.name), &Value::Array(access), seconds);
@@ -203,6 +220,8 @@ struct Who {
     name: String,
     /// All that is open to them; `None`: everything.
     repositories: Option<Vec<String>>,
+    /// How long the login is good for.
+    left: Duration,
 }
 
 impl State {
@@ -214,6 +233,7 @@ impl State {
         Ok(Who {
             name: user.to_owned(),
             repositories: Some(one.repositories.clone()),
+            left: one.until - now,
         })
     }
 }
@@ -249,6 +269,7 @@ fn everywhere(user: &str) -> Who {
     Who {
         name: user.to_owned(),
         repositories: None,
+        left: Duration::MAX,
     }
 }
 
