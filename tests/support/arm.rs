@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use super::arm_import::{self, Importing, Outcome};
 pub use super::arm_shapes::{container_tokens, error, in_seconds, registry_token};
 use super::arm_shapes::{decoded, denied, json_answer, not_found, paged, refused_login, store_id, store_id_of};
-use super::client::Client;
 use super::http::Response;
 use super::server::Server;
 use super::tokens::form;
