@@ -235,6 +235,9 @@ async fn a_tag_that_is_there_already_is_compared() {
 
 #[tokio::test(start_paused = true)]
 async fn a_registry_that_we_may_not_ask_is_told_apart_with_the_right_that_it_takes() {
+    let unseen = Fixture::new(Script::new([reply(404, service_error("ResourceNotFound", "no"))]));
+    let error = unseen.run(&Tag::new([None])).await.unwrap_err();
+    assert!(matches!(error, ImportError::Denied(_)), "{error:?}");
     let fixture = Fixture::new(Script::new([reply(403, service_error("AuthorizationFailed", "no"))]));
     let error = fixture.run(&Tag::new([None])).await.unwrap_err();
     let ImportError::Denied(error) = error else {
