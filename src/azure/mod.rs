@@ -14,6 +14,7 @@ mod fields;
 mod layout;
 mod manifest;
 mod name;
+mod private_link;
 mod profile;
 mod state;
 mod store;

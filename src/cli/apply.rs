@@ -8,13 +8,18 @@ use super::context::Context;
 use crate::apply::{self, ApplySummary};
 use crate::fault::Kind;
 use crate::plan::Plan;
+use crate::plan::aosm::let_in;
 use crate::report::{bytes, count, plan_tree};
 
 pub async fn run(context: &Context, looking: &Looking, jobs: Option<NonZeroUsize>) -> Ended {
     let options = super::plan::options(looking)?;
     let session = super::plan::session(context, looking)?;
     let _lock = apply::lock(&session)?;
-    let planned = super::plan::planned(&session, looking, &options).await?;
+    let mut planned = super::plan::planned(&session, looking, &options).await?;
+    // What could not be reached before may be reached now.
+    if let_in(&session, &mut planned).await? {
+        planned = super::plan::planned(&session, looking, &options).await?;
+    }
     let idle = idle(&planned.plan);
     let lock_path = session.lock_path();
     let lock_name = lock_path.file_name().unwrap_or("aosm.lock");

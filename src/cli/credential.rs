@@ -13,15 +13,17 @@ use crate::report::azure::credential;
 
 /// Flags of `credential`.
 #[derive(Debug, Args)]
-#[command(override_usage = "aosm-build credential [OPTIONS] -g <GROUP> --publisher <NAME>
-           --artifact-store <NAME> --artifact-manifest <NAME>")]
 #[command(after_help = "Examples:
+  aosm-build credential images    # a store of the project
   aosm-build credential -g contoso-rg --publisher contoso --artifact-store contoso-acr \\
     --artifact-manifest contoso-acr-manifest-1-0-0
   aosm-build credential … --show-secret --json | jq -r .registry.token
 
 Without --show-secret no secret is printed. The credential is good for a day, as the service grants it; nothing is kept.")]
 pub struct CredentialArgs {
+    /// A store of the project, which says what the flags leave out
+    #[arg(value_name = "STORE")]
+    pub of: Option<String>,
     /// Which manifest.
     #[command(flatten)]
     pub manifest: ManifestArgs,
@@ -34,10 +36,9 @@ pub struct CredentialArgs {
 }
 
 pub async fn run(context: &Context, args: &CredentialArgs) -> Ended {
-    let id = args.manifest.manifest()?;
-    let azure = &args.manifest.store.azure;
-    let (arm, job) = azure.arm(context, "credential")?;
-    if let Some(wanted) = &azure.location {
+    let (id, chosen) = args.manifest.chosen(context, args.of.as_deref())?;
+    let (arm, job) = chosen.arm(context, "credential")?;
+    if let Some(wanted) = &chosen.location {
         let store = ArtifactStore::get(&arm, &id.store, &job).await.map_err(Fault::from)?;
         store.expect_region(wanted).map_err(Fault::from)?;
     }

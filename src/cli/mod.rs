@@ -1,5 +1,6 @@
 //! The command line: one file a command. Resolves flags, calls the library, hands results to `report`.
 
+mod aosm;
 mod apply;
 pub mod args;
 mod artifact;

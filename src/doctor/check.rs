@@ -23,6 +23,8 @@ pub enum CheckKind {
     State,
     /// `aosm.lock`.
     Lock,
+    /// The login for Azure Resource Manager.
+    Azure,
     /// A source of images.
     Source,
     /// A store.
@@ -43,6 +45,7 @@ impl CheckKind {
             Self::Cache => "cache",
             Self::State => "state",
             Self::Lock => "lock",
+            Self::Azure => "azure",
             Self::Source => "source",
             Self::Store => "store",
             Self::Clock => "clock",

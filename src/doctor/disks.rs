@@ -1,11 +1,13 @@
 //! The check of a storage account: one line for each disk image that goes there. Its signature is read and judged by what it
 //! says of itself, then the blob is asked for; nothing is written.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::check::{Check, CheckKind, State};
 use crate::oci::Job;
 use crate::plan::DiskStores;
+use crate::plan::aosm::AosmSite;
 use crate::project::Project;
 
 pub(super) async fn disk_store(
@@ -14,9 +16,13 @@ pub(super) async fn disk_store(
     store: usize,
     name: String,
     job: Job,
+    sites: Option<BTreeMap<usize, Arc<AosmSite>>>,
 ) -> Vec<Check> {
     let mut checks = Vec::new();
-    if let Some(stores) = DiskStores::of(&project) {
+    if let Some(mut stores) = DiskStores::of(&project) {
+        if let Some(sites) = &sites {
+            stores.connected(sites, &job);
+        }
         for vhd in project.vhds.iter().filter(|vhd| vhd.store == store) {
             let subject = format!("{name}/{}", vhd.name.value);
             checks.push(

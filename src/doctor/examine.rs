@@ -141,9 +141,17 @@ fn uses_tls(project: &Project) -> bool {
         .filter(|host| !is_file(project.sources.get(*host)));
     let stores = project.stores.iter().filter_map(|store| match &store.kind {
         StoreKind::Registry { host, .. } => Some(host.as_str()),
+        // Its registry is told by AOSM.
         StoreKind::Local { .. } | StoreKind::Acr(_) | StoreKind::StorageAccount(_) => None,
     });
+    // Resource Manager, unless a stand-in on this machine is named.
+    let managers = project.stores.iter().filter_map(|store| store.kind.aosm());
+    let mut managers = managers.map(|store| {
+        let own = store.endpoint.as_ref().map(|endpoint| endpoint.value.clone());
+        own.or_else(|| std::env::var("AOSM_ARM_ENDPOINT").ok())
+    });
     sources.chain(stores).any(|host| !plain(host))
+        || managers.any(|endpoint| endpoint.is_none_or(|endpoint| endpoint.starts_with("https:")))
 }
 
 fn is_file(config: Option<&SourceConfig>) -> bool {

@@ -3,6 +3,7 @@
 //! Nothing is written: no store, cache or state folder is made or changed, and no upload is opened to see whether it would be
 //! allowed. All checks run at once, each within a limit of time, so one registry that hangs hides nothing of the others.
 
+mod aosm;
 mod check;
 mod clock;
 mod disks;

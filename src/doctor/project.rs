@@ -7,10 +7,11 @@ use futures_util::FutureExt as _;
 use super::check::{Check, CheckKind, State};
 use super::examine::{Patient, Running, limited};
 use super::registry::{Asked, Known};
-use super::{disks, places, registry};
+use super::{aosm, disks, places, registry};
 use crate::lock::Lock;
 use crate::oci::Job;
 use crate::oci::registry::{Access, Caller, Registries};
+use crate::plan::aosm::Reach;
 use crate::project::{ImageSource, Project, SourceKind, Spanned, StoreConfig, StoreKind};
 
 /// One check for each source and store, in the order of the project.
@@ -25,12 +26,21 @@ pub(super) fn place_checks(
     for source in &project.image_sources {
         running.push(source_check(patient, project, registries, lock, &source.value, &job));
     }
+    let reach = Arc::new(Reach::new(Arc::clone(registries)));
+    running.extend(aosm::logins(patient.offline, project, &reach));
     for (index, store) in project.stores.iter().enumerate() {
         let name = store.name.value.clone();
+        if let Some(config) = store.kind.aosm() {
+            let by = (&reach, registries);
+            running.push(aosm::store(patient.offline, (index, store), config, project, by, &job));
+            continue;
+        }
         running.push(match &store.kind {
-            StoreKind::Acr(_) => aosm_check(name),
+            // Looked at above.
+            StoreKind::Acr(_) => continue,
             StoreKind::StorageAccount(_) => {
-                let check = disks::disk_store(patient.offline, Arc::clone(project), index, name.clone(), job.clone());
+                let project = Arc::clone(project);
+                let check = disks::disk_store(patient.offline, project, index, name.clone(), job.clone(), None);
                 limited(CheckKind::Store, Some(name), async move { (check.await, None) })
             }
             StoreKind::Local { path } => {
@@ -53,16 +63,6 @@ pub(super) fn place_checks(
         });
     }
     running
-}
-
-fn aosm_check(name: String) -> Running {
-    let check = Check::new(
-        CheckKind::Store,
-        State::Skipped,
-        "an artifact store of AOSM is not looked at yet",
-    )
-    .of(name);
-    futures_util::future::ready((vec![check], None)).boxed()
 }
 
 fn source_check(

@@ -106,6 +106,7 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
         session.events.emit(Event::Fault(warning.clone()));
     }
     let wanted = wanted(&session.project, &prepared)?;
+    aosm::split(&session.project, &wanted).into_result(())?;
     if let Some(warning) = wanted.undecided() {
         session.events.emit(Event::Fault(warning));
     }
@@ -126,12 +127,16 @@ pub async fn plan(session: &Arc<Session>, options: &PlanOptions) -> Result<Plann
         aosm::bar(&session.project, &world.sites, &mut disks);
     }
     let answers = Arc::new(Answers::default());
-    let mut seen = if options.depth == Depth::Stores {
-        let looks = looks(&targets, &world);
-        observe(session, looks, options.force_check, &answers).await?
-    } else {
-        vec![Seen::NotAsked; targets.len()]
-    };
+    let mut seen = vec![Seen::NotAsked; targets.len()];
+    if options.depth == Depth::Stores {
+        let (asked, looks): (Vec<usize>, Vec<Look>) = looks(&targets, &world).into_iter().unzip();
+        let found = observe(session, looks, options.force_check, &answers).await?;
+        for (at, what) in asked.into_iter().zip(found) {
+            if let Some(seen) = seen.get_mut(at) {
+                *seen = what;
+            }
+        }
+    }
     let attached = if options.depth == Depth::Steps {
         named.into_iter().map(|one| (one.target, Seen::NotAsked)).collect()
     } else {
@@ -180,7 +185,9 @@ pub(super) async fn finish(
     let graph = Graph::freeze(nodes(&prepared, &wanted, &targets))?;
     session.remember();
     let changes = locations.lock_changes.clone();
+    let links = aosm::private_links(&world.sites, &steps);
     let plan = Plan::new(prepared.helm.clone(), steps, changes, locations.drift.clone(), unwanted);
+    let plan = plan.with_private_links(links);
     faults.extend(locations.faults.iter().cloned());
     Ok(Planned {
         plan,
@@ -195,16 +202,20 @@ pub(super) async fn finish(
     })
 }
 
-fn looks(targets: &[Target], world: &World) -> Vec<Look> {
-    let looks = targets.iter().filter_map(|target| {
-        Some(Look {
+/// What stores are asked, each with the position of its target. Nobody is asked about what may not go there.
+fn looks(targets: &[Target], world: &World) -> Vec<(usize, Look)> {
+    let may_go = |target: &&Target| !matches!(target.desired, Desired::Barred(_));
+    let looks = targets.iter().enumerate().filter_map(|(at, target)| {
+        let target = Some(target).filter(may_go)?;
+        let look = Look {
             store: Arc::clone(world.stores.get(&target.store)?),
             name: target.name.clone(),
             title: target.title.clone(),
             chart: target.chart.as_ref().map(|chart| chart.output.clone()),
             desired: target.desired_digest().cloned(),
             along: target.along.clone(),
-        })
+        };
+        Some((at, look))
     });
     looks.collect()
 }
@@ -313,10 +324,6 @@ fn unreadable(session: &Session, world: &World, targets: &[Target], seen: &[Seen
     type Concerned<'a> = (Option<&'a str>, Vec<&'a str>);
     let mut answers: BTreeMap<(usize, &str), Concerned<'_>> = BTreeMap::new();
     for (target, seen) in targets.iter().zip(seen) {
-        // What may not go there was not asked about.
-        if matches!(target.desired, Desired::Barred(_)) {
-            continue;
-        }
         if let Seen::Unreadable { why, hint } = seen {
             let (first_hint, steps) = answers.entry((target.store, why)).or_default();
             *first_hint = first_hint.or(hint.as_deref());

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::aosm::PrivateLinkStep;
 use super::{Action, Effect, Reason};
 use crate::digest::Digest;
 use crate::graph::{StepId, StepKind};
@@ -111,6 +112,9 @@ pub struct Plan {
     pub drift: Vec<LockChange>,
     /// What stores hold and nobody wants; never deleted.
     pub unwanted: Vec<Unwanted>,
+    /// What `apply` lets in at stores of AOSM before anything moves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub private_links: Vec<PrivateLinkStep>,
     /// Counts.
     pub summary: Summary,
 }
@@ -148,11 +152,25 @@ impl Plan {
             lock_changes,
             drift,
             unwanted,
+            private_links: Vec::new(),
             summary,
         };
-        // Structs of plain values always serialise.
-        plan.plan_digest = serde_json::to_vec(&plan).ok().map(|bytes| Digest::of(&bytes));
+        plan.seal();
         plan
+    }
+
+    /// The same with what has to be let in first.
+    #[must_use]
+    pub fn with_private_links(mut self, links: Vec<PrivateLinkStep>) -> Self {
+        self.private_links = links;
+        self.seal();
+        self
+    }
+
+    fn seal(&mut self) {
+        self.plan_digest = None;
+        // Structs of plain values always serialise.
+        self.plan_digest = serde_json::to_vec(self).ok().map(|bytes| Digest::of(&bytes));
     }
 
     /// Would `apply` change anything, or fail?

@@ -43,10 +43,14 @@ pub async fn plan_bundle(session: &Arc<Session>, options: &PlanOptions, bundle: 
         });
     }
     // What is attached is looked for below its subject; the name is the subject's, and asked once.
-    let own: Vec<usize> = (0..targets.len()).filter(|at| !is_attached(&targets, *at)).collect();
+    let barred = |at: &usize| matches!(targets.get(*at).map(|target| &target.desired), Some(Desired::Barred(_)));
+    let own: Vec<usize> = (0..targets.len())
+        .filter(|at| !is_attached(&targets, *at) && !barred(at))
+        .collect();
     let asked: Vec<Look> = own.iter().filter_map(|at| looks.get(*at).cloned()).collect();
     let found = observe(session, asked, options.force_check, &answers).await?;
     let mut seen: BTreeMap<usize, Seen> = own.into_iter().zip(found).collect();
+    seen.extend((0..targets.len()).filter(barred).map(|at| (at, Seen::NotAsked)));
     for (at, look) in looks.iter().enumerate() {
         if is_attached(&targets, at)
             && let Some(target) = targets.get(at)

@@ -28,7 +28,7 @@ mod world;
 
 pub use build::{Depth, PlanOptions, Planned, plan};
 pub use decide::{Action, Decision, Desired, Effect, Seen, TakenTag, decide};
-pub use disks::{DiskContent, DiskSeen, DiskStores, DiskTarget, check_disks};
+pub use disks::{DiskContent, DiskSeen, DiskStores, DiskTarget, check_disks, disk_elsewhere};
 pub use document::{DiskSize, Plan, PlanStep, Summary, Transfer, Unwanted};
 pub use explain::{Change, Explained, explain};
 pub use from_bundle::plan_bundle;

@@ -68,6 +68,10 @@ const STORES: &str = "\
 kind = \"local\"
 path = \".aosm/store\"
 
+# An artifact store of AOSM instead. What is left out comes from the input file; `--store aosm` does the same without it:
+# [stores.images]
+# kind = \"acr\"
+
 # Any OCI registry instead:
 # [stores.registry]
 # kind = \"registry\"

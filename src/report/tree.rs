@@ -38,6 +38,9 @@ pub fn plan_tree(plan: &Plan, style: TreeStyle) -> String {
             continue;
         }
         let _ = writeln!(text, "store {store}");
+        if let Some(link) = plan.private_links.iter().find(|link| link.store == store) {
+            let _ = writeln!(text, "  {} first lets in {}", paint(DIM, "·", color), link.words());
+        }
         let drawn: Vec<&PlanStep> = steps
             .into_iter()
             .filter(|step| step.action != Action::Fresh || all)

@@ -13,6 +13,11 @@
 mod support;
 
 mod acr;
+mod aosm_bad_input;
+mod aosm_disks;
+mod aosm_doctor;
+mod aosm_one_off;
+mod aosm_stores;
 mod arm_bad_input;
 mod arm_client;
 mod arm_commands;

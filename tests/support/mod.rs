@@ -26,6 +26,7 @@ pub mod http;
 pub mod image;
 pub mod layout;
 pub mod peers;
+pub mod publisher;
 pub mod python_sdk;
 pub mod referring;
 pub mod refusal;

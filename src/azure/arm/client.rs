@@ -1,17 +1,17 @@
 //! One request to Resource Manager: login, permits, retries, and the answer judged.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 
 use super::answer::{Answer, correlation, refusal};
 use super::cloud::endpoint_of;
 use super::error::{ArmError, ArmErrorKind};
-use super::login::{ArmLogin, NoToken, TOKEN_VARIABLE};
+use super::login::{ArmLogin, LoginFacts, NoToken, TOKEN_VARIABLE};
 use super::version::ApiVersion;
 use crate::credentials::entra::{Cloud, Which};
 use crate::credentials::{Secret, Variables};
@@ -95,6 +95,8 @@ pub struct Arm {
     endpoint: Url,
     login: ArmLogin,
     api: ApiVersion,
+    /// What time it was there and here when it last answered.
+    clock: Mutex<Option<(SystemTime, SystemTime)>>,
     pub(super) operation_limit: Duration,
 }
 
@@ -102,10 +104,7 @@ impl Arm {
     /// A client over the run's sockets; nothing is sent yet. Fails on an endpoint that no token may be sent to.
     pub fn new(registries: &Registries, settings: &ArmSettings) -> Result<Arc<Self>, Fault> {
         let endpoint = endpoint_of(settings.cloud, settings.endpoint.as_deref())?;
-        let host = match (endpoint.host_str().unwrap_or_default(), endpoint.port()) {
-            (host, Some(port)) => format!("{host}:{port}"),
-            (host, None) => host.to_owned(),
-        };
+        let host = host_of(&endpoint);
         let login = match &settings.token {
             Some(token) => ArmLogin::Given(token.clone()),
             None => ArmLogin::Identity {
@@ -120,6 +119,7 @@ impl Arm {
             endpoint,
             login,
             api: settings.api,
+            clock: Mutex::default(),
             operation_limit: settings.operation_limit.min(LONGEST_OPERATION),
         }))
     }
@@ -127,6 +127,36 @@ impl Arm {
     /// The version that is spoken.
     pub fn api(&self) -> ApiVersion {
         self.api
+    }
+
+    /// Its host, with the port where there is one.
+    pub fn host(&self) -> String {
+        host_of(&self.endpoint)
+    }
+
+    /// Who asks it.
+    pub async fn login(&self) -> Result<LoginFacts, ArmError> {
+        let ask = Ask {
+            operation: "log in to",
+            subject: self.host(),
+            right: "",
+            method: Method::GET,
+            url: self.endpoint.clone(),
+            body: None,
+        };
+        self.login.facts().await.map_err(|why| no_token(&ask, why))
+    }
+
+    /// What time it was there and here when it last answered; `None` before it did, or where it told no time.
+    pub fn clock(&self) -> Option<(SystemTime, SystemTime)> {
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_time(&self, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        if let Some(there) = date.and_then(|date| httpdate::parse_http_date(date).ok()) {
+            *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some((there, SystemTime::now()));
+        }
     }
 
     /// Where it is, without a path.
@@ -162,9 +192,11 @@ impl Arm {
             let login = self.login.header().await.map_err(|why| no_token(ask, why))?;
             let (error, again) = match self.service.exchange(request(ask, login), ANSWER_LIMIT, caller).await {
                 Ok(answer) if answer.status.is_success() => {
+                    self.note_time(&answer.headers);
                     return read(ask, answer.status, answer.headers, &answer.body);
                 }
                 Ok(answer) => {
+                    self.note_time(&answer.headers);
                     let error = refusal(ask, answer.status, &answer.headers, &answer.body);
                     if answer.status == StatusCode::UNAUTHORIZED && !renewed && self.login.refused() {
                         renewed = true;
@@ -197,6 +229,14 @@ impl Arm {
             });
         }
         error
+    }
+}
+
+fn host_of(endpoint: &Url) -> String {
+    let host = endpoint.host_str().unwrap_or_default();
+    match endpoint.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
     }
 }
 

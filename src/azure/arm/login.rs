@@ -3,7 +3,7 @@
 use reqwest::header::HeaderValue;
 
 use crate::credentials::Secret;
-use crate::credentials::entra::{EntraIdentity, IdentityError, TokenIdentity as _};
+use crate::credentials::entra::{Claims, EntraIdentity, IdentityError, TokenIdentity as _};
 
 /// The variable with a bearer token for Resource Manager; goes before every identity.
 pub const TOKEN_VARIABLE: &str = "AOSM_ARM_TOKEN";
@@ -17,6 +17,15 @@ pub(super) enum ArmLogin {
         identity: EntraIdentity,
         scope: &'static str,
     },
+}
+
+/// Who asks Resource Manager, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginFacts {
+    /// Where the token comes from.
+    pub from: String,
+    /// The tenant it is of, where it says so.
+    pub tenant: Option<String>,
 }
 
 /// Why there is no token.
@@ -43,6 +52,26 @@ impl ArmLogin {
             .map_err(|_| NoToken::Unusable("holds no token: a bearer token is plain ASCII"))?;
         value.set_sensitive(true);
         Ok(value)
+    }
+
+    /// Who asks, and in which tenant, without asking Resource Manager.
+    pub async fn facts(&self) -> Result<LoginFacts, NoToken> {
+        match self {
+            Self::Given(token) => {
+                let claims = Claims::of(token.expose().trim());
+                Ok(LoginFacts {
+                    from: format!("the token in {TOKEN_VARIABLE}"),
+                    tenant: claims.tid,
+                })
+            }
+            Self::Identity { identity, scope } => {
+                let token = identity.token(scope).await.map_err(NoToken::Identity)?;
+                Ok(LoginFacts {
+                    from: format!("the {} identity", token.from),
+                    tenant: token.tenant,
+                })
+            }
+        }
     }
 
     /// Its token was refused. True if another one may be had.

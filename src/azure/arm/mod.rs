@@ -15,7 +15,7 @@ mod version;
 pub use client::{Arm, ArmSettings};
 pub use cloud::{cloud_named, endpoint_named, endpoint_of};
 pub use error::{ArmError, ArmErrorKind, ServiceWords};
-pub use login::TOKEN_VARIABLE;
+pub use login::{LoginFacts, TOKEN_VARIABLE};
 pub use version::ApiVersion;
 
 pub(crate) use answer::Answer;

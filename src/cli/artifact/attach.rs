@@ -50,7 +50,7 @@ pub async fn run(context: &Context, args: &AttachArgs) -> Ended {
     }
     let folder = context.folder()?;
     let mut spec = args.pack.spec(&folder, Some(args.artifact_type.clone()), None)?;
-    let opened = open(context, &args.registry, &args.subject, Purpose::Read)?;
+    let opened = open(context, &args.registry, &args.subject, Purpose::Read).await?;
     let job = job(context, &format!("attach to {}", opened.shown));
     let mut subject = resolve_subject(&opened, &job).await?;
     if let Some(platform) = &args.platform {

@@ -119,7 +119,7 @@ pub async fn run(context: &Context, args: &CopyArgs) -> Ended {
         (args.source.as_str(), Purpose::Read, &from),
         (args.target.as_str(), Purpose::Write, &to),
     ];
-    let mut opened = open_with(context, &args.registry.reach, &sides)?.into_iter();
+    let mut opened = open_with(context, &args.registry.reach, &sides).await?.into_iter();
     let (Some(source), Some(target)) = (opened.next(), opened.next()) else {
         return Err(Fault::bug("an opened reference was lost").into());
     };

@@ -53,7 +53,7 @@ pub struct DiscoverArgs {
 }
 
 pub async fn run(context: &Context, args: &DiscoverArgs) -> Ended {
-    let opened = open(context, &args.registry, &args.reference, Purpose::Read)?;
+    let opened = open(context, &args.registry, &args.reference, Purpose::Read).await?;
     let job = job(context, "discover");
     let mut root = opened.place.resolve(opened.named()?, &job).await.map_err(Fault::from)?;
     let held = opened.place.content(&job);

@@ -31,7 +31,7 @@ pub struct ManifestsArgs {
 }
 
 pub async fn run(context: &Context, args: &ManifestsArgs) -> Ended {
-    let opened = open(context, &args.registry, &args.repository, Purpose::List)?;
+    let opened = open(context, &args.registry, &args.repository, Purpose::List).await?;
     let job = job(context, "manifests");
     let survey = Survey::of(&opened.place, opened.registry.as_ref(), Reach::All, &job)
         .await

@@ -1,7 +1,8 @@
 //! Opens references of the command line: from a typed text to a place that can be read, written, listed.
 //!
 //! A project is not needed. Where there is one, its network profile, its stores and its ways to log in count, flags
-//! before them. Nothing is asked of any registry here.
+//! before them. Nothing is asked of any registry here; where a store of AOSM is named, Resource Manager is asked which registry is
+//! behind it, and for the credential.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,13 +12,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::options::{Login, ReachArgs, RegistryArgs};
 use super::surroundings::{Surroundings, store_access};
 use super::typed::{self, Location, Typed};
+use crate::cli::aosm::{Granted, OneOff};
 use crate::cli::context::Context;
 use crate::digest::ReadFiles;
 use crate::fault::{Fault, Faults, Kind};
 use crate::oci::layout::read_folder_index;
 use crate::oci::registry::{Access, Client, Registries, RegistryOptions, RegistryPlace};
 use crate::oci::{Job, Place, Selector};
-use crate::project::{Network, Spanned, StoreKind};
+use crate::plan::aosm::Sought;
+use crate::project::{AosmStore, Network, Spanned, StoreKind};
 use crate::store::{ArtifactStore as _, LocalStore};
 
 /// What a reference is opened for.
@@ -90,6 +93,8 @@ pub enum OpenedRegistry {
     },
     /// A layout folder.
     Layout(Arc<dyn Place>),
+    /// What a store of AOSM lets see: a manifest's repositories.
+    Granted(Granted),
 }
 
 /// A job of a command: counted and shown under a word.
@@ -98,21 +103,25 @@ pub fn job(context: &Context, step: &str) -> Job {
 }
 
 /// Opens one reference.
-pub fn open(context: &Context, args: &RegistryArgs, text: &str, purpose: Purpose) -> Result<Opened, Faults> {
-    let mut all = open_all(context, args, &[(text, purpose)])?;
+pub async fn open(context: &Context, args: &RegistryArgs, text: &str, purpose: Purpose) -> Result<Opened, Faults> {
+    let mut all = open_all(context, args, &[(text, purpose)]).await?;
     all.pop()
         .ok_or_else(|| Fault::bug("an opened reference was lost").into())
 }
 
 /// Opens several references that share their flags; all that is wrong with any of them is told.
-pub fn open_all(context: &Context, args: &RegistryArgs, texts: &[(&str, Purpose)]) -> Result<Vec<Opened>, Faults> {
+pub async fn open_all(
+    context: &Context,
+    args: &RegistryArgs,
+    texts: &[(&str, Purpose)],
+) -> Result<Vec<Opened>, Faults> {
     let login = Login::of(&args.login)?;
     let each: Vec<(&str, Purpose, &Login)> = texts.iter().map(|(text, purpose)| (*text, *purpose, &login)).collect();
-    open_with(context, &args.reach, &each)
+    open_with(context, &args.reach, &each).await
 }
 
 /// Opens several references, each with a login of its own.
-pub fn open_with(
+pub async fn open_with(
     context: &Context,
     reach: &ReachArgs,
     texts: &[(&str, Purpose, &Login)],
@@ -143,9 +152,9 @@ pub fn open_with(
     let mut faults = Faults::new();
     let mut opened = Vec::new();
     for (typed, purpose, login) in taken {
-        match world.open(typed, purpose, login) {
+        match Box::pin(world.open(typed, purpose, login)).await {
             Ok(one) => opened.push(one),
-            Err(fault) => faults.push(fault),
+            Err(more) => faults.extend(more),
         }
     }
     let (opened, _) = faults.into_result(opened)?;
@@ -153,7 +162,7 @@ pub fn open_with(
 }
 
 /// Opens a whole registry, store or layout.
-pub fn open_registry(context: &Context, args: &RegistryArgs, text: &str) -> Result<OpenedRegistry, Faults> {
+pub async fn open_registry(context: &Context, args: &RegistryArgs, text: &str) -> Result<OpenedRegistry, Faults> {
     let login = Login::of(&args.login)?;
     let surroundings = Surroundings::of(context)?;
     let location =
@@ -161,6 +170,12 @@ pub fn open_registry(context: &Context, args: &RegistryArgs, text: &str) -> Resu
     surroundings.warn(context);
     let hosts: Vec<String> = surroundings.host(&location).into_iter().collect();
     let world = Opening::new(context, surroundings, &args.reach, &hosts)?;
+    if let Location::Store(name) = &location
+        && let Some(config) = world.aosm(&location)
+    {
+        world.may_ask(name, &login)?;
+        return Ok(OpenedRegistry::Granted(world.aosm.granted(&config, None).await?));
+    }
     Ok(match world.find(&location, Purpose::Read)? {
         Found::Registry { host, prefix, auth } => OpenedRegistry::Registry {
             client: world.client(&host, &auth, &login)?,
@@ -170,6 +185,7 @@ pub fn open_registry(context: &Context, args: &RegistryArgs, text: &str) -> Resu
             let store = LocalStore::new("layout", folder, Arc::new(ReadFiles));
             OpenedRegistry::Layout(store.place("").map_err(Fault::from)?)
         }
+        Found::Granted { .. } => return Err(Fault::bug("a store of AOSM was opened as something else").into()),
     })
 }
 
@@ -189,14 +205,24 @@ fn check_given<'l>(logins: impl Iterator<Item = (Option<String>, &'l Login)>) ->
 
 /// What a location turned out to be.
 enum Found {
-    Registry { host: String, prefix: String, auth: Access },
+    Registry {
+        host: String,
+        prefix: String,
+        auth: Access,
+    },
     Layout(Utf8PathBuf),
+    /// In a registry behind a store of AOSM.
+    Granted {
+        client: Arc<Client>,
+        repository: String,
+    },
 }
 
 /// Everything that opening takes.
 struct Opening {
     surroundings: Surroundings,
     registries: Arc<Registries>,
+    aosm: OneOff,
     offline: bool,
 }
 
@@ -223,14 +249,45 @@ impl Opening {
         if let Some(at_once) = reach.concurrency {
             options.requests_at_once = at_once.get();
         }
+        let registries = Registries::new(&network, options);
         Ok(Self {
-            registries: Registries::new(&network, options),
+            aosm: OneOff::new(
+                &registries,
+                reach.artifact_manifest.clone(),
+                job(context, "look at the store of AOSM"),
+            ),
+            registries,
             surroundings,
             offline: context.global.offline,
         })
     }
 
-    fn open(&self, mut typed: Typed, purpose: Purpose, login: &Login) -> Result<Opened, Fault> {
+    /// The store of AOSM that a location names.
+    fn aosm(&self, location: &Location) -> Option<AosmStore> {
+        let Location::Store(name) = location else { return None };
+        match &self.surroundings.store(name)?.kind {
+            StoreKind::Acr(config) => Some(config.clone()),
+            _ => None,
+        }
+    }
+
+    /// A store of AOSM takes no login but what its manifest grants, and is nothing to open without the network.
+    fn may_ask(&self, name: &str, login: &Login) -> Result<(), Fault> {
+        if self.offline {
+            return Err(Fault::new(Kind::Usage, format!("{name}: --offline forbids asking it"))
+                .hint("run it without --offline"));
+        }
+        if !login.is_default() {
+            return Err(Fault::new(
+                Kind::Usage,
+                format!("{name}: a store of AOSM takes no login of the command line, its artifact manifest grants one"),
+            )
+            .hint("leave --auth, --tenant and --username away; `auth` and `tenant` of the store say who asks Resource Manager"));
+        }
+        Ok(())
+    }
+
+    async fn open(&self, mut typed: Typed, purpose: Purpose, login: &Login) -> Result<Opened, Faults> {
         let name = name_of(&typed);
         if purpose == Purpose::List {
             typed = listed(typed).ok_or_else(|| {
@@ -243,7 +300,9 @@ impl Opening {
         }
         if purpose == Purpose::Read && !typed.more_tags.is_empty() {
             return Err(
-                Fault::new(Kind::Usage, format!("{name}: several tags where one is read")).hint("give one tag"),
+                Fault::new(Kind::Usage, format!("{name}: several tags where one is read"))
+                    .hint("give one tag")
+                    .into(),
             );
         }
         if purpose == Purpose::Write && matches!(typed.selector, Some(Selector::Digest(_))) {
@@ -251,7 +310,8 @@ impl Opening {
                 Kind::Usage,
                 format!("{name}: a digest cannot be chosen, it follows from the content"),
             )
-            .hint("give a tag, or none"));
+            .hint("give a tag, or none")
+            .into());
         }
         let Typed {
             location,
@@ -259,7 +319,15 @@ impl Opening {
             selector,
             more_tags,
         } = typed;
-        let (place, whole, registry): (Arc<dyn Place>, Arc<dyn Place>, _) = match self.find(&location, purpose)? {
+        let (place, whole, registry): (Arc<dyn Place>, Arc<dyn Place>, _) = match self
+            .found(&location, purpose, (&repository, selector.as_ref()), login)
+            .await?
+        {
+            Found::Granted { client, repository } => {
+                let place = Arc::new(RegistryPlace::new(client, &repository).map_err(Fault::from)?);
+                let whole = Arc::clone(&place) as Arc<dyn Place>;
+                (Arc::clone(&whole), whole, Some(place))
+            }
             Found::Registry { host, prefix, auth } => {
                 let client = self.client(&host, &auth, login)?;
                 let repository = if prefix.is_empty() {
@@ -267,13 +335,17 @@ impl Opening {
                 } else {
                     format!("{prefix}/{repository}")
                 };
-                let place = Arc::new(RegistryPlace::new(client, &repository)?);
+                let place = Arc::new(RegistryPlace::new(client, &repository).map_err(Fault::from)?);
                 let whole = Arc::clone(&place) as Arc<dyn Place>;
                 (Arc::clone(&whole), whole, Some(place))
             }
             Found::Layout(folder) => {
                 let store = LocalStore::new("layout", folder, Arc::new(ReadFiles));
-                (store.place(&repository)?, store.place("")?, None)
+                (
+                    store.place(&repository).map_err(Fault::from)?,
+                    store.place("").map_err(Fault::from)?,
+                    None,
+                )
             }
         };
         let prefix = if registry.is_some() || repository.is_empty() {
@@ -300,6 +372,38 @@ impl Opening {
         })
     }
 
+    /// Where a location is; `artifact`: what is meant there.
+    async fn found(
+        &self,
+        location: &Location,
+        purpose: Purpose,
+        (repository, selector): (&str, Option<&Selector>),
+        login: &Login,
+    ) -> Result<Found, Faults> {
+        let (Some(config), Location::Store(name)) = (self.aosm(location), location) else {
+            return Ok(self.find(location, purpose)?);
+        };
+        self.may_ask(name, login)?;
+        let version = match selector {
+            Some(Selector::Tag(tag)) => Some(tag.as_str()),
+            _ => None,
+        };
+        let granted = self
+            .aosm
+            .granted(
+                &config,
+                Some(Sought {
+                    name: repository,
+                    version,
+                }),
+            )
+            .await?;
+        Ok(Found::Granted {
+            repository: granted.repository(repository)?,
+            client: granted.client,
+        })
+    }
+
     fn find(&self, location: &Location, purpose: Purpose) -> Result<Found, Fault> {
         let found = match location {
             Location::Registry(host) => Found::Registry {
@@ -317,12 +421,7 @@ impl Opening {
                         auth: store_access(store),
                     },
                     StoreKind::Local { path } => Found::Layout(path.clone()),
-                    StoreKind::Acr(_) => {
-                        return Err(Fault::new(
-                            Kind::Usage,
-                            format!("{name}: this command does not reach artifact stores of AOSM yet"),
-                        ));
-                    }
+                    StoreKind::Acr(_) => return Err(Fault::bug(format!("{name}: nobody asked what is behind it"))),
                     StoreKind::StorageAccount(_) => {
                         return Err(Fault::new(
                             Kind::Usage,

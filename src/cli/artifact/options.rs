@@ -79,6 +79,9 @@ pub struct ReachArgs {
     /// More certificate authorities, PEM
     #[arg(long, value_name = "FILE", help_heading = "Registry options")]
     pub ca_file: Option<Utf8PathBuf>,
+    /// For a store of AOSM: the artifact manifest whose credential is used [default: the store's, else the one that lists it]
+    #[arg(long, value_name = "NAME", help_heading = "Registry options")]
+    pub artifact_manifest: Option<String>,
     /// Requests to one registry at a time [default: 16]
     #[arg(long, value_name = "N", value_parser = crate::cli::units::at_least_one, help_heading = "Registry options")]
     pub concurrency: Option<NonZeroUsize>,
@@ -122,6 +125,11 @@ pub struct Login {
 }
 
 impl Login {
+    /// Does the command line say nothing?
+    pub fn is_default(&self) -> bool {
+        self.auth.is_none() && self.tenant.is_none() && self.given.is_none()
+    }
+
     /// Reads a password where one is announced.
     pub fn of(args: &LoginArgs) -> Result<Self, Fault> {
         Ok(Self {

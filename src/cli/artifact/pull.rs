@@ -55,7 +55,7 @@ pub struct PullArgs {
 }
 
 pub async fn run(context: &Context, args: &PullArgs) -> Ended {
-    let opened = open(context, &args.registry, &args.reference, Purpose::Read)?;
+    let opened = open(context, &args.registry, &args.reference, Purpose::Read).await?;
     let job = job(context, &format!("pull {}", opened.shown));
     let mut root = opened.place.resolve(opened.named()?, &job).await.map_err(Fault::from)?;
     let source = opened.place.content(&job);

@@ -56,7 +56,7 @@ pub async fn run(context: &Context, args: &PushArgs) -> Ended {
     let mut spec = args.pack.spec(&folder, args.artifact_type.clone(), args.image_spec)?;
     let mut texts = vec![(args.reference.as_str(), Purpose::Write)];
     texts.extend(args.subject.as_deref().map(|subject| (subject, Purpose::Read)));
-    let mut opened = open_all(context, &args.registry, &texts)?.into_iter();
+    let mut opened = open_all(context, &args.registry, &texts).await?.into_iter();
     let lost = || Fault::bug("an opened reference was lost");
     let target = opened.next().ok_or_else(lost)?;
     let job = job(context, &format!("push {}", target.shown));

@@ -29,7 +29,7 @@ pub struct RepositoriesArgs {
 
 pub async fn run(context: &Context, args: &RepositoriesArgs) -> Ended {
     let job = job(context, "repositories");
-    let (registry, repositories) = match open_registry(context, &args.options, &args.registry)? {
+    let (registry, repositories) = match open_registry(context, &args.options, &args.registry).await? {
         OpenedRegistry::Registry { client, prefix } => {
             let all = match Acr::of(&client, &job).await.map_err(Fault::from)? {
                 Some(acr) => acr.repositories(&job).await,
@@ -50,6 +50,8 @@ pub async fn run(context: &Context, args: &RepositoriesArgs) -> Ended {
                 (format!("{host}/{prefix}"), own)
             }
         }
+        // No token of a manifest may list the registry; the manifest says what is there for it.
+        OpenedRegistry::Granted(granted) => (granted.client.host.name.clone(), granted.repositories()),
         OpenedRegistry::Layout(place) => {
             let names = place.tags(&job).await.map_err(Fault::from)?;
             let own: BTreeSet<String> = names

@@ -29,7 +29,7 @@ pub struct ShowArgs {
 }
 
 pub async fn run(context: &Context, args: &ShowArgs) -> Ended {
-    let opened = open(context, &args.registry, &args.reference, Purpose::Read)?;
+    let opened = open(context, &args.registry, &args.reference, Purpose::Read).await?;
     let job = job(context, "show");
     let root = opened.place.resolve(opened.named()?, &job).await.map_err(Fault::from)?;
     let held = opened.place.content(&job);

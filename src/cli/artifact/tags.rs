@@ -31,7 +31,7 @@ pub struct TagsArgs {
 }
 
 pub async fn run(context: &Context, args: &TagsArgs) -> Ended {
-    let opened = open(context, &args.registry, &args.repository, Purpose::List)?;
+    let opened = open(context, &args.registry, &args.repository, Purpose::List).await?;
     let job = job(context, "tags");
     let mut tags = tags_of(&opened, &job).await?;
     let before = tags.len();

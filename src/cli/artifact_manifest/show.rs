@@ -24,11 +24,10 @@ pub struct ShowArgs {
 }
 
 pub async fn run(context: &Context, args: &ShowArgs) -> Ended {
-    let id = args.manifest.manifest()?;
-    let azure = &args.manifest.store.azure;
-    let (arm, job) = azure.arm(context, "artifact-manifest show")?;
+    let (id, chosen) = args.manifest.chosen(context, None)?;
+    let (arm, job) = chosen.arm(context, "artifact-manifest show")?;
     let found = ArtifactManifest::get(&arm, &id, &job).await.map_err(Fault::from)?;
-    if let Some(wanted) = azure
+    if let Some(wanted) = chosen
         .location
         .as_ref()
         .filter(|wanted| !same_region(&found.location, wanted))

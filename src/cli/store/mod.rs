@@ -1,5 +1,6 @@
 //! `store`: the artifact stores of a publisher.
 
+mod chosen;
 mod list;
 pub mod options;
 mod show;

@@ -1,20 +1,17 @@
-//! Flags of all commands that ask Resource Manager: which publisher, as whom, in which cloud and version.
+//! Flags of all commands that ask Resource Manager: which publisher, as whom, in which cloud and version. What they leave out
+//! comes from a store of the project (see [`super::chosen`]).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 
-use crate::azure::arm::{ApiVersion, Arm, ArmSettings, cloud_named};
-use crate::azure::{ManifestId, PublisherId, StoreId, StoreType, default_subscription};
+use super::chosen::{Chosen, Flag, Wanted};
+use crate::azure::arm::{ApiVersion, cloud_named};
+use crate::azure::{ManifestId, StoreId, StoreType};
 use crate::cli::context::Context;
-use crate::credentials::Variables;
-use crate::credentials::entra::{Cloud, Which};
-use crate::fault::{Fault, Faults, Kind};
-use crate::oci::Job;
-use crate::oci::registry::{Registries, RegistryOptions};
-use crate::project::{Network, Spanned};
+use crate::credentials::entra::Cloud;
+use crate::fault::Faults;
 
 /// Which identities may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -51,33 +48,27 @@ pub struct AzureArgs {
     /// The subscription, by id [default: `AZURE_SUBSCRIPTION_ID`, else the Azure CLI's]
     #[arg(long, value_name = "ID", help_heading = "Azure options")]
     pub subscription: Option<String>,
-    /// The publisher's resource group
+    /// The publisher's resource group [default: that of the project's store]
     #[arg(short = 'g', long, value_name = "GROUP", help_heading = "Azure options")]
-    pub resource_group: String,
-    /// The publisher
+    pub resource_group: Option<String>,
+    /// The publisher [default: that of the project's store]
     #[arg(long, value_name = "NAME", help_heading = "Azure options")]
-    pub publisher: String,
+    pub publisher: Option<String>,
     /// The publisher's region: it is an error if it is another one
     #[arg(long, value_name = "REGION", help_heading = "Azure options")]
     pub location: Option<String>,
-    /// The cloud: public, us-government or china
-    #[arg(long, value_name = "CLOUD", default_value = "public", value_parser = cloud_named_of, help_heading = "Azure options")]
-    pub cloud: Cloud,
+    /// The cloud: public, us-government or china [default: the store's, else public]
+    #[arg(long, value_name = "CLOUD", value_parser = cloud_named_of, help_heading = "Azure options")]
+    pub cloud: Option<Cloud>,
     /// The Entra tenant to log in to, by id or domain
     #[arg(long, value_name = "TENANT", help_heading = "Azure options")]
     pub tenant: Option<String>,
-    /// How to log in
-    #[arg(
-        long,
-        value_name = "MODE",
-        value_enum,
-        default_value = "auto",
-        help_heading = "Azure options"
-    )]
-    pub auth: ArmAuth,
-    /// The version of the API: 2023-09-01, 2024-04-15 or 2025-03-30
-    #[arg(long, value_name = "VERSION", default_value = "2024-04-15", value_parser = version_of, help_heading = "Azure options")]
-    pub api_version: ApiVersion,
+    /// How to log in [default: what the store says, else auto]
+    #[arg(long, value_name = "MODE", value_enum, help_heading = "Azure options")]
+    pub auth: Option<ArmAuth>,
+    /// The version of the API: 2023-09-01, 2024-04-15 or 2025-03-30 [default: the store's, else 2024-04-15]
+    #[arg(long, value_name = "VERSION", value_parser = version_of, help_heading = "Azure options")]
+    pub api_version: Option<ApiVersion>,
     /// How long an operation of Resource Manager may take
     #[arg(long, value_name = "AGE", default_value = "30m", value_parser = crate::cli::units::age, help_heading = "Azure options")]
     pub operation_limit: Duration,
@@ -92,9 +83,9 @@ pub struct StoreArgs {
     /// Which publisher.
     #[command(flatten)]
     pub azure: AzureArgs,
-    /// The artifact store
+    /// The artifact store [default: that of the project's store]
     #[arg(long, value_name = "NAME", help_heading = "Azure options")]
-    pub artifact_store: String,
+    pub artifact_store: Option<String>,
 }
 
 /// Which manifest.
@@ -103,9 +94,9 @@ pub struct ManifestArgs {
     /// Which store.
     #[command(flatten)]
     pub store: StoreArgs,
-    /// The artifact manifest
+    /// The artifact manifest [default: that of the project's store]
     #[arg(long, value_name = "NAME", help_heading = "Azure options")]
-    pub artifact_manifest: String,
+    pub artifact_manifest: Option<String>,
 }
 
 fn cloud_named_of(text: &str) -> Result<Cloud, String> {
@@ -117,101 +108,32 @@ fn version_of(text: &str) -> Result<ApiVersion, String> {
 }
 
 impl AzureArgs {
-    /// The publisher; all names that are wrong are told together.
-    pub fn publisher(&self) -> Result<PublisherId, Faults> {
-        let variables = Variables::from_env();
-        let given = self.subscription.clone();
-        let found = given
-            .or_else(|| variables.get("AZURE_SUBSCRIPTION_ID"))
-            .or_else(|| default_subscription(&variables));
-        let Some(subscription) = found else {
-            return Err(Fault::new(
-                Kind::Usage,
-                "no subscription is given, and the Azure CLI has no default one",
-            )
-            .hint("give --subscription, set AZURE_SUBSCRIPTION_ID, or log in with: az login")
-            .into());
-        };
-        PublisherId::new(&subscription, &self.resource_group, &self.publisher)
-    }
-
-    /// The client of Resource Manager.
-    pub fn arm(&self, context: &Context, what: &str) -> Result<(Arc<Arm>, Job), Faults> {
-        if context.global.offline {
-            return Err(Fault::new(
-                Kind::Usage,
-                format!("{what}: --offline forbids asking Resource Manager"),
-            )
-            .hint("run it without --offline")
-            .into());
-        }
-        let settings = ArmSettings {
-            cloud: self.cloud,
-            which: match self.auth {
-                ArmAuth::Auto => Which::Any,
-                ArmAuth::AzureCli => Which::AzureCli,
-            },
-            tenant: self.tenant.clone(),
-            api: self.api_version,
-            operation_limit: self.operation_limit,
-            ..ArmSettings::by(&Variables::from_env())
-        };
-        let registries = Registries::new(&self.network(context)?, RegistryOptions::default());
-        let arm = Arm::new(&registries, &settings)?;
-        let job = Job::new(what, context.screen.events(), context.cancel.clone());
-        Ok((arm, job))
-    }
-
-    /// The project's network profile, if there is a project, with the flags on top. A mistake in a project that nobody
-    /// named must not keep anybody from looking.
-    fn network(&self, context: &Context) -> Result<Network, Faults> {
-        let mut network = match context.project_if_any() {
-            Ok(project) => project.map_or_else(Network::default, |project| project.network),
-            Err(faults) if context.global.project.is_some() => return Err(faults),
-            Err(_) => {
-                let warning = Fault::warning("the project here has errors, so its network settings do not count");
-                context.screen.fault(&warning.hint("`aosm-build check` shows them"));
-                Network::default()
-            }
-        };
-        if let Some(file) = &self.ca_file {
-            let file = context.folder()?.join(file);
-            if !file.is_file() {
-                return Err(
-                    Fault::new(Kind::Usage, format!("--ca-file {file}: there is no such file"))
-                        .hint("name a PEM file with certificates")
-                        .into(),
-                );
-            }
-            network.ca_file = Some(Spanned::default_value(file));
-        }
-        Ok(network)
+    /// Everything that is about the publisher. `named`: the store of the project that is meant; without one, that of `--store`.
+    pub fn chosen(&self, context: &Context, named: Option<&str>) -> Result<Chosen, Faults> {
+        Chosen::of(context, self, Wanted::default(), named)
     }
 }
 
 impl StoreArgs {
-    /// The store.
-    pub fn store(&self) -> Result<StoreId, Faults> {
-        match self.azure.publisher() {
-            Ok(publisher) => Ok(publisher.store(&self.artifact_store)?),
-            // Its own name may be wrong as well.
-            Err(mut faults) => {
-                faults.extend(StoreId::check(&self.artifact_store).err());
-                Err(faults)
-            }
-        }
+    /// The same of an artifact store.
+    pub fn chosen(&self, context: &Context, named: Option<&str>) -> Result<(StoreId, Chosen), Faults> {
+        let wanted = Wanted {
+            store: Flag::Asked(self.artifact_store.as_deref()),
+            manifest: Flag::None,
+        };
+        let chosen = Chosen::of(context, &self.azure, wanted, named)?;
+        Ok((chosen.store()?, chosen))
     }
 }
 
 impl ManifestArgs {
-    /// The manifest.
-    pub fn manifest(&self) -> Result<ManifestId, Faults> {
-        match self.store.store() {
-            Ok(store) => Ok(store.manifest(&self.artifact_manifest)?),
-            Err(mut faults) => {
-                faults.extend(ManifestId::check(&self.artifact_manifest).err());
-                Err(faults)
-            }
-        }
+    /// The same of an artifact manifest.
+    pub fn chosen(&self, context: &Context, named: Option<&str>) -> Result<(ManifestId, Chosen), Faults> {
+        let wanted = Wanted {
+            store: Flag::Asked(self.store.artifact_store.as_deref()),
+            manifest: Flag::Asked(self.artifact_manifest.as_deref()),
+        };
+        let chosen = Chosen::of(context, &self.store.azure, wanted, named)?;
+        Ok((chosen.manifest()?, chosen))
     }
 }

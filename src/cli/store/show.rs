@@ -12,11 +12,15 @@ use crate::report::azure::store;
 
 /// Flags of `store show`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
+  aosm-build store show images    # a store of the project
   aosm-build store show --resource-group contoso-rg --publisher contoso --artifact-store contoso-acr
 
 The login comes from AOSM_ARM_TOKEN or an Entra identity; AOSM_ARM_ENDPOINT replaces the cloud's endpoint.")]
 pub struct ShowArgs {
+    /// A store of the project, which says what the flags leave out
+    #[arg(value_name = "STORE")]
+    pub of: Option<String>,
     /// Which store.
     #[command(flatten)]
     pub store: StoreArgs,
@@ -26,10 +30,10 @@ pub struct ShowArgs {
 }
 
 pub async fn run(context: &Context, args: &ShowArgs) -> Ended {
-    let id = args.store.store()?;
-    let (arm, job) = args.store.azure.arm(context, "store show")?;
+    let (id, chosen) = args.store.chosen(context, args.of.as_deref())?;
+    let (arm, job) = chosen.arm(context, "store show")?;
     let found = ArtifactStore::get(&arm, &id, &job).await.map_err(Fault::from)?;
-    if let Some(wanted) = &args.store.azure.location {
+    if let Some(wanted) = &chosen.location {
         found.expect_region(wanted).map_err(Fault::from)?;
     }
     if let Some(kind) = args.kind {

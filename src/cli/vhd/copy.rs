@@ -58,7 +58,7 @@ pub async fn run(context: &Context, args: &CopyArgs) -> Ended {
     let parallel = args.parallel.map(NonZeroUsize::get);
     let mut faults = Faults::new();
     let source = collect(&mut faults, source_url(context, args).map_err(Faults::from));
-    let opened = place::open(context, args.destination.as_deref(), &args.place, parallel);
+    let opened = place::open(context, args.destination.as_deref(), &args.place, parallel).await;
     let place = collect(&mut faults, opened);
     let ((source, place), _) = faults.into_result((source, place))?;
     let (Some((url, origin)), Some(place)) = (source, place) else {

@@ -47,7 +47,7 @@ pub struct DownloadArgs {
 
 pub async fn run(context: &Context, args: &DownloadArgs) -> Ended {
     let parallel = args.parallel.map(NonZeroUsize::get);
-    let place = place::open(context, args.source.as_deref(), &args.place, parallel)?;
+    let place = place::open(context, args.source.as_deref(), &args.place, parallel).await?;
     place.open_state()?;
     let access = place.blob.container().access().await.map_err(Fault::from)?;
     access

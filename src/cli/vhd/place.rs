@@ -1,14 +1,21 @@
-//! Where a disk image is or will be: from flags or a store of the project to a blob that can be asked. Nothing is asked here.
+//! Where a disk image is or will be: from flags or a store of the project to a blob that can be asked. Nothing is asked here, but of
+//! Resource Manager for stores of AOSM.
 
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
+use crate::azure::credential::ManifestSas;
 use crate::blob::{ContainerOptions, Containers, EmulatorSas, FixedSas, PageBlob, SasSource};
+use crate::cli::aosm::OneOff;
 use crate::cli::context::Context;
 use crate::fault::{Fault, Faults, Kind};
-use crate::project::{Network, Project, SasPlace, Spanned, StorageAccount, StoreKind, VhdConfig};
+use crate::oci::Job;
+use crate::oci::registry::{Registries, RegistryOptions};
+use crate::plan::aosm::Sought;
+use crate::plan::disk_elsewhere;
+use crate::project::{AosmStore, Network, Project, SasPlace, Spanned, StorageAccount, StoreKind, VhdConfig};
 use crate::state::StateFolder;
 use crate::vhd::VhdName;
 
@@ -38,6 +45,9 @@ pub struct PlaceArgs {
     /// The blob's name, in whatever container the signature opens
     #[arg(long, value_name = "BLOB", help_heading = "Container options")]
     pub blob: Option<String>,
+    /// For a store of AOSM: the artifact manifest whose signatures are used [default: the store's, else the one that lists it]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["sas_env", "sas_file"], help_heading = "Container options")]
+    pub artifact_manifest: Option<String>,
     /// Reach the service without TLS (as always on this machine)
     #[arg(long, help_heading = "Container options")]
     pub plain_http: bool,
@@ -82,7 +92,7 @@ enum Named {
 }
 
 /// Opens a place. `parallel`: how much data will be moved at a time, where somebody says so.
-pub fn open(
+pub async fn open(
     context: &Context,
     destination: Option<&str>,
     args: &PlaceArgs,
@@ -114,7 +124,7 @@ pub fn open(
         parallel,
     };
     let place = match &named {
-        Named::Store(store, name) => opened.in_store(store, name, state),
+        Named::Store(store, name) => opened.in_store(store, name, state).await,
         Named::Artifact(name) => opened.by_flags(Some(name), state),
         Named::Blob => opened.by_flags(None, state),
     }?;
@@ -223,7 +233,7 @@ impl Opening<'_> {
     }
 
     /// By a store of the project.
-    fn in_store(&self, store: &str, name: &VhdName, state: Utf8PathBuf) -> Result<Place, Faults> {
+    async fn in_store(&self, store: &str, name: &VhdName, state: Utf8PathBuf) -> Result<Place, Faults> {
         let none = |what: String, hint: String| Faults::from(Fault::invalid(what).hint(hint));
         let Some(project) = self.project else {
             return Err(none(
@@ -252,6 +262,14 @@ impl Opening<'_> {
             .find(|vhd| vhd.vhd_name() == *name && vhd.store == at);
         let parallel = self.parallel.unwrap_or(account.parallel);
         let (source, containers): (Arc<dyn SasSource>, Containers) = match (&account.emulator, vhd) {
+            _ if account.aosm.is_some() => {
+                let containers = self.containers_for(parallel, Vec::new())?;
+                let container = vhd.map_or_else(|| name.container(), VhdConfig::expected_container);
+                (
+                    self.granted(store, account.aosm.as_ref(), name, &container).await?,
+                    containers,
+                )
+            }
             (Some(endpoint), vhd) => {
                 let containers = self.containers_for(parallel, Vec::new())?;
                 let container = vhd.map_or_else(|| name.container(), VhdConfig::expected_container);
@@ -262,14 +280,13 @@ impl Opening<'_> {
                 let source = match &vhd.sas {
                     Some(SasPlace::Variable(variable)) => FixedSas::from_variable(&variable.value).map_err(given)?,
                     Some(SasPlace::File(file)) => self.sas_file(&file.value, Some(name))?,
-                    None => {
-                        return Err(none(
-                            format!("{store}: this command does not reach artifact stores of AOSM yet"),
-                            "use --sas-env or --sas-file with --name and --version".to_owned(),
-                        ));
-                    }
+                    None => return Err(Fault::bug("a disk image without the signature of its container").into()),
                 };
-                check_container(&source, &vhd.expected_container(), name)?;
+                // As `apply` does: what the signature opens is used, and that it is another container is told.
+                let warning = disk_elsewhere(&source, vhd).map_err(given)?;
+                if let Some(warning) = warning {
+                    self.context.screen.fault(&warning);
+                }
                 let containers = self.containers(&source, parallel)?;
                 (Arc::new(source), containers)
             }
@@ -289,6 +306,48 @@ impl Opening<'_> {
             state,
             in_project: true,
         })
+    }
+
+    /// The signature that the manifest of a store of AOSM grants for a container.
+    async fn granted(
+        &self,
+        store: &str,
+        config: Option<&AosmStore>,
+        name: &VhdName,
+        container: &str,
+    ) -> Result<Arc<dyn SasSource>, Faults> {
+        let Some(config) = config else {
+            return Err(Fault::bug(format!("{store}: no store of AOSM")).into());
+        };
+        let registries = Registries::new(&self.network(Vec::new())?, RegistryOptions::default());
+        let job = Job::new(
+            "look at the store of AOSM",
+            self.context.screen.events(),
+            self.context.cancel.clone(),
+        );
+        let one = OneOff::new(&registries, self.args.artifact_manifest.clone(), job);
+        let sought = Sought {
+            name: &name.artifact,
+            version: Some(&name.version),
+        };
+        let (credential, _) = one.credential(config, Some(sought)).await?;
+        let granted = credential.get(one.job()).await.map_err(Fault::from)?;
+        let manifest = credential.manifest().manifest.clone();
+        let grant = granted.grant.storage(&manifest).map_err(Fault::from)?;
+        if grant.container(container).is_none() {
+            let names: Vec<&str> = grant.containers.iter().map(|one| one.name.as_str()).collect();
+            return Err(Fault::invalid(format!(
+                "{store}:{name}: the credential of the artifact manifest {manifest} does not cover the container {container}"
+            ))
+            .because(if names.is_empty() {
+                "it covers none".to_owned()
+            } else {
+                format!("it covers {}", crate::fault::some_of(&names))
+            })
+            .hint("name the manifest that lists the disk image: --artifact-manifest NAME")
+            .into());
+        }
+        Ok(Arc::new(ManifestSas::new(credential, container, one.job().clone())))
     }
 
     fn sas_file(&self, path: &Utf8Path, name: Option<&VhdName>) -> Result<FixedSas, Fault> {
@@ -327,6 +386,15 @@ impl Opening<'_> {
     }
 
     fn containers_for(&self, parallel: usize, hosts: Vec<String>) -> Result<Containers, Fault> {
+        let options = ContainerOptions {
+            requests_at_once: parallel.saturating_add(BESIDES),
+            ..ContainerOptions::default()
+        };
+        Ok(Containers::with_options(&self.network(hosts)?, options))
+    }
+
+    /// The project's network profile with the flags on top; `hosts` are reached without TLS where the flags say so.
+    fn network(&self, hosts: Vec<String>) -> Result<Network, Fault> {
         let mut network = self
             .project
             .map_or_else(Network::default, |project| project.network.clone());
@@ -343,11 +411,7 @@ impl Opening<'_> {
         if self.args.plain_http {
             network.plain_http.extend(hosts);
         }
-        let options = ContainerOptions {
-            requests_at_once: parallel.saturating_add(BESIDES),
-            ..ContainerOptions::default()
-        };
-        Ok(Containers::with_options(&network, options))
+        Ok(network)
     }
 }
 

@@ -27,7 +27,7 @@ pub struct ShowArgs {
 }
 
 pub async fn run(context: &Context, args: &ShowArgs) -> Ended {
-    let place = place::open(context, args.destination.as_deref(), &args.place, None)?;
+    let place = place::open(context, args.destination.as_deref(), &args.place, None).await?;
     let job = Job::new("vhd show", context.screen.events(), context.cancel.clone());
     let blob = &place.blob;
     let found = blob.properties(&job).await.map_err(Fault::from)?;

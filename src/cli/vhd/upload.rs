@@ -75,7 +75,7 @@ pub async fn run(context: &Context, args: &UploadArgs) -> Ended {
     let file = context.folder()?.join(&args.file);
     let mut faults = check(&file);
     let parallel = args.parallel.map(NonZeroUsize::get);
-    let place = match place::open(context, args.destination.as_deref(), &args.place, parallel) {
+    let place = match place::open(context, args.destination.as_deref(), &args.place, parallel).await {
         Ok(place) => Some(place),
         Err(more) => {
             faults.extend(more);

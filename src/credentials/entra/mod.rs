@@ -19,6 +19,7 @@ mod principal;
 mod wire;
 
 pub use acr::{ACR_USER, AcrLogin, is_azure_registry};
+pub use claims::Claims;
 pub use cloud::Cloud;
 pub use identities::{Entra, EntraIdentity, EntraSettings, Which};
 pub use identity::{AccessToken, IdentityError, TokenIdentity, Tried};

@@ -9,6 +9,11 @@ use crate::fault::{Fault, Faults, some_of};
 use crate::oci::Job;
 use crate::project::{AosmStore, StoreConfig, StoreKind};
 
+/// What one store is seen to be, outside a plan.
+pub async fn look(reach: &Reach, store: &StoreConfig, config: &AosmStore, job: &Job) -> AosmSite {
+    connect(reach, 0, store, config, Some(job)).await
+}
+
 /// What a store is seen to be. Never fails: what went wrong is in [`AosmSite::problem`]. `ask`: without, nobody is asked.
 pub(in crate::plan) async fn connect(
     reach: &Reach,

@@ -6,13 +6,21 @@
 
 mod connect;
 mod coverage;
+mod find;
+mod private_link;
 mod reach;
 mod site;
+mod split;
 mod store;
 
+pub use find::{Sought, find};
+pub use private_link::{PrivateLinkStep, let_in};
 pub use reach::Reach;
 pub use site::{AosmSite, Reached};
 
 pub(super) use connect::connect;
+pub use connect::look;
 pub(super) use coverage::{bar, sealed};
+pub(super) use private_link::{closed_hint, private_links};
+pub(super) use split::split;
 pub(super) use store::{ClosedStore, GrantedStore};

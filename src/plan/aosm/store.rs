@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::AosmSite;
+use super::{AosmSite, closed_hint};
 use crate::oci::recursive::Along;
 use crate::oci::{Content, Descriptor, ErrorKind, OciError, Place};
 use crate::store::{
@@ -43,6 +43,15 @@ impl GrantedStore {
             .map_err(|error| failed(error.detail, error.hint))
     }
 
+    /// An error of the registry, with the way out where the network seems to be kept out.
+    fn told(&self, mut error: OciError) -> OciError {
+        let unreachable = error.kind == ErrorKind::Unreachable;
+        if let Some(hint) = closed_hint(&self.site, &error.detail, unreachable) {
+            error.hint = Some(hint);
+        }
+        error
+    }
+
     fn name_there(&self, name: &ArtifactName) -> Result<ArtifactName, OciError> {
         Ok(ArtifactName {
             repository: self.repository(&name.repository)?,
@@ -66,7 +75,9 @@ impl ArtifactStore for GrantedStore {
     }
 
     async fn observe(&self, name: &ArtifactName, thorough: bool, job: &Job) -> Result<Observed, OciError> {
-        self.registry.observe(&self.name_there(name)?, thorough, job).await
+        let name = self.name_there(name)?;
+        let seen = self.registry.observe(&name, thorough, job).await;
+        seen.map_err(|error| self.told(error))
     }
 
     async fn content(&self, repository: &str, job: &Job) -> Result<Arc<dyn Content>, OciError> {
@@ -87,7 +98,8 @@ impl ArtifactStore for GrantedStore {
         job: &Job,
     ) -> Result<Filled, OciError> {
         let name = self.name_there(name)?;
-        self.registry.fill_along(&name, root, content, guard, along, job).await
+        let filled = self.registry.fill_along(&name, root, content, guard, along, job).await;
+        filled.map_err(|error| self.told(error))
     }
 
     async fn put(

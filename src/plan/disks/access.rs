@@ -139,7 +139,7 @@ impl DiskStores {
                 let (sas, warning) = signature(place, &expected)?;
                 let now = SystemTime::now();
                 sas.0.check(&[Right::Read], now)?;
-                let elsewhere = elsewhere(&sas, vhd, &expected)?;
+                let elsewhere = disk_elsewhere(&sas, vhd)?;
                 let cannot_write = sas.0.check(&[Right::Write], now).err();
                 (Arc::new(sas), cannot_write, elsewhere.or(warning))
             }
@@ -213,7 +213,8 @@ fn signature(place: &SasPlace, container: &str) -> Result<(FixedSas, Option<Faul
 
 /// The container that a signature opens is the one that is used. That it is another than the project names is an error; another
 /// than the one derived from the name, which nobody wrote down, is worth a word.
-fn elsewhere(sas: &FixedSas, vhd: &VhdConfig, expected: &str) -> Result<Option<Fault>, BlobError> {
+pub fn disk_elsewhere(sas: &FixedSas, vhd: &VhdConfig) -> Result<Option<Fault>, BlobError> {
+    let expected = vhd.expected_container();
     let opened = sas.0.container();
     if opened == expected {
         return Ok(None);

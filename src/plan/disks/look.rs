@@ -14,6 +14,7 @@ use crate::disk::{Origin, Verify, Wanted, copy_receipt, look_copy, look_for, rem
 use crate::event::{Event, Phase};
 use crate::fault::{Fault, Faults, Kind};
 use crate::oci::Descriptor;
+use crate::plan::aosm::closed_hint;
 use crate::plan::{Depth, Desired, PlanOptions, Seen, Session, Target, World};
 use crate::project::{VhdConfig, VhdSource};
 use crate::state::Receipts;
@@ -126,7 +127,14 @@ impl Look<'_> {
         } else {
             match self.container(vhd, &title, &mut disk).await {
                 Ok(seen) => Seen::Disk(seen),
-                Err(Failed::Cannot { why, hint }) => Seen::Unreadable { why, hint },
+                Err(Failed::Cannot { why, hint }) => {
+                    let site = self.disks.site(target.store).filter(|site| site.problem.is_none());
+                    let closed = site.and_then(|site| closed_hint(site, &why, true));
+                    Seen::Unreadable {
+                        hint: closed.or(hint),
+                        why,
+                    }
+                }
                 Err(Failed::Source(problems)) => {
                     disk.problems = problems;
                     Seen::NotAsked

@@ -12,7 +12,7 @@ mod look;
 mod seen;
 mod target;
 
-pub use access::DiskStores;
+pub use access::{DiskStores, disk_elsewhere};
 pub use check::check_disks;
 pub use seen::DiskSeen;
 pub use target::{DiskContent, DiskTarget};
