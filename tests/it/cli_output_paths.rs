@@ -2,7 +2,6 @@
 
 use crate::support::cli_output::{CNF, CNF_LIST, cnf_charts, vnf};
 use crate::support::refusal::refused;
-use crate::support::*;
 
 /// The arguments of a plan that asks no registry.
 const PLAN: [&str; 3] = ["plan", "--from", CNF];

@@ -47,6 +47,7 @@ mod bundle;
 mod certificates;
 mod ci_cache;
 mod cli_output;
+mod cli_output_aosm;
 mod cli_output_bad;
 mod cli_output_export;
 mod cli_output_paths;
