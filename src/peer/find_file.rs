@@ -77,8 +77,10 @@ impl<'a> Finder<'a> {
         faults: &mut Faults,
     ) -> Option<Spanned<Utf8PathBuf>> {
         let text = slashes(&written.value);
-        let fits = |path: &Utf8Path| path.is_file() || (folders_too && path.is_dir());
-        let found = self.search(&text, &fits);
+        let there = |path: &Utf8Path| path.is_file() || (folders_too && path.is_dir());
+        // Many a folder may be called like a chart.
+        let alike = |path: &Utf8Path| path.is_file() || (folders_too && path.join("Chart.yaml").is_file());
+        let found = self.search(&text, &there, &alike);
         let path = match found {
             Found::There(path) => path,
             Found::Elsewhere(path) => {
@@ -109,8 +111,8 @@ impl<'a> Finder<'a> {
         })
     }
 
-    fn search(&self, text: &str, fits: &dyn Fn(&Utf8Path) -> bool) -> Found {
-        if let Some(path) = self.as_written(text).into_iter().next().filter(|path| fits(path)) {
+    fn search(&self, text: &str, there: &dyn Fn(&Utf8Path) -> bool, fits: &dyn Fn(&Utf8Path) -> bool) -> Found {
+        if let Some(path) = self.as_written(text).into_iter().next().filter(|path| there(path)) {
             return Found::There(path);
         }
         if let Some(path) = self.as_written(text).into_iter().skip(1).find(|path| fits(path)) {
@@ -175,9 +177,10 @@ impl<'a> Finder<'a> {
         let mut fault =
             Fault::invalid(format!("{what} {}: there is no such file", written.value)).at_opt(written.place.clone());
         for path in self.as_written(text) {
-            let is = match () {
-                () if path.is_dir() && !folders_too => ", which is a folder",
-                () => "",
+            let is = if path.is_dir() && !folders_too {
+                ", which is a folder"
+            } else {
+                ""
             };
             fault = fault.because(format!("looked for {}{is}", self.show(&path)));
         }

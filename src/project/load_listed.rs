@@ -13,6 +13,7 @@ use super::load::{LoadOptions, Loading, in_order};
 use super::model::{ChartInput, ChartPackage, Dependencies, ExtraImage, Project, Spanned};
 use super::paths::{Resolver, normalise};
 use super::settings::{self, Settings};
+use super::sources::SourceList;
 use super::vhds::PartialVhd;
 use crate::fault::{Fault, Faults, Place};
 
@@ -81,6 +82,7 @@ impl Loading<'_> {
             name: list.publication.name.clone(),
             version: list.publication.version.clone(),
             publication: Some(list.publication.clone()),
+            image_sources: Some(sources(&list)),
             vhds: list.disks.iter().map(partial).collect(),
             ..Input::empty()
         };
@@ -102,7 +104,7 @@ impl Loading<'_> {
 }
 
 /// What `aosm.toml` says about everything but its own charts and images. Of its disk images only those that the list has, for the
-/// signatures of their containers.
+/// signatures of their containers; of its sources only those where the list's images are.
 fn only_surroundings(mut settings: Settings, list: &ListedInput) -> Settings {
     settings.image_sources = None;
     settings.charts.clear();
@@ -110,9 +112,22 @@ fn only_surroundings(mut settings: Settings, list: &ListedInput) -> Settings {
     settings.artifacts.clear();
     settings.attachments.clear();
     settings
+        .sources
+        .retain(|host, _| list.images.iter().any(|image| image.source.value.host == *host));
+    settings
         .vhds
         .retain(|vhd| list.disks.iter().any(|disk| disk.name.value == vhd.name.value));
     settings
+}
+
+/// Where its images are, each place once, in the order of the list.
+fn sources(list: &ListedInput) -> SourceList {
+    let mut seen = BTreeSet::new();
+    let all = list.images.iter().map(|image| image.source.clone());
+    SourceList {
+        place: None,
+        entries: all.filter(|source| seen.insert(source.value.clone())).collect(),
+    }
 }
 
 fn partial(disk: &ListedDisk) -> PartialVhd {
@@ -130,9 +145,6 @@ fn partial(disk: &ListedDisk) -> PartialVhd {
 
 /// The project with what is listed.
 fn filled(project: Project, list: ListedInput) -> Project {
-    let mut seen = BTreeSet::new();
-    let sources = list.images.iter().map(|image| image.source.clone());
-    let image_sources = sources.filter(|source| seen.insert(source.value.clone())).collect();
     let mut named: BTreeMap<String, ListedChart> = BTreeMap::new();
     let mut charts = Vec::new();
     for chart in list.charts {
@@ -145,7 +157,6 @@ fn filled(project: Project, list: ListedInput) -> Project {
         named.insert(package.value, chart);
     }
     Project {
-        image_sources,
         charts,
         images: list.images.into_iter().map(extra).collect(),
         artifacts: list.templates,

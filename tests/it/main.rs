@@ -53,6 +53,7 @@ mod certificates;
 mod ci_cache;
 mod ci_examples;
 mod cli_output;
+mod cli_output_aosm;
 mod cli_output_bad;
 mod cli_output_export;
 mod cli_output_paths;
