@@ -14,6 +14,7 @@ pub mod blob_server;
 pub mod charts;
 pub mod client;
 pub mod cloud;
+pub mod cloud_estate;
 pub mod cloud_project;
 pub mod contoso;
 pub mod disk;

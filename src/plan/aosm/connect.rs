@@ -123,8 +123,7 @@ async fn absent(site: &AosmSite, reached: &Reached, error: ArmError, job: &Job) 
     Fault::from(error)
         .because(format!("the artifact store {}: {there}", site.config.artifact_store.value))
         .hint(format!(
-            "make the artifact manifest {name} (the Azure CLI extension's build writes artifactManifest/deploy.bicep), or name \
-             another one: `artifact-manifest` in [stores.{}]",
+            "make it: aosm-build artifact-manifest create --store {0}; or name another one: `artifact-manifest` in [stores.{0}]",
             site.name
         ))
 }
