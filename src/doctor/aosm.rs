@@ -149,9 +149,10 @@ async fn behind(site: &Arc<AosmSite>, registries: &Registries, job: &Job) -> Opt
 
 fn missing(kind: CheckKind, fault: &Fault) -> Check {
     let causes: Vec<&str> = fault.causes().iter().map(String::as_str).collect();
-    let detail = match causes.is_empty() {
-        true => fault.message().to_owned(),
-        false => format!("{} ({})", fault.message(), causes.join("; ")),
+    let detail = if causes.is_empty() {
+        fault.message().to_owned()
+    } else {
+        format!("{} ({})", fault.message(), causes.join("; "))
     };
     let check = Check::new(kind, State::Missing, detail);
     match fault.hint_text() {

@@ -189,7 +189,11 @@ const STORE: &[Key] = &[
         "Whether a tag or blob that holds something else may be replaced.",
     )
     .default("`true` for `local`, else `false`"),
-    key("auth", Shape::Choice(AUTHS), "How to log in.").default("\"auto\""),
+    key(
+        "auth",
+        Shape::Choice(AUTHS),
+        "How to log in. A store of AOSM takes `auto` (the token in `AOSM_ARM_TOKEN`, else an Entra identity) and `azure-cli`.",
+    ).default("\"auto\""),
     TENANT,
     key(
         "verify",

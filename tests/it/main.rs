@@ -15,6 +15,7 @@ mod support;
 mod acr;
 mod aosm_bad_input;
 mod aosm_disks;
+mod aosm_doctor;
 mod aosm_expiry;
 mod aosm_kills;
 mod aosm_one_off;
