@@ -107,6 +107,9 @@ pub fn what_to_do(seen: &StoreCompleteness) -> String {
     if table.manifest_gaps().next().is_none() {
         return format!("put what is missing into the store first: aosm-build apply --seal (store {store})");
     }
+    if table.exists == Some(false) {
+        return format!("make it: aosm-build artifact-manifest create --store {store}");
+    }
     let create = format!("aosm-build artifact-manifest create --store {store} --artifact-manifest");
     let next = match manifest_name::next_version(name) {
         Some(next) => format!("make the next version: {create} {next}"),

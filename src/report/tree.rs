@@ -63,6 +63,20 @@ pub fn plan_tree(plan: &Plan, style: TreeStyle) -> String {
         }
     }
     text.push_str(&manifest_lines(&plan.completeness));
+    // What was asked for and is not done must not be lost among fresh steps.
+    for step in plan
+        .steps
+        .iter()
+        .filter(|step| step.reasons.contains(&Reason::NeverSealed))
+    {
+        let _ = writeln!(
+            text,
+            "manifest {} (store {}): {}",
+            step.title,
+            step.store,
+            Reason::NeverSealed.words()
+        );
+    }
     lock_lines(&mut text, plan, all);
     if !plan.unwanted.is_empty() {
         let _ = writeln!(text, "not wanted by this project (kept):");

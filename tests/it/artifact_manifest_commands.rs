@@ -58,6 +58,11 @@ fn a_manifest_is_made_with_everything_the_project_needs_and_left_alone_when_it_i
     ]
     .concat();
     let next = publisher.aosm(&next).run().ok().json();
+    publisher
+        .aosm(&[&CREATE[..], &["--artifact-manifest", "contoso-acr-manifest-2-0-2"]].concat())
+        .run()
+        .ok()
+        .says("name it in [stores.images]: artifact-manifest = \"contoso-acr-manifest-2-0-2\"");
     assert_eq!(
         (&next["change"], &next["artifact-manifest"]),
         (&"created".into(), &"contoso-acr-manifest-2-0-1".into())
@@ -116,7 +121,7 @@ fn a_difference_in_type_alone_is_a_warning() {
         .aosm(&CREATE)
         .run()
         .ok()
-        .says("listed as ArmTemplate, it is an OCIArtifact")
+        .says("listed as ArmTemplate, wanted as OCIArtifact")
         .says("is there already");
     publisher.aosm(&["apply"]).run().ok();
     publisher
@@ -334,6 +339,34 @@ fn a_complete_manifest_is_sealed_by_hand_and_a_second_time_is_fine() {
     publisher.aosm(&CHECK).run().ok().says("state Uploaded (sealed)");
     let json = publisher.aosm(&[&CHECK[..], &["--json"]].concat()).run().ok().json();
     assert_eq!(json["manifests"][0]["sealed"], true);
+}
+
+#[test]
+fn what_is_still_to_be_done_in_the_store_keeps_it_open() {
+    let publisher = Publisher::new();
+    publisher.aosm(&["apply"]).run().ok();
+    // Everything that the manifest lists is there; what refers to it is not.
+    publisher.project.write("sbom.json", "{}\n");
+    let settings = publisher.project.read("aosm.toml");
+    publisher.project.write(
+        "aosm.toml",
+        settings.clone()
+            + "[[attachments]]\nsubject = \"chart:small\"\nartifact-type = \"application/spdx+json\"\nfiles = [{ path = \
+               \"sbom.json\" }]\n",
+    );
+    publisher.aosm(&CHECK).run().ok();
+    publisher
+        .aosm(&SEAL)
+        .run()
+        .expect(4)
+        .says("not all steps of its store are done")
+        .says("attach:images/small:1.0.0");
+    // A broken rule of the project does the same.
+    publisher
+        .project
+        .write("aosm.toml", settings + "[policy]\ndeny-tags = [\"1.0.0\"]\n");
+    publisher.aosm(&SEAL).run().expect(4).says("deny-tags");
+    assert_eq!(publisher.arm.state_of(STORE, MANIFEST), "Uploading");
 }
 
 #[test]

@@ -136,9 +136,10 @@ fn what_cannot_be_listed_or_told_apart_is_an_error() {
     );
     publisher.aosm(&GENERATE).run().expect(4).says("release/nowhere");
     let publisher = Publisher::new();
+    publisher.project.write("notes.txt", "a note\n");
     publisher.settings(&format!(
-        "[stores.images]\nkind = \"acr\"\n{keys}[stores.more]\nkind = \"acr\"\n{other}[[images]]\nreference = \
-         \"repository/release/small-1:1.0.0\"\nstore = \"more\"\n",
+        "[stores.images]\nkind = \"acr\"\n{keys}[stores.more]\nkind = \"acr\"\n{other}[[artifacts]]\nname = \
+         \"notes\"\nversion = \"1.0.0\"\nfiles = [{{ path = \"notes.txt\" }}]\nstore = \"more\"\n",
         keys = Publisher::keys(),
         other = Publisher::keys().replace(MANIFEST, "m-2"),
     ));
@@ -151,6 +152,6 @@ fn what_cannot_be_listed_or_told_apart_is_an_error() {
         .aosm(&[&GENERATE[..], &["--store", "more"]].concat())
         .run()
         .ok()
-        .says("'release/small-1'")
+        .says("'notes'")
         .silent_about("'small'");
 }

@@ -119,7 +119,7 @@ impl Finding {
             Self::NotLocated { why } => format!("not located: {why}"),
             Self::ManifestUnknown { why } => format!("the manifest cannot be read: {why}"),
             Self::StoreUnknown { why } => format!("the store cannot be read: {why}"),
-            Self::WrongType { listed, wanted } => format!("listed as {listed}, it is an {wanted} (warning)"),
+            Self::WrongType { listed, wanted } => format!("listed as {listed}, wanted as {wanted} (warning)"),
             Self::ListedTwice { times } => format!("listed {times} times (warning)"),
         }
     }

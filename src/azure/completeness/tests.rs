@@ -100,7 +100,7 @@ fn every_finding_has_its_row_and_its_level() {
             manifest(&[("a", "1.0.0", "ArmTemplate")]),
             there(),
             Level::Warning,
-            "a:1.0.0: listed as ArmTemplate, it is an OCIArtifact (warning)",
+            "a:1.0.0: listed as ArmTemplate, wanted as OCIArtifact (warning)",
         ),
         (
             a(),

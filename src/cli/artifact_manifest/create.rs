@@ -75,6 +75,12 @@ pub async fn run(context: &Context, args: &CreateArgs) -> Ended {
         context.screen.json_result(&document);
     } else {
         context.screen.result(&manifest_created(&document));
+        if let (Some(name), Some(config)) = (&args.chosen.artifact_manifest, config) {
+            let store = &config.name.value;
+            context.screen.say(&format!(
+                "to fill it, name it in [stores.{store}]: artifact-manifest = \"{name}\""
+            ));
+        }
     }
     Ok(0)
 }

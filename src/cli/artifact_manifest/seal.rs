@@ -13,8 +13,9 @@ use crate::azure::manifest_change::{Change, ManifestChangeDocument};
 use crate::azure::{ArtifactManifest, Sealed};
 use crate::cli::Ended;
 use crate::cli::context::Context;
-use crate::fault::{Fault, Faults, Kind};
-use crate::plan::{PlanOptions, Planned, SealTarget, Session, incomplete, obstacles, plan};
+use crate::fault::{Fault, Faults, Kind, some_of};
+use crate::graph::StepKind;
+use crate::plan::{Action, PlanOptions, Planned, SealTarget, Session, incomplete, obstacles, plan};
 use crate::project::StoreKind;
 use crate::report::{completeness, count};
 
@@ -88,11 +89,39 @@ async fn sealed(
         }
         return Err(faults);
     }
+    if !whole.table.is_sealed() {
+        others_done(planned, seal)?;
+    }
     let ended = waited(context, &job, apply::seal_manifest(session, planned, seal, &job)).await;
     Ok(match ended? {
         Sealed::Already => Change::AlreadySealed,
         _ => Change::Sealed,
     })
+}
+
+/// Fails if something else of the store is still to be done: a signature that is not attached yet never could be, and what
+/// breaks a policy must not be closed in.
+fn others_done(planned: &Planned, seal: &SealTarget) -> Result<(), Faults> {
+    let open: Vec<&str> = planned
+        .plan
+        .steps
+        .iter()
+        .filter(|step| step.store == seal.seen.name && step.kind != StepKind::Seal && step.action != Action::Fresh)
+        .map(|step| step.id.as_str())
+        .collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let mut faults = planned.faults.clone();
+    faults.push(
+        Fault::invalid(format!(
+            "artifact manifest {}: it cannot be sealed: not all steps of its store are done",
+            seal.seen.id.manifest
+        ))
+        .because(some_of(&open))
+        .hint("do them first: aosm-build apply --seal"),
+    );
+    Err(faults)
 }
 
 fn say(context: &Context, seal: &SealTarget, change: Change) {

@@ -123,8 +123,10 @@ async fn absent(site: &AosmSite, reached: &Reached, error: ArmError, job: &Job) 
     Fault::from(error)
         .because(format!("the artifact store {}: {there}", site.config.artifact_store.value))
         .hint(format!(
-            "make it: aosm-build artifact-manifest create --store {0}; or name another one: `artifact-manifest` in [stores.{0}]",
-            site.name
+            "make the artifact manifest {name}: aosm-build artifact-manifest create --store {store} (or deploy the \
+             artifactManifest/deploy.bicep that the Azure CLI extension writes); or name another one: `artifact-manifest` in \
+             [stores.{store}]",
+            store = site.name
         ))
 }
 
