@@ -133,6 +133,11 @@ fn verdict(tally: &Tally) -> String {
     }
 }
 
+/// One that exists has a state, and lists something.
+fn is_absent(table: &CompletenessTable) -> bool {
+    table.state.is_none() && table.artifacts.iter().all(|row| row.listed.is_none())
+}
+
 /// The section of a plan: what is wrong with the manifests. What the stores lack is said by the steps above it.
 pub fn manifest_lines(tables: &[CompletenessTable]) -> String {
     let mut text = String::new();
@@ -149,18 +154,20 @@ pub fn manifest_lines(tables: &[CompletenessTable]) -> String {
             .iter()
             .flat_map(|row| &row.findings)
             .any(|finding| matches!(finding, Finding::ManifestUnknown { .. }));
+        let (name, store) = (word(&table.artifact_manifest), word(&table.store));
+        if is_absent(table) && !unknown {
+            let _ = writeln!(
+                text,
+                "manifest {name} (store {store}): is not there; to make it: aosm-build artifact-manifest create --store {store}"
+            );
+            continue;
+        }
         let standing = match (gaps, unknown) {
             (_, true) => "what it lists is not known".to_owned(),
             (0, _) => "lists what is needed".to_owned(),
             (gaps, _) => count(gaps as u64, "gap"),
         };
-        let _ = writeln!(
-            text,
-            "manifest {} (store {}, {}): {standing}",
-            word(&table.artifact_manifest),
-            word(&table.store),
-            state(table)
-        );
+        let _ = writeln!(text, "manifest {name} (store {store}, {}): {standing}", state(table));
         for (row, finding) in told.iter().take(LINES) {
             let sign = if finding.level() == Level::Gap { "!" } else { "?" };
             let _ = writeln!(

@@ -84,7 +84,7 @@ fn a_manifest_that_is_not_there_is_named_with_those_that_are() {
         &[
             "contoso-acr-manifest-1-0-1",
             &format!("it has {MANIFEST}"),
-            "artifactManifest/deploy.bicep",
+            "aosm-build artifact-manifest create --store images",
         ],
     );
 }

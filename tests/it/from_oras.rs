@@ -19,15 +19,15 @@ fn document() -> PathBuf {
 
 /// A block of commands, and what the document says that they print.
 #[derive(Debug)]
-struct Block {
-    commands: String,
-    prints: Option<String>,
+pub struct Block {
+    pub commands: String,
+    pub prints: Option<String>,
     /// Where `prints` lies in the document.
-    place: std::ops::Range<usize>,
+    pub place: std::ops::Range<usize>,
 }
 
 /// The `sh` blocks of a document, each with the `text` block that follows it.
-fn blocks(text: &str) -> Vec<Block> {
+pub fn blocks(text: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut at = 0;
     while let Some(fence) = text[at..].find("```") {
@@ -54,8 +54,13 @@ fn blocks(text: &str) -> Vec<Block> {
     blocks
 }
 
-/// What each block prints, when all are run one after another in one shell; the first command that fails ends the test.
 fn run(blocks: &[Block], project: &Project, host: &str) -> Vec<String> {
+    run_as(blocks, project, project.aosm(&[]), &[(HOST, host)])
+}
+
+/// What each block prints, when all are run one after another in one shell; the first command that fails ends the test. The
+/// shell has the environment of `prepared`; each name of the document stands for what is really there.
+pub fn run_as(blocks: &[Block], project: &Project, prepared: Aosm, names: &[(&str, &str)]) -> Vec<String> {
     let bin = project.home().join("bin");
     fs::create_dir_all(&bin).unwrap();
     std::os::unix::fs::symlink(aosm::BINARY, bin.join("aosm-build")).unwrap();
@@ -69,11 +74,14 @@ fn run(blocks: &[Block], project: &Project, host: &str) -> Vec<String> {
     }
     let mut script = String::from("set -eu\n");
     for (number, block) in blocks.iter().enumerate() {
-        script += &format!("{}printf '\\n@@ %s\\n' {number}\n", block.commands.replace(HOST, host));
+        let commands = names
+            .iter()
+            .fold(block.commands.clone(), |text, (name, real)| text.replace(name, real));
+        script += &format!("{commands}printf '\\n@@ %s\\n' {number}\n");
     }
     fs::write(project.home().join("script"), script).unwrap();
     // The binary's environment, with a shell instead of the binary.
-    let prepared = project.aosm(&[]).into_command();
+    let prepared = prepared.into_command();
     let mut shell = Command::new("sh");
     shell
         .arg(project.home().join("script"))
@@ -94,7 +102,9 @@ fn run(blocks: &[Block], project: &Project, host: &str) -> Vec<String> {
         "{}: after\n{stdout}\nit says\n{stderr}",
         output.status
     );
-    let mut rest = stdout.replace(host, HOST);
+    let mut rest = names
+        .iter()
+        .fold(stdout.clone(), |text, (name, real)| text.replace(real, name));
     let mut printed = Vec::new();
     for number in 0..blocks.len() {
         let mark = format!("\n@@ {number}\n");
@@ -108,7 +118,7 @@ fn run(blocks: &[Block], project: &Project, host: &str) -> Vec<String> {
 }
 
 /// How many requests something took depends on the registry: `46 requests` becomes `requests`.
-fn without_requests(text: &str) -> String {
+pub fn without_requests(text: &str) -> String {
     let kept = text.split(' ').collect::<Vec<_>>();
     let word = |at: usize| kept.get(at + 1).is_some_and(|next| next.starts_with("requests"));
     let words = kept

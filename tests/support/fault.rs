@@ -18,6 +18,8 @@ pub enum Fault {
     AnswerEarly(u64, Response),
     /// The request is passed on after a pause.
     Delay(Duration),
+    /// The registry gets the request's head at once, and its body after a pause: a slow line.
+    SlowBody(Duration),
     /// No answer, ever; the connection stays open.
     Hang,
     /// The connection is reset without an answer.
@@ -67,6 +69,7 @@ impl Fault {
         matches!(
             self,
             Self::Delay(_)
+                | Self::SlowBody(_)
                 | Self::DropHeaders(_)
                 | Self::SetHeader(..)
                 | Self::Relocate(_)

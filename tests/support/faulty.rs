@@ -280,6 +280,9 @@ impl State {
             headers,
         };
         head.write(upstream)?;
+        if let Some(Fault::SlowBody(pause)) = fault {
+            std::thread::sleep(*pause);
+        }
         let limit = match fault {
             Some(Fault::BreakUpload(bytes)) => *bytes,
             _ => u64::MAX,

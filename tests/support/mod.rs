@@ -15,6 +15,7 @@ pub mod charts;
 pub mod cli_output;
 pub mod client;
 pub mod cloud;
+pub mod cloud_estate;
 pub mod cloud_project;
 pub mod contoso;
 pub mod disk;
