@@ -113,7 +113,8 @@ fn table(project: &Project, site: &Arc<AosmSite>, targets: &[Target], seen: &[Se
             continue;
         };
         let (digest, why_unknown) = desired(&target.desired);
-        if digest.is_some() {
+        // Without a manifest nothing could be asked about the store, which is said once.
+        if digest.is_some() && !site.absent {
             let key = (target.name.repository.clone(), target.name.tag.clone());
             held.insert(key, held_of(seen));
         }

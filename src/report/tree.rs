@@ -149,6 +149,8 @@ fn draw(text: &mut String, step: &PlanStep, style: TreeStyle, column: usize, sai
     // a disk image is an error of its own.
     let new = |reason: &&Reason| match reason {
         Reason::Absent { .. } | Reason::DigestDiffers { .. } | Reason::Unfit { .. } => false,
+        // The lines about the manifests have them, one each.
+        Reason::ManifestGaps { .. } => false,
         Reason::OtherContent { old, hint, .. } => old.is_none() || hint.is_some(),
         _ => true,
     };
