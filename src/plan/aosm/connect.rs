@@ -137,11 +137,11 @@ async fn absent(site: &AosmSite, reached: &Reached, error: ArmError, job: &Job) 
         ));
     }
     fault.hint(format!(
-            "make the artifact manifest {name}: aosm-build artifact-manifest create --store {store} (or deploy the \
-             artifactManifest/deploy.bicep that the Azure CLI extension writes); or name another one: `artifact-manifest` in \
-             [stores.{store}]",
-            store = site.name
-        ))
+        "make the artifact manifest {name}: aosm-build artifact-manifest create --store {store} (or deploy the \
+         artifactManifest/deploy.bicep that the Azure CLI extension writes); or name another one: `artifact-manifest` in \
+         [stores.{store}]",
+        store = site.name
+    ))
 }
 
 /// The problem of a store, with its name.
