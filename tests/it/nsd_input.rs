@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::support::arm::{GROUP, PUBLISHER, SUBSCRIPTION, TOKEN};
+use crate::support::publisher::{Publisher, STORE};
 use crate::support::refusal::refused;
 use crate::support::*;
 
@@ -106,6 +108,51 @@ fn the_input_files_of_function_and_design_may_lie_in_one_folder() {
         .ok()
         .says("1 artifact")
         .says("contoso-nsd:1.0.0");
+}
+
+#[test]
+fn a_bare_file_fills_the_store_of_aosm_that_it_names() {
+    let publisher = Publisher::bare();
+    let project = Project::fixture("contoso-nsd");
+    project.edit(
+        "nsd-input.jsonc",
+        "\"publisher_name\": \"contoso-publisher\"",
+        &format!("\"publisher_name\": \"{PUBLISHER}\""),
+    );
+    project.edit(
+        "nsd-input.jsonc",
+        "group_name\": \"contoso-rg\"",
+        &format!("group_name\": \"{GROUP}\""),
+    );
+    project.edit(
+        "nsd-input.jsonc",
+        "\"location\": \"uksouth\"",
+        "\"location\": \"westeurope\"",
+    );
+    project.edit("nsd-input.jsonc", "\"contoso-acr\"", &format!("\"{STORE}\""));
+    let manifest = "contoso-nsd-nsd-manifest-1-0-0";
+    // The extension says the same type of all.
+    publisher.lists(
+        STORE,
+        manifest,
+        &["contoso-network:1.0.0".to_owned(), "contoso-nsd:1.0.0".to_owned()],
+    );
+    publisher.grants(
+        STORE,
+        manifest,
+        &["contoso-network".to_owned(), "contoso-nsd".to_owned()],
+    );
+    let aosm = |arguments: &[&str]| {
+        project
+            .aosm(arguments)
+            .env("AOSM_ARM_ENDPOINT", publisher.arm.endpoint())
+            .env("AOSM_ARM_TOKEN", TOKEN)
+            .env("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION)
+            .run()
+    };
+    aosm(&["apply", "--store", "aosm"]).ok().says("1 done");
+    assert!(publisher.registry.client().digest("contoso-network", "1.0.0").is_some());
+    aosm(&["plan", "--store", "aosm"]).ok().says("1 artifact up to date");
 }
 
 #[test]

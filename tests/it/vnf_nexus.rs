@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::support::arm::{GROUP, PUBLISHER, SUBSCRIPTION, TOKEN};
+use crate::support::publisher::{Publisher, STORE};
 use crate::support::refusal::refused;
 use crate::support::*;
 
@@ -160,6 +162,49 @@ fn a_bare_file_gets_a_project_file_by_init() {
     let with_settings = project.run(&["plan", "--json"]).ok().json();
     assert_eq!(actions(&bare), actions(&with_settings));
     assert_eq!(actions(&bare).len(), 2);
+}
+
+#[test]
+fn a_bare_file_fills_the_store_of_aosm_that_it_names_whatever_types_its_manifest_says() {
+    let source = Registry::shared(Kind::Plain);
+    for (image_type, template_type) in [("ImageFile", "ArmTemplate"), ("ArmTemplate", "ArmTemplate")] {
+        let publisher = Publisher::bare();
+        let name = source.unique("nexus/aosm");
+        let image = ImageSpec::new(76).build();
+        source.push(&image, &name, "1.0.0");
+        let project = project(&[format!("{}/{name}:1.0.0", source.host())]);
+        for (from, to) in [
+            ("\"uksouth\"", "westeurope"),
+            ("\"p\"", PUBLISHER),
+            ("\"g\"", GROUP),
+            ("\"acr_artifact_store_name\": \"a\"", STORE),
+        ] {
+            let key = from
+                .split_once(": ")
+                .map_or(String::new(), |(key, _)| format!("{key}: "));
+            project.edit("vnf-input.jsonc", from, &format!("{key}\"{to}\""));
+        }
+        let manifest = "ubuntu-vm-acr-manifest-1-0-0";
+        let entries = [
+            (name.as_str(), "1.0.0", image_type),
+            ("ubuntu-template", "1.0.0", template_type),
+        ];
+        publisher.arm.manifest(STORE, manifest, &entries);
+        publisher.grants(STORE, manifest, &[name.clone(), "ubuntu-template".to_owned()]);
+        let aosm = |arguments: &[&str]| {
+            project
+                .aosm(arguments)
+                .env("AOSM_ARM_ENDPOINT", publisher.arm.endpoint())
+                .env("AOSM_ARM_TOKEN", TOKEN)
+                .env("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION)
+                .run()
+        };
+        aosm(&["apply", "--store", "aosm"]).ok().says("2 done");
+        let client = publisher.registry.client();
+        assert_eq!(client.digest(&name, "1.0.0").as_deref(), Some(image.digest()));
+        assert!(client.digest("ubuntu-template", "1.0.0").is_some());
+        aosm(&["plan", "--store", "aosm"]).ok().says("2 artifacts up to date");
+    }
 }
 
 #[test]

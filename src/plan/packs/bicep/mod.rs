@@ -34,10 +34,10 @@ const MESSAGES: &str = "messages";
 const AT_ONCE: usize = 2;
 
 /// What is packed, with what is to be said about it.
-type Prepared = Result<(PackInput, Faults), Faults>;
+type Outcome = Result<(PackInput, Faults), Faults>;
 
 /// The artifacts of a project as packing takes them: Bicep sources built, everything else as it is. In their order.
-pub(in crate::plan) async fn inputs(session: &Arc<Session>) -> Vec<Prepared> {
+pub(in crate::plan) async fn inputs(session: &Arc<Session>) -> Vec<Outcome> {
     let artifacts = &session.project.artifacts;
     let sources: Vec<&ArtifactConfig> = artifacts.iter().filter(|artifact| source(artifact).is_some()).collect();
     let ready = |artifact: &ArtifactConfig| Ok((PackInput::artifact(artifact), Faults::new()));
@@ -96,7 +96,7 @@ async fn compiler(session: &Arc<Session>, needed: &[&ArtifactConfig]) -> Result<
     })
 }
 
-async fn built(session: &Arc<Session>, compiler: &Compiler, artifact: &ArtifactConfig, path: &Utf8Path) -> Prepared {
+async fn built(session: &Arc<Session>, compiler: &Compiler, artifact: &ArtifactConfig, path: &Utf8Path) -> Outcome {
     session.stopped()?;
     let mut input = PackInput::artifact(artifact);
     let result = template(session, compiler, path).await;
