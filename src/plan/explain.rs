@@ -202,7 +202,7 @@ fn comes_from(planned: &Planned, id: &str) -> Vec<String> {
     if let Some(image) = image.and_then(|index| planned.wanted.images.get(index)) {
         places.extend(image.found.iter().map(|found| {
             if found.package.is_empty() {
-                format!("{} line {} ([[images]])", found.template, found.line)
+                format!("{} line {} ({})", found.template, found.line, found.object)
             } else {
                 format!(
                     "{} {} {}, rendered line {}",
