@@ -170,7 +170,7 @@ pub(super) async fn finish(
     let mut faults = Faults::new();
     let mut steps = Vec::new();
     for (target, seen) in targets.iter_mut().zip(&seen) {
-        steps.push(decided(session, options, target, seen, &mut faults));
+        steps.push(decided(session, options, &world, target, seen, &mut faults));
     }
     faults.extend(unreadable(session, &world, &targets, &seen));
     faults.extend(aosm::sealed(&world.sites, &targets, &mut steps));
@@ -253,6 +253,7 @@ fn selected(only: &[GlobMatcher], target: &Target) -> bool {
 fn decided(
     session: &Session,
     options: &PlanOptions,
+    world: &World,
     target: &mut Target,
     seen: &Seen,
     faults: &mut Faults,
@@ -260,7 +261,10 @@ fn decided(
     let store = session.project.stores.get(target.store);
     let store_name = store.map_or_else(String::new, |store| store.name.value.clone());
     let name = target.name.to_string();
-    let allowed = store.is_some_and(|store| store.replace)
+    // What a seal forbids no flag allows, so none is named.
+    let sealed = world.sites.get(&target.store).is_some_and(|site| site.is_sealed());
+    let allowed = sealed
+        || store.is_some_and(|store| store.replace)
         || options.replace.iter().any(|glob| {
             glob.is_match(&name) || glob.is_match(&target.name.repository) || glob.is_match(target.id.as_str())
         });

@@ -68,8 +68,7 @@ impl PrivateLink {
 }
 
 impl AosmStore {
-    /// Do both mean one artifact manifest? Resource Manager does not tell cases apart; where only one names a subscription the
-    /// other may well mean the same.
+    /// Do both mean one artifact manifest, as far as the project says? Resource Manager does not tell cases apart.
     pub fn is_same_place(&self, other: &Self) -> bool {
         let same = |a: &Spanned<String>, b: &Spanned<String>| a.value.eq_ignore_ascii_case(&b.value);
         let subscription = match (&self.subscription, &other.subscription) {

@@ -44,6 +44,9 @@ impl Finding {
     }
 }
 
+/// The deepest nesting of brackets: each nested deployment takes four levels. Parsers here stop at 128 by themselves.
+const MAX_DEPTH: usize = 100;
+
 /// How many errors of one template are told: a file of another kind may have thousands.
 const MAX_FINDINGS: usize = 20;
 
@@ -71,9 +74,12 @@ pub(crate) fn findings(text: &str, network_function: bool) -> (Option<Node>, Vec
         found.extend(arm_template_resources::unusual(table));
     }
     if found.len() > MAX_FINDINGS {
-        let rest = found.len() - MAX_FINDINGS;
-        found.truncate(MAX_FINDINGS);
-        found.push(Finding::error(0..0, format!("{rest} more errors of this sort"), BUILD));
+        let rest = found.split_off(MAX_FINDINGS);
+        let message = format!("{} more of this sort", rest.len());
+        found.push(Finding {
+            is_error: rest.iter().any(|finding| finding.is_error),
+            ..Finding::error(0..0, message, BUILD)
+        });
     }
     (Some(root), found)
 }
@@ -84,8 +90,8 @@ fn no_json(text: &str) -> Option<Finding> {
         let message = "begins with a byte order mark, which JSON does not allow";
         return Some(Finding::error(0..0, message, "save it as UTF-8 without one"));
     }
-    if let Some(span) = depth::too_deep(text, Format::Jsonc) {
-        let message = format!("nested deeper than {} levels", depth::MAX_DEPTH);
+    if let Some(span) = depth::deeper_than(MAX_DEPTH, text, Format::Jsonc) {
+        let message = format!("nested deeper than {MAX_DEPTH} levels");
         return Some(Finding::error(
             span,
             message,

@@ -3,7 +3,7 @@
 use crate::aosm_stores::step;
 use crate::support::arm::{GROUP, PUBLISHER, REGION, SUBSCRIPTION, container_tokens, in_seconds};
 use crate::support::azurite::ACCOUNT;
-use crate::support::publisher::Publisher;
+use crate::support::publisher::{Publisher, STORE};
 use crate::support::vhd::{MIB, Vhd};
 use crate::support::*;
 
@@ -168,4 +168,49 @@ fn one_image_is_uploaded_shown_and_downloaded_through_the_manifest_that_lists_it
         .run()
         .expect(4)
         .says("nowhere-vhd:1-0-0: no artifact manifest of the artifact store contoso-sa lists it");
+}
+
+#[test]
+fn a_bare_input_file_of_a_virtual_machine_fills_both_stores_that_it_names() {
+    if !Azurite::available() {
+        return;
+    }
+    let (publisher, azurite) = (Publisher::bare(), Azurite::shared());
+    azurite.make_container("barevmvhd-1-0-0");
+    let url = azurite.url("barevmvhd-1-0-0", &Sas::default());
+    let (acr, sa) = ("bare-vm-acr-manifest-1-0-0", "bare-vm-sa-manifest-1-0-0");
+    publisher
+        .arm
+        .manifest(STORE, acr, &[("vm-template", "1.0.0", "ArmTemplate")]);
+    publisher.grants(STORE, acr, &["vm-template".into()]);
+    publisher.arm.disk_store("bare-vm-sa");
+    publisher
+        .arm
+        .manifest("bare-vm-sa", sa, &[("bare-vm-vhd", "1-0-0", "VhdImageFile")]);
+    publisher.arm.grants("bare-vm-sa", sa, move |_| {
+        container_tokens(ACCOUNT, &[("barevmvhd-1-0-0", &url)], &in_seconds(3600))
+    });
+    let disk = Vhd::new(MIB).random(0, 512, 3);
+    disk.write(&publisher.project.path("disk.vhd"));
+    publisher.project.remove("aosm.toml").write(
+        "vm.json",
+        r#"{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#", "contentVersion": "1.0.0.0", "resources": []}"#,
+    );
+    publisher.project.write(
+        "vnf-input.jsonc",
+        format!(
+            r#"{{"location": "{REGION}", "publisher_name": "{PUBLISHER}", "publisher_resource_group_name": "{GROUP}",
+                "acr_artifact_store_name": "{STORE}", "nf_name": "bare-vm", "version": "1.0.0",
+                "arm_templates": [{{"artifact_name": "vm-template", "version": "1.0.0", "file_path": "vm.json"}}],
+                "vhd": {{"version": "1-0-0", "file_path": "disk.vhd"}}}}"#
+        ),
+    );
+    let with = |arguments: &[&str]| publisher.aosm(arguments).env("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION);
+    with(&["apply", "--store", "aosm"]).run().ok().says("2 done");
+    assert!(publisher.registry.client().digest("vm-template", "1.0.0").is_some());
+    assert_eq!(azurite.content("barevmvhd-1-0-0", "barevm-1-0-0.vhd"), disk.content());
+    with(&["plan", "--store", "aosm"])
+        .run()
+        .ok()
+        .says("2 artifacts up to date");
 }

@@ -312,7 +312,7 @@ fn a_store_that_a_firewall_closes_is_told_as_such() {
         .aosm(&["plan"])
         .run()
         .expect(5)
-        .says("is not allowed access")
+        .says("403 Forbidden")
         .says("a firewall or DNS seems to keep this machine out")
         .says("private-endpoints");
 }

@@ -23,6 +23,8 @@ mod arm_client;
 mod arm_commands;
 mod arm_login;
 mod arm_templates;
+#[cfg(unix)]
+mod arm_templates_bicep;
 mod artifact_attach;
 mod artifact_copy;
 mod artifact_delete;

@@ -104,11 +104,7 @@ pub(in crate::plan) fn sealed(sites: &Sites, targets: &[Target], steps: &mut [Pl
         let Some(site) = sites.get(&target.store).filter(|site| site.is_sealed()) else {
             continue;
         };
-        let refused = step
-            .reasons
-            .iter()
-            .any(|reason| matches!(reason, Reason::OverwriteRefused { .. }));
-        if step.action == Action::Run || refused {
+        if step.action == Action::Run {
             step.action = Action::Invalid;
             step.effect = Effect::None;
             step.transfer = None;

@@ -154,7 +154,11 @@ pub(in crate::plan) fn closed_hint(site: &AosmSite, detail: &str, unreachable: b
 
 fn looks_closed(public: Option<&PublicAccess>, detail: &str, unreachable: bool) -> bool {
     let detail = detail.to_lowercase();
-    unreachable && public == Some(&PublicAccess::Disabled) || SHUT_OUT.iter().any(|words| detail.contains(words))
+    // The credential opens what is asked for, so a refusal without a word (an answer to HEAD has none) is not about rights.
+    let wordless = detail.trim() == "403 forbidden";
+    wordless
+        || unreachable && public == Some(&PublicAccess::Disabled)
+        || SHUT_OUT.iter().any(|words| detail.contains(words))
 }
 
 #[cfg(test)]
@@ -168,6 +172,13 @@ mod tests {
         for (public, detail, unreachable, closed) in [
             (enabled, firewall, false, true),
             (None, firewall, false, true),
+            (enabled, "403 Forbidden", false, true),
+            (
+                enabled,
+                "403: DENIED: the operation is not allowed on a read-only replica",
+                false,
+                false,
+            ),
             (disabled, "connection refused", true, true),
             (enabled, "connection refused", true, false),
             (disabled, "500: internal error", false, false),

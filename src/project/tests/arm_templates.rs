@@ -43,7 +43,7 @@ fn what_could_not_be_deployed_is_an_error_with_its_line() {
         ("\u{feff}{}".to_owned(), "begins with a byte order mark"),
         (
             deep.clone(),
-            "t.json:1:65 template t.json: nested deeper than 64 levels",
+            "t.json:1:101 template t.json: nested deeper than 100 levels",
         ),
         (format!("{{\"a\": {deep}"), "nested deeper"),
         ("{\n  // note\n}".to_owned(), "t.json:2:3 template t.json: is not JSON"),
@@ -159,7 +159,7 @@ fn a_linked_template_is_a_warning() {
     assert!(found[0].contains("links to another template"), "{found:?}");
     let shown: Vec<&str> = faults
         .iter()
-        .flat_map(|fault| fault.labels())
+        .flat_map(Fault::labels)
         .map(|label| label.place.text())
         .collect();
     assert!(shown.iter().all(|text| !text.contains("c2VjcmV0")), "{shown:?}");
@@ -176,7 +176,13 @@ fn a_file_with_thousands_of_errors_gives_some_of_them() {
     let many = vec!["5"; 5000].join(",");
     let found = judged(&format!("{{{START}, \"resources\": [{many}]}}"), false);
     assert_eq!(found.len(), 21);
-    assert!(found[20].contains("4980 more errors"), "{}", found[20]);
+    assert!(found[20].contains("4980 more of this sort"), "{}", found[20]);
+    // Warnings stay warnings.
+    let link = r#"{"type": "Microsoft.Resources/deployments", "properties": {"templateLink": {}}}"#;
+    let many = vec![link; 50].join(",");
+    let found = judged(&format!("{{{START}, \"resources\": [{many}]}}"), false);
+    assert_eq!(found.len(), 21);
+    assert!(found.iter().all(|line| line.starts_with("warning")), "{found:?}");
 }
 
 #[test]

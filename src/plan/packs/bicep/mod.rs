@@ -138,7 +138,7 @@ struct Template {
 async fn template(session: &Arc<Session>, compiler: &Compiler, path: &Utf8Path) -> Result<Template, Fault> {
     let (worker, main, version) = (Arc::clone(session), path.to_owned(), compiler.version().to_owned());
     let (key, is_whole) = cpu(move || {
-        let sources = Sources::of(&main, &*worker.stats)?;
+        let sources = Sources::of(&main, &worker.project.root, &*worker.stats)?;
         Ok::<_, Fault>((key(&sources, &version), sources.is_whole))
     })
     .await??;

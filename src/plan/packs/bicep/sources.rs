@@ -26,8 +26,9 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Follows the texts of a source to the files they name, and those of Bicep files among them.
-    pub(super) fn of(main: &Utf8Path, digests: &dyn FileDigests) -> Result<Self, Fault> {
+    /// Follows the texts of a source to the files they name, and those of Bicep files among them. Messages show paths from
+    /// `root` on.
+    pub(super) fn of(main: &Utf8Path, root: &Utf8Path, digests: &dyn FileDigests) -> Result<Self, Fault> {
         let base = main.parent().unwrap_or(Utf8Path::new("/"));
         let mut sources = Self {
             files: BTreeMap::new(),
@@ -36,13 +37,15 @@ impl Sources {
         let mut seen = BTreeSet::from([main.to_owned()]);
         let mut waiting = vec![main.to_owned()];
         while let Some(path) = waiting.pop() {
-            let (digest, _) = digests.file_digest(&path).map_err(|error| unreadable(&path, &error))?;
+            let (digest, _) = digests
+                .file_digest(&path)
+                .map_err(|error| unreadable(shown(&path, root), &error))?;
             sources.files.insert(relative(&path, base), digest);
             if path.extension() != Some("bicep") {
                 continue;
             }
             let folder = path.parent().unwrap_or(base);
-            let scan = scan(&text(&path)?);
+            let scan = scan(&text(&path, root)?);
             sources.is_whole &= !scan.reads_others;
             let named = scan.texts.iter().map(|name| plain(&folder.join(name)));
             let settings = folder
@@ -59,7 +62,7 @@ impl Sources {
                     "template {}: reaches more than {MAX_FILES} files",
                     main.file_name().unwrap_or_default()
                 ))
-                .at(Place::file_only(main))
+                .at(Place::file_only(shown(main, root)))
                 .hint("build it by itself, and name the JSON"));
             }
         }
@@ -67,17 +70,21 @@ impl Sources {
     }
 }
 
-fn text(path: &Utf8Path) -> Result<String, Fault> {
+fn shown<'a>(path: &'a Utf8Path, root: &Utf8Path) -> &'a Utf8Path {
+    path.strip_prefix(root).unwrap_or(path)
+}
+
+fn text(path: &Utf8Path, root: &Utf8Path) -> Result<String, Fault> {
     let mut bytes = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(MAX_TEMPLATE + 1).read_to_end(&mut bytes));
-    read.map_err(|error| unreadable(path, &error))?;
+    read.map_err(|error| unreadable(shown(path, root), &error))?;
     if bytes.len() as u64 > MAX_TEMPLATE {
         return Err(Fault::invalid(format!(
             "template {}: larger than {} MiB",
             path.file_name().unwrap_or_default(),
             MAX_TEMPLATE >> 20
         ))
-        .at(Place::file_only(path))
+        .at(Place::file_only(shown(path, root)))
         .hint("is this the right file? Azure takes no larger templates"));
     }
     // The compiler says what is wrong with other encodings; paths are found all the same.
@@ -151,7 +158,7 @@ mod tests {
             ("src/not.bicep", ""),
             ("bicepconfig.json", "{}"),
         ]);
-        let sources = Sources::of(&path.join("src/main.bicep"), &ReadFiles).unwrap();
+        let sources = Sources::of(&path.join("src/main.bicep"), &path, &ReadFiles).unwrap();
         let names: Vec<&str> = sources.files.keys().map(String::as_str).collect();
         assert_eq!(
             names,
@@ -172,13 +179,17 @@ mod tests {
             ("main.bicep", "module a 'a.bicep' = {}"),
             ("a.bicep", "var all = loadDirectoryFileInfo('.')"),
         ]);
-        assert!(!Sources::of(&path.join("main.bicep"), &ReadFiles).unwrap().is_whole);
+        assert!(
+            !Sources::of(&path.join("main.bicep"), &path, &ReadFiles)
+                .unwrap()
+                .is_whole
+        );
     }
 
     #[test]
     fn a_file_that_is_gone_is_an_error() {
         let (_guard, path) = folder(&[]);
-        let fault = Sources::of(&path.join("main.bicep"), &ReadFiles).unwrap_err();
+        let fault = Sources::of(&path.join("main.bicep"), &path, &ReadFiles).unwrap_err();
         assert!(fault.message().contains("cannot be read"), "{fault}");
     }
 }
