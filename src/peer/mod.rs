@@ -1,10 +1,11 @@
 //! The files that the Azure CLI `aosm` extension writes when it builds a definition, read and written.
 //!
 //! Its `nfd build` and `nsd build` leave a folder (`cnf-cli-output`, `vnf-cli-output`, `nsd-cli-output`) with a list of deployment steps
-//! (`index.json`), values for all of them (`all_deploy.parameters.json`), a template of the artifact manifest (`artifactManifest`) and
-//! the list of what belongs into the artifact stores (`artifacts/artifacts.json`). [`read`] takes them in, with every fault of every
-//! file in one go; [`listed_input`] makes of them what [`load_listed`](crate::project::load_listed) takes: the same
-//! project that an `aosm.toml` would give, so that planning, applying and locking are no different. [`artifacts_json`] and [`parameter_files`] go the other way.
+//! (`index.json`), values for all of them (`all_deploy.parameters.json`), a template of the artifact manifest (`artifactManifest`)
+//! and the list of what belongs into the artifact stores (`artifacts/artifacts.json`). [`read`] takes them in, with every fault of
+//! every file in one go; [`listed_input`] makes of them what [`load_listed`](crate::project::load_listed) takes: the same project
+//! that an `aosm.toml` would give, so that planning, applying and locking are no different. [`artifacts_json`] and
+//! [`parameter_files`] go the other way.
 //!
 //! - The list is complete: charts are not rendered, and every image has exactly one place.
 //! - What the artifact manifest lists and the list lacks is an error: such a manifest could never be filled.

@@ -11,7 +11,7 @@ struct Named {
     project: Project,
     arm: Arm,
     registry: Registry,
-    azurite: &'static Azurite,
+    azurite: Azurite,
 }
 
 /// The container that the disk image's name gives.
@@ -23,7 +23,7 @@ impl Named {
             project: vnf(),
             arm: Arm::start(),
             registry: Registry::start(Kind::Token),
-            azurite: Azurite::shared(),
+            azurite: Azurite::start(),
         };
         named.azurite.make_container(CONTAINER);
         named.arm.registry_store("contoso-acr").disk_store("ubuntu-vm-sa");
@@ -82,7 +82,6 @@ fn the_artifact_stores_that_the_folder_names_are_filled_with_no_other_file_at_ha
     let before = named.arm.count("listCredential");
     named.aosm(&arguments).run().ok().says("nothing to do");
     assert_eq!(named.arm.count("listCredential") - before, 2, "one for each manifest");
-    named.azurite.delete_container(CONTAINER);
 }
 
 #[test]
