@@ -102,7 +102,7 @@ pub(super) fn choose(facts: &Facts<'_>) -> Way {
             };
             way(
                 Transfer::ServerSide,
-                format!("the registry imports it from {from} by itself"),
+                format!("the registry fetches it from {from} by itself"),
             )
         }
     }
@@ -195,7 +195,7 @@ mod tests {
     fn every_fact_has_its_say_in_the_choice() {
         use Transfer::{Mount, ServerSide, Stream};
         let table = [
-            (usual(), ServerSide, "imports it from source.example by itself"),
+            (usual(), ServerSide, "fetches it from source.example by itself"),
             (Facts { known: None, ..usual() }, ServerSide, ""),
             (
                 Facts {

@@ -85,7 +85,6 @@ pub(crate) fn read(label: &str, layers: &[View<'_>], faults: &mut Faults) -> Aos
             controllers: ids(label, "network-fabric-controllers", controllers, faults),
         }),
     };
-    not_yet(label, layers, faults);
     let word = |key: &str| text(key).map(|word| word.value).unwrap_or_default();
     AosmKeys {
         subscription,
@@ -111,19 +110,6 @@ pub(crate) fn read(label: &str, layers: &[View<'_>], faults: &mut Faults) -> Aos
         },
         seal: layers.iter().find_map(|view| view.truth("seal")).unwrap_or(false),
         private_link,
-    }
-}
-
-/// What is read and cannot be done yet is an error: doing something else than asked would be worse.
-fn not_yet(label: &str, layers: &[View<'_>], faults: &mut Faults) {
-    let told = |key: &str, value: &str| {
-        Fault::invalid(format!("{label}.{key}: `{value}` is not supported by this version yet"))
-            .at_opt(layers.iter().find_map(|view| view.value_place(key)))
-            .hint("remove it, or use a version of aosm-build that can")
-    };
-    let copy = layers.iter().find_map(|view| view.text("copy"));
-    if copy.is_some_and(|word| word.value == "server-side") {
-        faults.push(told("copy", "server-side"));
     }
 }
 

@@ -21,7 +21,9 @@ fn long_image(layers: usize) -> (Cloud, Project, Image) {
     let image = ImageSpec::new(31).layers(&vec![3000; layers]).build();
     source.push(&image, &format!("{from}/release/long"), "1.0.0");
     let cloud = Cloud::empty().registry_store(PUBLISHER, ACR);
-    cloud.arm.manifest(ACR, MANIFEST, &[("release/long", "1.0.0", "OCIArtifact")]);
+    cloud
+        .arm
+        .manifest(ACR, MANIFEST, &[("release/long", "1.0.0", "OCIArtifact")]);
     let project = Project::new();
     project.write(
         "aosm.toml",
@@ -44,11 +46,20 @@ fn credentials_that_end_after_three_seconds_are_renewed_during_a_long_upload_to_
     cloud.shelf(ACR).front.rule(Rule::new(delay).on("PUT upload"));
     let mark = cloud.mark();
     cloud.aosm(&project, &["apply"]).run().ok().says("1 done");
-    let held = cloud.shelf(ACR).registry.client().pull("release/long", "1.0.0").expect("the image");
+    let held = cloud
+        .shelf(ACR)
+        .registry
+        .client()
+        .pull("release/long", "1.0.0")
+        .expect("the image");
     assert_eq!(held.digest(), image.digest());
     let asked = cloud.since(&mark);
     assert!(asked.credentials() >= 2, "{:#?}", asked.arm);
-    assert!(asked.credentials() <= 60, "one for each upload at most: {:#?}", asked.arm);
+    assert!(
+        asked.credentials() <= 60,
+        "one for each upload at most: {:#?}",
+        asked.arm
+    );
     // What was sent is sent once: a token that ended is noticed before the body.
     let sent: u64 = asked.of(ACR).iter().map(|entry| entry.uploaded).sum();
     assert!(sent <= image.size() * 12 / 10, "{sent} bytes for {}", image.size());
@@ -60,7 +71,9 @@ fn credentials_that_end_after_three_seconds_are_renewed_during_a_long_upload_to_
         return;
     }
     let cloud = Cloud::empty().disk_store(PUBLISHER, ACCOUNT);
-    cloud.arm.manifest(ACCOUNT, MANIFEST, &[("ubuntu-vm-vhd", "1-0-0", "VhdImageFile")]);
+    cloud
+        .arm
+        .manifest(ACCOUNT, MANIFEST, &[("ubuntu-vm-vhd", "1-0-0", "VhdImageFile")]);
     let project = Project::new();
     let disk = Vhd::new(80 * MIB).scattered(20, 70_000, 5);
     disk.write(&project.path("disk.vhd"));
@@ -78,7 +91,10 @@ fn credentials_that_end_after_three_seconds_are_renewed_during_a_long_upload_to_
     front.rule(Rule::new(Fault::SlowBody(Duration::from_secs(1))).when(pages));
     let mark = cloud.mark();
     cloud.aosm(&project, &["apply"]).run().ok().says("1 done");
-    let held = cloud.account(ACCOUNT).azurite.content("ubuntuvmvhd-1-0-0", "ubuntuvm-1-0-0.vhd");
+    let held = cloud
+        .account(ACCOUNT)
+        .azurite
+        .content("ubuntuvmvhd-1-0-0", "ubuntuvm-1-0-0.vhd");
     assert!(held == disk.content());
     let asked = cloud.since(&mark);
     let uploads = asked.of(ACCOUNT).into_iter().filter(|entry| pages(entry));
@@ -134,7 +150,11 @@ fn a_manifest_that_somebody_edits_between_plan_and_apply_is_noticed() {
         .expect(4)
         .says("does not list it, only its version 0.9.0");
     let asked = cloud.since(&mark);
-    assert_eq!((asked.writes(ACR), asked.arm("POST", "/updateState?")), (0, 0), "{asked:#?}");
+    assert_eq!(
+        (asked.writes(ACR), asked.arm("POST", "/updateState?")),
+        (0, 0),
+        "{asked:#?}"
+    );
     cloud.arm.edit_manifest(ACR, MANIFEST, |value| {
         value["properties"]["artifacts"][0]["artifactVersion"] = "1.0.0".into();
     });
@@ -145,7 +165,8 @@ fn a_manifest_that_somebody_edits_between_plan_and_apply_is_noticed() {
         if !is_look || looks.fetch_add(1, Ordering::SeqCst) == 0 {
             return None;
         }
-        let entry = |name: &str| json!({"artifactName": name, "artifactType": "OCIArtifact", "artifactVersion": "1.0.0"});
+        let entry =
+            |name: &str| json!({"artifactName": name, "artifactType": "OCIArtifact", "artifactVersion": "1.0.0"});
         let value = json!({
             "id": "x", "name": MANIFEST, "location": arm::REGION,
             "properties": {
@@ -163,7 +184,14 @@ fn a_manifest_that_somebody_edits_between_plan_and_apply_is_noticed() {
         .says("+ release/other:1.0.0 (OCIArtifact)");
     assert_eq!(cloud.arm.count("/updateState?"), 0);
     // What could be done is done: the store is full.
-    assert!(cloud.shelf(ACR).registry.client().digest("release/long", "1.0.0").is_some());
+    assert!(
+        cloud
+            .shelf(ACR)
+            .registry
+            .client()
+            .digest("release/long", "1.0.0")
+            .is_some()
+    );
 }
 
 #[test]
@@ -194,6 +222,11 @@ fn a_pull_request_from_a_fork_may_not_ask_for_a_credential_and_still_sees_all_th
     );
     let mark = cloud.mark();
     // Nothing of the store that is closed is asked.
-    function.aosm(&cloud, &["plan"]).run().expect(5).says("7 unknown").silent_about(arm::TOKEN);
+    function
+        .aosm(&cloud, &["plan"])
+        .run()
+        .expect(5)
+        .says("7 unknown")
+        .silent_about(arm::TOKEN);
     assert!(cloud.since(&mark).of(ACR).is_empty());
 }

@@ -79,7 +79,10 @@ impl World {
     fn asked(&self) -> (usize, usize, usize) {
         let path = format!("/{CONTAINER}/{BLOB}");
         let service = self.blobs.service();
-        let copies = service.log.iter().filter(|one| one.path == path && one.name == "PUT copy");
+        let copies = service
+            .log
+            .iter()
+            .filter(|one| one.path == path && one.name == "PUT copy");
         (
             self.cloud.arm.count("/importImage?"),
             copies.count(),
@@ -117,8 +120,18 @@ fn boundaries() -> Vec<String> {
 fn killed_in_the_middle_of_an_import_a_copy_or_a_seal_the_next_run_converges_and_asks_for_nothing_twice() {
     let boundaries = boundaries();
     let mut points = Vec::new();
-    for part in ["/importImage", "/imports/", "/operations/", "/copies/", &format!("PUT /devstoreaccount1/{CONTAINER}"), "/seals/", "/updateState"] {
-        let found: Vec<usize> = (1..=boundaries.len()).filter(|at| boundaries[at - 1].contains(part)).collect();
+    for part in [
+        "/importImage",
+        "/imports/",
+        "/operations/",
+        "/copies/",
+        &format!("PUT /devstoreaccount1/{CONTAINER}"),
+        "/seals/",
+        "/updateState",
+    ] {
+        let found: Vec<usize> = (1..=boundaries.len())
+            .filter(|at| boundaries[at - 1].contains(part))
+            .collect();
         assert!(!found.is_empty(), "no boundary has {part}: {boundaries:#?}");
         // Before each and right after.
         points.extend(found.iter().flat_map(|at| [*at, at + 1]));

@@ -16,7 +16,9 @@ fn two_hundred_artifacts_in_place_cost_one_credential_one_manifest_and_a_request
         assert_eq!((asked.credentials(), asked.manifests()), (1, 1), "{:#?}", asked.arm);
         assert_eq!(asked.arm.len(), 3, "{:#?}", asked.arm);
         let all = asked.of(ACR);
-        let good = all.iter().filter(|entry| entry.what == What::Manifest && entry.status == 200);
+        let good = all
+            .iter()
+            .filter(|entry| entry.what == What::Manifest && entry.status == 200);
         assert_eq!(good.count(), 200);
         // The first of all may be the one that is challenged.
         assert!(all.len() <= 201, "{} requests", all.len());

@@ -72,7 +72,12 @@ fn every_line_runs_and_prints_what_is_written() {
     let printed = run_as(&blocks, &project, cloud.aosm(&project, &[]), &names);
     if std::env::var_os("AOSM_BLESS").is_some() {
         let mut blessed = text.clone();
-        for (block, printed) in blocks.iter().zip(&printed).rev().filter(|(block, _)| block.prints.is_some()) {
+        for (block, printed) in blocks
+            .iter()
+            .zip(&printed)
+            .rev()
+            .filter(|(block, _)| block.prints.is_some())
+        {
             blessed.replace_range(block.place.clone(), &timeless(printed));
         }
         fs::write(document, blessed).unwrap();
@@ -80,7 +85,12 @@ fn every_line_runs_and_prints_what_is_written() {
     }
     for (block, printed) in blocks.iter().zip(&printed) {
         let wanted = timeless(block.prints.as_deref().unwrap_or_default());
-        assert_eq!(timeless(printed), wanted, "it prints something else for\n{}", block.commands);
+        assert_eq!(
+            timeless(printed),
+            wanted,
+            "it prints something else for\n{}",
+            block.commands
+        );
     }
     assert!(!printed.concat().contains("planted"), "no secret is printed");
     // What the walk-through ends with is there, and it is what the project wants.
@@ -98,7 +108,12 @@ fn the_commands_of_the_table_are_there() {
     let mut seen = 0;
     for row in text.lines().filter(|line| line.starts_with('|')) {
         let here = row.split(" | ").nth(1).unwrap_or_default();
-        for words in here.split('`').skip(1).step_by(2).filter_map(|part| part.strip_prefix("aosm-build ")) {
+        for words in here
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter_map(|part| part.strip_prefix("aosm-build "))
+        {
             let known = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
             let command: Vec<&str> = words.split(' ').take_while(known).collect();
             project.run(&[command.as_slice(), &["--help"]].concat()).ok();

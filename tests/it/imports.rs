@@ -131,7 +131,7 @@ fn images_are_imported_where_the_registry_may_be_asked_and_only_the_chart_crosse
         let copy = step(&plan, FIRST);
         assert_eq!(copy["transfer"], "server-side", "{plan:#}");
         assert!(
-            copy["transfer-why"].as_str().unwrap().contains("imports it from"),
+            copy["transfer-why"].as_str().unwrap().contains("fetches it from"),
             "{plan:#}"
         );
         let chart = step(&plan, "push:images/small:1.0.0");
@@ -145,7 +145,7 @@ fn images_are_imported_where_the_registry_may_be_asked_and_only_the_chart_crosse
             .aosm(&["plan", "--detailed-exitcode"])
             .run()
             .ok()
-            .says("4 fresh");
+            .says("4 artifacts up to date");
         let notes = publication.project.path(".aosm/state/imports");
         let left = std::fs::read_dir(notes).map_or(0, Iterator::count);
         assert_eq!(left, 0, "nothing is under way any more");
@@ -159,7 +159,7 @@ fn the_plan_says_for_people_which_way_and_how_much_crosses_this_machine() {
         .aosm(&["plan"])
         .run()
         .ok()
-        .says("imported: the registry imports it from 127.0.0.1")
+        .says("imported: the registry fetches it from 127.0.0.1")
         .says("of it through this machine");
     publication.write("copy = \"stream\"", "");
     publication
@@ -273,7 +273,7 @@ fn a_password_of_another_registry_is_handed_to_azure_only_where_imports_are_dema
     publication.project.login(&publication.source.host(), USER, PASSWORD);
     let output = publication.aosm(&["apply", "-v"]).run().ok();
     assert_eq!(
-        output.stderr.matches("handing its login to Azure").count(),
+        output.stderr.matches("an import would take handing").count(),
         1,
         "{output}"
     );

@@ -35,7 +35,7 @@ impl Mission {
     fn make_manifests(&self) {
         for (store, manifest) in [("images", ACR_MANIFEST), ("disks", ACCOUNT_MANIFEST)] {
             let create = ["artifact-manifest", "create", "--store", store];
-            self.run(&create).ok().says(&format!("made ")).says(manifest);
+            self.run(&create).ok().says("made ").says(manifest);
             self.run(&create).ok().says("is there already and lists what is needed");
         }
     }
@@ -66,7 +66,10 @@ impl Mission {
 
     fn only_this_environment(&self, asked: &Asked, registry: &str, account: &str) {
         for (store, entries) in &asked.stores {
-            assert!(store == registry || store == account || entries.is_empty(), "{store}: {entries:#?}");
+            assert!(
+                store == registry || store == account || entries.is_empty(),
+                "{store}: {entries:#?}"
+            );
         }
         let other = if registry == ACR { STAGING } else { PUBLISHER };
         assert_eq!(asked.arm("GET", &format!(" {other}/")), 0, "{:#?}", asked.arm);
@@ -76,7 +79,9 @@ impl Mission {
 /// One good answer for each artifact, and at most one challenge before the first.
 fn once_each(asked: &Asked, store: &str, artifacts: usize) {
     let all = asked.of(store);
-    let good = all.iter().filter(|entry| entry.what == What::Manifest && entry.status == 200);
+    let good = all
+        .iter()
+        .filter(|entry| entry.what == What::Manifest && entry.status == 200);
     assert_eq!(good.count(), artifacts, "{all:#?}");
     assert!(all.len() <= artifacts + 1, "{all:#?}");
 }
@@ -127,8 +132,17 @@ fn templates_list_what_is_needed(mission: &Mission) {
     let generate = |format: &str| mission.run(&["artifact-manifest", "generate", "--format", format]).ok();
     let document = generate("json").json();
     let listed = |index: usize| -> Vec<String> {
-        let entries = document["manifests"][index]["artifacts"].as_array().expect("entries").iter();
-        let name = |entry: &Value| format!("{}:{}", entry["name"].as_str().unwrap(), entry["version"].as_str().unwrap());
+        let entries = document["manifests"][index]["artifacts"]
+            .as_array()
+            .expect("entries")
+            .iter();
+        let name = |entry: &Value| {
+            format!(
+                "{}:{}",
+                entry["name"].as_str().unwrap(),
+                entry["version"].as_str().unwrap()
+            )
+        };
         entries.map(name).collect()
     };
     assert_eq!(listed(0), mission.function.names());
@@ -151,7 +165,11 @@ fn fill(mission: &Mission, registry: &str, account: &str) {
     let plan = mission.run(&["plan", "--json"]).ok().json();
     assert_eq!(Mission::summary(&plan, ["run", "fresh"]), (8, 0), "{plan:#}");
     let asked = mission.cloud.since(&mark);
-    assert_eq!(asked.writes(registry) + asked.writes(account), 0, "a plan writes nothing");
+    assert_eq!(
+        asked.writes(registry) + asked.writes(account),
+        0,
+        "a plan writes nothing"
+    );
     let completeness = plan["completeness"].as_array().expect("a table for each manifest");
     assert_eq!(completeness.len(), 2, "{plan:#}");
     mission.check(4);
@@ -167,7 +185,11 @@ fn seal(mission: &Mission, registry: &str, account: &str) {
     let applied = mission.run(&["apply", "--seal", "--json"]).ok().json();
     assert_eq!(Mission::summary(&applied, ["done", "failed"]), (1, 0), "{applied:#}");
     let asked = mission.cloud.since(&mark);
-    assert_eq!(asked.writes(registry) + asked.writes(account), 0, "sealing writes nothing into the stores");
+    assert_eq!(
+        asked.writes(registry) + asked.writes(account),
+        0,
+        "sealing writes nothing into the stores"
+    );
     assert_eq!(asked.arm("POST", "/updateState?"), 1, "{:#?}", asked.arm);
     assert_eq!(mission.cloud.arm.state_of(registry, ACR_MANIFEST), "Uploaded");
     assert_eq!(mission.cloud.arm.state_of(account, ACCOUNT_MANIFEST), "Uploading");

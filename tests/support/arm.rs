@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use super::arm_import::{self, Importing, Outcome};
 pub use super::arm_shapes::{container_tokens, error, in_seconds, registry_token};
 use super::arm_shapes::{decoded, denied, json_answer, not_found, paged, refused_login, store_id, store_id_of};
-use super::client::Client;
 use super::http::Response;
 use super::server::Server;
 use super::tokens::form;
@@ -59,22 +58,22 @@ pub struct Arm {
 }
 
 #[derive(Default)]
-struct State {
-    stores: BTreeMap<String, Value>,
+pub(super) struct State {
+    pub(super) stores: BTreeMap<String, Value>,
     /// What grants for manifests that nothing of their own was given to.
     backed: BTreeMap<String, Backing>,
     manifests: BTreeMap<(String, String), Manifest>,
     artifacts: BTreeMap<String, BTreeMap<String, BTreeMap<String, Value>>>,
     operations: BTreeMap<usize, Operation>,
     /// Registries that can import, by resource id in lower case.
-    importing: BTreeMap<String, Importing>,
+    pub(super) importing: BTreeMap<String, Importing>,
     page: usize,
-    slow: Slow,
+    pub(super) slow: Slow,
     /// So many requests are answered 429 before the next good one.
     throttled: usize,
     retry_after: u64,
     /// Paths that end with one of these are denied.
-    denied: Vec<String>,
+    pub(super) denied: Vec<String>,
     /// The tenant of the subscription; tokens that name another one are refused.
     tenant: Option<String>,
     answering: Vec<Answering>,
@@ -99,7 +98,7 @@ struct Operation {
 }
 
 #[derive(Clone)]
-enum Effect {
+pub(super) enum Effect {
     Imported(Outcome),
     Ready(String, String),
     Gone(String, String),
@@ -137,7 +136,7 @@ impl Arm {
         Self { server, state }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("the state")
     }
 
@@ -193,39 +192,6 @@ impl Arm {
             },
         });
         self.state().stores.insert(name.to_owned(), value);
-        self
-    }
-
-    /// The registry behind a store: it imports images from now on.
-    pub fn backed_by(&self, store: &str, backing: Client) -> &Self {
-        let mut state = self.state();
-        let id = state.stores[store]["properties"]["storageResourceId"]
-            .as_str()
-            .expect("an id");
-        let id = id.to_lowercase();
-        let importing = Importing {
-            backing,
-            failing: None,
-            endless: false,
-        };
-        state.importing.insert(id, importing);
-        drop(state);
-        self
-    }
-
-    /// Every import fails with this code and message.
-    pub fn fail_imports(&self, code: &str, message: &str) -> &Self {
-        for one in self.state().importing.values_mut() {
-            one.failing = Some((code.to_owned(), message.to_owned()));
-        }
-        self
-    }
-
-    /// Whether imports that begin from now on never end.
-    pub fn endless_imports(&self, endless: bool) -> &Self {
-        for one in self.state().importing.values_mut() {
-            one.endless = endless;
-        }
         self
     }
 
@@ -511,42 +477,6 @@ impl State {
         }
     }
 
-    fn import(&mut self, method: &str, registry: &str, version: &str, host: &str, body: &[u8]) -> Response {
-        if self.denied.iter().any(|ending| ending == "/importImage") {
-            let scope = format!("over scope '{registry}'");
-            return error(
-                403,
-                "AuthorizationFailed",
-                &format!(
-                    "The client does not have authorization to perform action 'Microsoft.ContainerRegistry/registries/importImage/action' {scope}."
-                ),
-            );
-        }
-        let Some(importing) = self.importing.get(&registry.to_lowercase()) else {
-            return not_found(registry);
-        };
-        if method != "POST" || version != "2023-07-01" {
-            return error(
-                400,
-                "InvalidApiVersionParameter",
-                "registries are asked in a version of their own",
-            );
-        }
-        match importing.begin(body) {
-            Ok(outcome) => {
-                // It is under way: never done at once.
-                let slow = self.slow;
-                if slow == Slow::No {
-                    self.slow = Slow::Location(0);
-                }
-                let answer = self.accepted(Effect::Imported(outcome), 202, &Value::Null, host);
-                self.slow = slow;
-                answer
-            }
-            Err(refusal) => refusal,
-        }
-    }
-
     fn manifest(&mut self, method: &str, store: &str, name: &str, path: &str, host: &str, body: &[u8]) -> Response {
         let key = (store.to_owned(), name.to_owned());
         match (method, self.manifests.contains_key(&key)) {
@@ -634,7 +564,7 @@ impl State {
     }
 
     /// At once, or as an operation.
-    fn accepted(&mut self, effect: Effect, at_once: u16, value: &Value, host: &str) -> Response {
+    pub(super) fn accepted(&mut self, effect: Effect, at_once: u16, value: &Value, host: &str) -> Response {
         let (left, by_status) = match self.slow {
             Slow::No => {
                 self.take(&effect);

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::arm_shapes::{error, json_answer};
+use super::arm::{Arm, Effect, Slow, State};
+use super::arm_shapes::{error, json_answer, not_found};
 use super::client::{Client, Login};
 use super::http::Response;
 
@@ -115,5 +116,79 @@ pub fn progress(outcome: &Outcome, by_status: bool, place: &str) -> Response {
             200,
             &json!({"status": "Failed", "error": {"code": code, "message": message}}),
         ),
+    }
+}
+
+impl Arm {
+    /// The registry behind a store: it imports images from now on.
+    pub fn backed_by(&self, store: &str, backing: Client) -> &Self {
+        let mut state = self.state();
+        let id = state.stores[store]["properties"]["storageResourceId"]
+            .as_str()
+            .expect("an id");
+        let id = id.to_lowercase();
+        let importing = Importing {
+            backing,
+            failing: None,
+            endless: false,
+        };
+        state.importing.insert(id, importing);
+        drop(state);
+        self
+    }
+
+    /// Every import fails with this code and message.
+    pub fn fail_imports(&self, code: &str, message: &str) -> &Self {
+        for one in self.state().importing.values_mut() {
+            one.failing = Some((code.to_owned(), message.to_owned()));
+        }
+        self
+    }
+
+    /// Whether imports that begin from now on never end.
+    pub fn endless_imports(&self, endless: bool) -> &Self {
+        for one in self.state().importing.values_mut() {
+            one.endless = endless;
+        }
+        self
+    }
+}
+
+impl State {
+    /// What a request for an import is answered.
+    pub(super) fn import(&mut self, method: &str, registry: &str, version: &str, host: &str, body: &[u8]) -> Response {
+        if self.denied.iter().any(|ending| ending == "/importImage") {
+            let scope = format!("over scope '{registry}'");
+            return error(
+                403,
+                "AuthorizationFailed",
+                &format!(
+                    "The client does not have authorization to perform action 'Microsoft.ContainerRegistry/registries/importImage/action' {scope}."
+                ),
+            );
+        }
+        let Some(importing) = self.importing.get(&registry.to_lowercase()) else {
+            return not_found(registry);
+        };
+        if method != "POST" || version != "2023-07-01" {
+            return error(
+                400,
+                "InvalidApiVersionParameter",
+                "registries are asked in a version of their own",
+            );
+        }
+        match importing.begin(body) {
+            Ok(outcome) => {
+                // It is under way: never done at once.
+                let slow = self.slow;
+                if slow == Slow::No {
+                    self.slow = Slow::Location(0);
+                }
+                let answer = self.accepted(Effect::Imported(outcome), 202, &Value::Null, host);
+                self.slow = slow;
+                answer
+            }
+            Err(refusal) => refusal,
+        }
     }
 }

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::super::arm::{ApiVersion, ArmErrorKind};
 use super::super::testing::{Reply, Script, arm, job, manifest_id, reply};
-use super::{Grant, ManifestLogin, ScopedCredential, ScopedCredentials};
+use super::{Grant, ManifestLogin, ManifestSas, ScopedCredential, ScopedCredentials};
+use crate::blob::{BlobErrorKind, SasSource as _};
 use crate::credentials::{Credential, CredentialSource as _, Wanted};
 use crate::fault::{Fault, Kind};
 
@@ -342,4 +343,82 @@ async fn refusals_that_lie_hours_apart_are_each_answered_with_a_new_one() {
     let granted = source.get(&job).await.unwrap();
     source.rejected(granted.generation);
     assert_eq!(source.get(&job).await.unwrap_err().kind, ArmErrorKind::Denied);
+}
+
+fn signed(generation: u32) -> Reply {
+    let own =
+        format!("https://contosodisks.blob.core.windows.net/ubuntuvhd-1-0-0?sp=rcw&sr=c&sv=1&sig=hush{generation}");
+    reply(200, account(&own, "2024-02-01T12:00:00Z").to_string()).with("date", DATE)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_containers_signature_is_renewed_once_when_it_is_refused_and_never_shown() {
+    let script = Script::new([signed(1), signed(2)]);
+    let source = ScopedCredential::new(arm(&script), manifest_id());
+    let sas = ManifestSas::new(source, "ubuntuvhd-1-0-0", job());
+    assert_eq!(sas.label(), "ubuntuvhd-1-0-0", "nobody was asked yet");
+    let first = sas.get().await.unwrap();
+    assert_eq!(
+        (first.container(), first.url.field("sig").as_deref()),
+        ("ubuntuvhd-1-0-0", Some("hush1"))
+    );
+    assert_eq!(sas.label(), "contosodisks.blob.core.windows.net/ubuntuvhd-1-0-0");
+    assert!(!format!("{first:?}").contains("hush"));
+    assert!(sas.rejected(first.generation).await);
+    let second = sas.get().await.unwrap();
+    assert_eq!(second.url.field("sig").as_deref(), Some("hush2"));
+    assert!(!sas.rejected(second.generation).await, "a third would be no better");
+    assert!(sas.remedy().unwrap().contains("aosm-build credential"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_the_grant_does_not_cover_is_refused_with_the_manifests_name() {
+    let source = ScopedCredential::new(arm(&Script::new([signed(1)])), manifest_id());
+    let error = ManifestSas::new(source, "redhatvhd-1-0-0", job())
+        .get()
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, BlobErrorKind::Denied);
+    let told = error.to_string();
+    assert!(
+        told.contains("artifact manifest m does not cover it: it covers ubuntuvhd-1-0-0"),
+        "{told}"
+    );
+    let registry = ScopedCredential::new(
+        arm(&Script::new([granted("t1", "2024-02-01T12:00:00Z")])),
+        manifest_id(),
+    );
+    let error = ManifestSas::new(registry, "c", job()).get().await.unwrap_err();
+    assert!(error.to_string().contains("not for an AzureStorageAccount"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_says_which_repositories_it_opens_once_it_is_granted() {
+    let script = Script::new([granted("t1", "2024-02-01T12:00:00Z")]);
+    let source = ScopedCredential::new(arm(&script), manifest_id());
+    let login = ManifestLogin::new(std::sync::Arc::clone(&source), job());
+    assert_eq!((login.opens("nginx"), login.is_settling()), (None, false));
+    source.get(&job()).await.unwrap();
+    assert_eq!((login.opens("nginx"), login.opens("redis")), (Some(true), Some(false)));
+    assert!(login.is_settling());
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    assert!(!login.is_settling(), "old tokens are waited for by nobody");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_known_here_and_not_yet_there_is_given_some_seconds_before_it_is_replaced() {
+    let script = Script::new([
+        granted("t1", "2024-02-01T12:00:00Z"),
+        granted("t2", "2024-02-01T12:00:00Z"),
+    ]);
+    let (source, job) = (ScopedCredential::new(arm(&script), manifest_id()), job());
+    let first = source.get(&job).await.unwrap();
+    source.accepted(first.generation);
+    let mut tokens = Vec::new();
+    for _ in 0..4 {
+        let held = source.held().unwrap();
+        source.rejected(held.generation);
+        tokens.push(token(&source.get(&job).await.unwrap()));
+    }
+    assert_eq!(tokens, ["t1", "t1", "t1", "t2"]);
 }

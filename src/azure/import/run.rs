@@ -208,7 +208,8 @@ impl Run<'_> {
                 self.file.remove();
                 Err(self.told(error))
             }
-            ArmErrorKind::Denied => {
+            // Who may not see a registry is told that it is not there.
+            _ if error.kind == ArmErrorKind::Denied || is_unseen(&error) => {
                 self.file.remove();
                 Err(ImportError::Denied(self.scrubbed(error).hint(format!(
                     "the login needs the right {RIGHT} on the registry {}: Contributor on its resource group has it; or write \
@@ -242,7 +243,10 @@ impl Run<'_> {
         ))
     }
 
-    fn told(&self, error: ArmError) -> ImportError {
+    fn told(&self, mut error: ArmError) -> ImportError {
+        if error.kind == ArmErrorKind::Unfinished {
+            error.hint = Some("it goes on without us: the next run waits for it again".to_owned());
+        }
         ImportError::Service(self.scrubbed(error))
     }
 
@@ -271,6 +275,13 @@ impl Run<'_> {
         let text = format!("{}: {what}", self.import.target());
         self.job.events.emit(Event::Detail(text));
     }
+}
+
+/// Is the registry itself not there for us? (Resource Manager, "Common deployment errors".)
+fn is_unseen(error: &ArmError) -> bool {
+    let codes = ["ResourceNotFound", "ResourceGroupNotFound", "SubscriptionNotFound"];
+    let code = error.service.code.as_deref();
+    error.kind == ArmErrorKind::Absent && code.is_some_and(|code| codes.contains(&code))
 }
 
 /// May the operation go on although we do not see it?

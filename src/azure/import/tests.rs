@@ -235,6 +235,9 @@ async fn a_tag_that_is_there_already_is_compared() {
 
 #[tokio::test(start_paused = true)]
 async fn a_registry_that_we_may_not_ask_is_told_apart_with_the_right_that_it_takes() {
+    let unseen = Fixture::new(Script::new([reply(404, service_error("ResourceNotFound", "no"))]));
+    let error = unseen.run(&Tag::new([None])).await.unwrap_err();
+    assert!(matches!(error, ImportError::Denied(_)), "{error:?}");
     let fixture = Fixture::new(Script::new([reply(403, service_error("AuthorizationFailed", "no"))]));
     let error = fixture.run(&Tag::new([None])).await.unwrap_err();
     let ImportError::Denied(error) = error else {
@@ -309,6 +312,7 @@ async fn an_import_without_end_is_left_alone_and_found_by_the_next_run() {
     let error = fixture.run(&Tag::new([None])).await.unwrap_err();
     let fault = Fault::from(error);
     assert!(fault.to_string().contains("did not end within 600 s"), "{fault}");
+    assert!(fault.hint_text().unwrap().contains("the next run waits for it"));
     assert!(fixture.file().load().unwrap().operation.is_some());
     let broken = Fixture::new(Script::endless(reply(503, ""), reply(503, "")));
     assert!(broken.run(&Tag::new([None])).await.is_err());
