@@ -8,6 +8,7 @@ use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use super::process::{ChildLimits, Stopped, run};
+use super::program::{absolute, is_executable, on_path};
 use crate::digest::FileDigests;
 use crate::fault::{Fault, Kind};
 
@@ -49,12 +50,7 @@ impl Helm {
             );
         }
         let name = if cfg!(windows) { "helm.exe" } else { "helm" };
-        std::env::split_paths(path.unwrap_or_default())
-            .filter_map(|folder| Utf8PathBuf::from_path_buf(folder).ok())
-            // An empty entry of PATH means the current folder, which is no place to take programs from.
-            .filter(|folder| !folder.as_str().is_empty())
-            .map(|folder| absolute(&folder.join(name)))
-            .find(|path| is_executable(path))
+        on_path(&[name], path)
             .map(|path| Self { path })
             .ok_or_else(|| Fault::infrastructure("helm: not found on PATH").hint(HOW_TO_GET))
     }
@@ -139,22 +135,4 @@ impl Helm {
         command.env("TZ", "UTC").env("LC_ALL", "C");
         command
     }
-}
-
-fn absolute(path: &Utf8Path) -> Utf8PathBuf {
-    // The child runs in another folder.
-    camino::absolute_utf8(path).unwrap_or_else(|_| path.to_owned())
-}
-
-fn is_executable(path: &Utf8Path) -> bool {
-    let Ok(meta) = std::fs::metadata(path) else {
-        return false;
-    };
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        meta.is_file() && meta.permissions().mode() & 0o111 != 0
-    }
-    #[cfg(not(unix))]
-    meta.is_file()
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 /// What a child may cost.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ChildLimits {
+pub(crate) struct ChildLimits {
     pub timeout: Duration,
     pub output: u64,
 }
@@ -21,7 +21,7 @@ const MAX_STDERR: u64 = 1024 * 1024;
 
 /// A child that ended by itself.
 #[derive(Debug)]
-pub(super) struct Finished {
+pub(crate) struct Finished {
     pub status: ExitStatus,
     pub stdout: Vec<u8>,
     pub stderr: String,
@@ -29,7 +29,7 @@ pub(super) struct Finished {
 
 /// Why a child did not end by itself.
 #[derive(Debug)]
-pub(super) enum Stopped {
+pub(crate) enum Stopped {
     /// It could not be started.
     Spawn(io::Error),
     /// It took longer than allowed.
@@ -43,7 +43,7 @@ pub(super) enum Stopped {
 }
 
 /// Starts a child and waits for its end. `stdin` is written to it and closed.
-pub(super) async fn run(
+pub(crate) async fn run(
     mut command: Command,
     stdin: Option<Vec<u8>>,
     limits: ChildLimits,

@@ -72,6 +72,9 @@ pub(super) async fn ask(
         denied: Vec::new(),
     };
     for (at, entry) in sources.iter() {
+        if wanted.only_from.as_ref().is_some_and(|only| *only != entry.source) {
+            continue;
+        }
         let candidates = reference.candidates(&entry.source, request.first_segment);
         let denied_before = round.denied.len();
         match round.turn(at, entry, candidates).await {

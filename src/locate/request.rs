@@ -26,6 +26,8 @@ pub struct Wanted {
     pub reference: ImageReference,
     /// The tag it gets in the store when the reference has only a digest.
     pub version: Option<String>,
+    /// The one source that is asked; `None`: all, in their order.
+    pub only_from: Option<ImageSource>,
     /// Where it was found first, for messages.
     pub place: Option<Place>,
 }

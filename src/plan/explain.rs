@@ -151,6 +151,9 @@ fn changed(
 fn pack_words(session: &Session, pack: &PackStep, change: &KeyChange) -> String {
     let verb = verb(change);
     if let Some(title) = change.name.strip_prefix("file ") {
+        if let Some(source) = &pack.input.built_from {
+            return format!("what {} is built to {verb}", shown(session, source));
+        }
         let files = &pack.input.files;
         let path = files.iter().find_map(|file| {
             if file.title == title {

@@ -418,6 +418,7 @@ fn references(wanted: &Wanted) -> Vec<locate::Wanted> {
     let one = |image: &super::wanted::WantedImage| locate::Wanted {
         reference: image.reference.clone(),
         version: image.version.clone(),
+        only_from: image.only_from.clone(),
         place: image.place(),
     };
     wanted.images.iter().map(one).collect()

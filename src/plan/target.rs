@@ -290,6 +290,9 @@ fn push_artifact(project: &Project, artifact: &WantedArtifact, store_name: Strin
 /// The files of an artifact or attachment, in words, from the project's folder on.
 pub(super) fn files(project: &Project, pack: &PackStep) -> String {
     let shown = |path: &Utf8Path| path.strip_prefix(&project.root).unwrap_or(path).to_string();
+    if let Some(source) = &pack.input.built_from {
+        return shown(source);
+    }
     let names: Vec<String> = pack.input.files.iter().map(|file| shown(&file.path.value)).collect();
     some_of(&names.iter().map(String::as_str).collect::<Vec<_>>())
 }

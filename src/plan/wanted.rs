@@ -7,7 +7,7 @@ use super::packs::PackStep;
 use super::prepare::{ChartOutput, Prepared};
 use crate::discover::{Found, Tier};
 use crate::fault::{Fault, Faults, Place, some_of};
-use crate::project::{Project, Spanned};
+use crate::project::{ArtifactType, ImageSource, Project, Spanned};
 use crate::reference::ImageReference;
 
 /// One image, with every place it was found.
@@ -21,8 +21,12 @@ pub struct WantedImage {
     pub found: Vec<Found>,
     /// Indices of the stores it belongs in.
     pub stores: BTreeSet<usize>,
-    /// Where `[[images]]` names it.
+    /// Where the project names it.
     pub named_at: Option<Place>,
+    /// What AOSM calls it.
+    pub kind: ArtifactType,
+    /// The one source it is taken from; `None`: all are searched in their order.
+    pub only_from: Option<ImageSource>,
 }
 
 /// One chart.
@@ -116,6 +120,8 @@ pub fn wanted(project: &Project, prepared: &Prepared) -> Result<Wanted, Faults> 
         let image = images.entry(text.clone()).or_insert_with(|| new_image(reference));
         image.stores.insert(store);
         image.named_at.clone_from(&named.reference.place);
+        image.kind = named.kind;
+        image.only_from.clone_from(&named.only_from);
         image.version = named
             .version
             .as_ref()
@@ -124,8 +130,13 @@ pub fn wanted(project: &Project, prepared: &Prepared) -> Result<Wanted, Faults> 
         image.found.push(Found {
             reference: text.clone(),
             package: String::new(),
-            template: project.files.first().map(ToString::to_string).unwrap_or_default(),
-            object: "[[images]]".to_owned(),
+            template: named
+                .reference
+                .place
+                .as_ref()
+                .map(|place| place.path().to_string())
+                .unwrap_or_default(),
+            object: named.named_in.to_owned(),
             pointer: String::new(),
             line: named
                 .reference
@@ -186,6 +197,8 @@ fn new_image(reference: ImageReference) -> WantedImage {
         found: Vec::new(),
         stores: BTreeSet::new(),
         named_at: None,
+        kind: ArtifactType::OciArtifact,
+        only_from: None,
     }
 }
 

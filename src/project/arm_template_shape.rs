@@ -44,6 +44,9 @@ impl Finding {
     }
 }
 
+/// The deepest nesting of brackets: each nested deployment takes four levels. Parsers here stop at 128 by themselves.
+const MAX_DEPTH: usize = 100;
+
 /// How many errors of one template are told: a file of another kind may have thousands.
 const MAX_FINDINGS: usize = 20;
 
@@ -71,9 +74,12 @@ pub(crate) fn findings(text: &str, network_function: bool) -> (Option<Node>, Vec
         found.extend(arm_template_resources::unusual(table));
     }
     if found.len() > MAX_FINDINGS {
-        let rest = found.len() - MAX_FINDINGS;
-        found.truncate(MAX_FINDINGS);
-        found.push(Finding::error(0..0, format!("{rest} more errors of this sort"), BUILD));
+        let rest = found.split_off(MAX_FINDINGS);
+        let message = format!("{} more of this sort", rest.len());
+        found.push(Finding {
+            is_error: rest.iter().any(|finding| finding.is_error),
+            ..Finding::error(0..0, message, BUILD)
+        });
     }
     (Some(root), found)
 }
@@ -84,8 +90,8 @@ fn no_json(text: &str) -> Option<Finding> {
         let message = "begins with a byte order mark, which JSON does not allow";
         return Some(Finding::error(0..0, message, "save it as UTF-8 without one"));
     }
-    if let Some(span) = depth::too_deep(text, Format::Jsonc) {
-        let message = format!("nested deeper than {} levels", depth::MAX_DEPTH);
+    if let Some(span) = depth::deeper_than(MAX_DEPTH, text, Format::Jsonc) {
+        let message = format!("nested deeper than {MAX_DEPTH} levels");
         return Some(Finding::error(
             span,
             message,
@@ -126,39 +132,47 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
 
 /// A template's own keys, then its resources; the same for the templates of nested deployments.
 pub(crate) fn template(table: &Table, span: &Span, found: &mut Vec<Finding>) {
-    let whole = span.start..(span.start + 1).min(span.end);
-    match table.get("$schema").map(|entry| &entry.node) {
-        Some(node) => schema(node, found),
-        None => found.push(absent("$schema", &whole)),
+    const NEEDED: [&str; 3] = ["$schema", "contentVersion", "resources"];
+    let missing: Vec<&str> = NEEDED.into_iter().filter(|key| table.get(key).is_none()).collect();
+    if let Some(first) = missing.first() {
+        let list: Vec<String> = missing.iter().map(|key| format!("`{key}`")).collect();
+        found.push(Finding::error(
+            span.start..(span.start + 1).min(span.end),
+            format!("is no template: it has no {}", list.join(", no ")),
+            if missing.len() == NEEDED.len() {
+                BUILD
+            } else {
+                example(first)
+            },
+        ));
     }
-    match table.get("contentVersion").map(|entry| &entry.node) {
-        Some(Node {
-            value: Value::Text(text),
-            ..
-        }) if !text.trim().is_empty() => {}
-        Some(node) => found.push(Finding::error(
-            node.span.clone(),
-            format!("`contentVersion` should be text, not {}", word(&node.value)),
-            "write it like `\"contentVersion\": \"1.0.0.0\"`",
-        )),
-        None => found.push(absent("contentVersion", &whole)),
+    if let Some(entry) = table.get("$schema") {
+        schema(&entry.node, found);
     }
-    match table.get("resources").map(|entry| &entry.node) {
-        Some(node) => arm_template_resources::walk(table, node, found),
-        None => found.push(absent("resources", &whole)),
+    if let Some(entry) = table.get("contentVersion") {
+        let is_text = matches!(&entry.node.value, Value::Text(text) if !text.trim().is_empty());
+        if !is_text {
+            found.push(Finding::error(
+                entry.node.span.clone(),
+                format!("`contentVersion` should be text, not {}", word(&entry.node.value)),
+                example("contentVersion"),
+            ));
+        }
+    }
+    if let Some(entry) = table.get("resources") {
+        arm_template_resources::walk(table, &entry.node, found);
     }
 }
 
-fn absent(key: &str, whole: &Span) -> Finding {
-    let hint = match key {
+fn example(key: &str) -> &'static str {
+    match key {
         "$schema" => {
             "Azure Resource Manager asks for it: \
              `\"$schema\": \"https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#\"`"
         }
         "contentVersion" => "Azure Resource Manager asks for it: `\"contentVersion\": \"1.0.0.0\"`",
-        _ => BUILD,
-    };
-    Finding::error(whole.clone(), format!("is no template: it has no `{key}`"), hint)
+        _ => "Azure Resource Manager asks for it: `\"resources\": []` for none",
+    }
 }
 
 /// Words of schemas by what they describe; a deployment's scope changes the beginning.

@@ -10,7 +10,7 @@ use super::node::Value;
 use super::paths::Resolver;
 use super::sources::with_first;
 use super::view::View;
-use super::{check, names};
+use super::{arm_template, check, names};
 use crate::fault::{Fault, Faults, Place};
 
 /// Reads `[[artifacts]]`.
@@ -78,7 +78,7 @@ fn artifact(view: &View<'_>, place: &Place, resolver: Resolver<'_>, faults: &mut
     let files = files(view, "artifacts", kind, resolver, faults);
     let artifact_type = media_type(view, "artifact-type", "artifacts.artifact-type", faults);
     if kind == ArtifactType::ArmTemplate {
-        check_template(view, files.as_deref(), place, faults);
+        check_template(view, files.as_deref(), place, resolver, faults);
     }
     Some(ArtifactConfig {
         name: name?,
@@ -237,10 +237,10 @@ fn file_of(
 /// The path as written where it stays below the folder it starts from, else the last part of it; of a template always
 /// the last part, as AOSM's own tools push it.
 fn default_title(written: &str, resolved: &Utf8Path, kind: ArtifactType) -> String {
-    let last = resolved.file_name().unwrap_or("file").to_owned();
     if kind == ArtifactType::ArmTemplate {
-        return last;
+        return arm_template::title(resolved);
     }
+    let last = resolved.file_name().unwrap_or("file").to_owned();
     let path = written.trim_start_matches("./").trim_end_matches('/');
     if title_trouble(path).is_some() {
         last
@@ -315,7 +315,13 @@ fn annotations(view: &View<'_>, label: &str, faults: &mut Faults) -> BTreeMap<St
 }
 
 /// What AOSM takes as a template: one file, in the one form that it was seen to take.
-fn check_template(view: &View<'_>, files: Option<&[ArtifactFile]>, place: &Place, faults: &mut Faults) {
+fn check_template(
+    view: &View<'_>,
+    files: Option<&[ArtifactFile]>,
+    place: &Place,
+    resolver: Resolver<'_>,
+    faults: &mut Faults,
+) {
     for key in ["artifact-type", "annotations"] {
         if let Some(at) = view.key_place(key) {
             faults.push(
@@ -337,27 +343,13 @@ fn check_template(view: &View<'_>, files: Option<&[ArtifactFile]>, place: &Place
         );
         return;
     };
-    let refuse = |why: &str, hint: &str| {
-        let path = &file.path;
-        Fault::invalid(format!(
-            "template {}: {why}",
-            path.value.file_name().unwrap_or_default()
-        ))
-        .at_opt(path.place.clone())
-        .hint(hint.to_owned())
-    };
-    if file.path.value.is_dir() {
-        faults.push(refuse("is a folder", "name the JSON file in it"));
-    } else if file.path.value.extension() == Some("bicep") {
-        faults.push(refuse(
-            "AOSM takes JSON only",
-            "`az bicep build --file FILE` writes the JSON",
-        ));
-    }
+    arm_template::check_file(&file.path, false, resolver, faults);
     if file.media_type.is_some() {
-        faults.push(refuse(
-            "its media type is fixed",
-            "AOSM takes templates in one form only: remove `media-type`",
-        ));
+        let name = file.path.value.file_name().unwrap_or_default();
+        faults.push(
+            Fault::invalid(format!("template {name}: its media type is fixed"))
+                .at_opt(file.path.place.clone())
+                .hint("AOSM takes templates in one form only: remove `media-type`"),
+        );
     }
 }

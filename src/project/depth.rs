@@ -17,8 +17,13 @@ pub(crate) enum Format {
     Jsonc,
 }
 
-/// The place of the first bracket that is nested too deeply.
+/// The place of the first bracket that is nested too deeply for a file of a project.
 pub(crate) fn too_deep(text: &str, format: Format) -> Option<Span> {
+    deeper_than(MAX_DEPTH, text, format)
+}
+
+/// The place of the first bracket that is nested deeper than a limit.
+pub(crate) fn deeper_than(limit: usize, text: &str, format: Format) -> Option<Span> {
     let mut rest = Scan {
         bytes: text.as_bytes(),
         at: 0,
@@ -28,7 +33,7 @@ pub(crate) fn too_deep(text: &str, format: Format) -> Option<Span> {
         match (byte, format) {
             (b'[' | b'{', _) => {
                 depth += 1;
-                if depth > MAX_DEPTH {
+                if depth > limit {
                     return Some(rest.at - 1..rest.at);
                 }
             }

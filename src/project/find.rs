@@ -10,10 +10,10 @@ pub(crate) const PROJECT_FILE: &str = "aosm.toml";
 
 /// Names of the input file, the newest first. The last is what the first versions of the Azure CLI extension wrote;
 /// beside an `aosm.toml` it is not taken, as it says too little about what it is.
-pub(crate) const INPUT_FILES: [&str; 3] = ["cnf-input.jsonc", "vnf-input.jsonc", "input.json"];
+pub(crate) const INPUT_FILES: [&str; 4] = ["cnf-input.jsonc", "vnf-input.jsonc", "nsd-input.jsonc", "input.json"];
 
 /// How many of them are taken beside an `aosm.toml`.
-const BESIDE: usize = 2;
+const BESIDE: usize = 3;
 
 /// The files found; at least one is there.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,9 +100,6 @@ fn nothing(folder: &Utf8Path, current_dir: &Utf8Path) -> Fault {
             .any(|name| above.join(name).is_file())
     });
     match (other, above) {
-        (Some(other), _) if other.starts_with("nsd") => fault.hint(format!(
-            "{other} is there, but input files of network service designs are not read by this version yet"
-        )),
         (Some(other), _) => fault.hint(format!(
             "`--project {}` reads that file",
             relative_to(&folder.join(other), current_dir)

@@ -7,58 +7,74 @@ use super::charts::{self, Partial};
 use super::document::Document;
 use super::image_source;
 use super::input_kind::InputKind;
-use super::model::Spanned;
+use super::model::{ExtraImage, Spanned};
+use super::nsd_generated::Generated;
 use super::paths::Resolver;
 use super::publication::Publication;
 use super::sources::{self, SourceList};
 use super::vhds::PartialVhd;
 use super::view::View;
-use super::{check, input_head, input_keys, vnf_input};
-use crate::fault::{Fault, Faults, Place};
+use super::{check, input_head, input_keys, nexus_input, nsd_input, vnf_input};
+use crate::fault::{Fault, Faults};
 
 /// What the input file says.
 pub(crate) struct Input {
     /// What concerns AOSM's resources.
     pub(crate) publication: Option<Publication>,
-    /// `nf_name`.
+    /// `nf_name`, or `nsd_name`.
     pub(crate) name: Option<Spanned<String>>,
-    /// `version`.
+    /// `version`, or `nsd_version`.
     pub(crate) version: Option<Spanned<String>>,
-    /// `image_sources`, or what the older `images` amounts to.
+    /// `image_sources`, what the older `images` amounts to, or the registries of single images; without a place where the
+    /// file holds no such list.
     pub(crate) image_sources: Option<SourceList>,
     /// `helm_packages`.
     pub(crate) packages: Vec<Partial>,
-    /// Templates, of a virtualised network function.
+    /// Images named one by one, of a network function on Azure Operator Nexus.
+    pub(crate) images: Vec<ExtraImage>,
+    /// Templates.
     pub(crate) artifacts: Vec<ArtifactConfig>,
+    /// The artifact that another tool generates, of a network service design.
+    pub(crate) generated: Option<Generated>,
     /// Disk images: one, of a virtualised network function.
     pub(crate) vhds: Vec<PartialVhd>,
     /// One of them is of no use, which was told: what leans on it needs no word.
     pub(crate) vhd_lost: bool,
 }
 
-/// Checks and decodes whichever input file it is; `None` for those that are not read yet, which is told.
-pub(crate) fn decode(document: &Document, resolver: Resolver<'_>, faults: &mut Faults) -> Option<Input> {
-    match InputKind::of(document) {
-        InputKind::Cnf => Some(decode_cnf(document, resolver, faults)),
-        InputKind::Vnf => Some(vnf_input::decode(document, resolver, faults)),
-        InputKind::Nexus => {
-            faults.push(not_read(document, "input files for Azure Operator Nexus (`images`)"));
-            None
-        }
-        InputKind::Nsd => {
-            faults.push(not_read(document, "input files of network service designs"));
-            None
+impl Input {
+    /// What a project without an input file has.
+    pub(crate) fn empty() -> Self {
+        Self {
+            publication: None,
+            name: None,
+            version: None,
+            image_sources: None,
+            packages: Vec::new(),
+            images: Vec::new(),
+            artifacts: Vec::new(),
+            generated: None,
+            vhds: Vec::new(),
+            vhd_lost: false,
         }
     }
 }
 
-fn not_read(document: &Document, what: &str) -> Fault {
-    Fault::invalid(format!(
-        "{}: {what} are not read by this version yet",
-        document.source.path
-    ))
-    .at(Place::file_only(&document.source.path))
-    .hint("files for Helm charts (`cnf-input.jsonc`) and for virtual machines with a VHD (`vnf-input.jsonc`) are read")
+/// Checks and decodes whichever input file it is; `None` where that cannot be said, which is told.
+pub(crate) fn decode(document: &Document, resolver: Resolver<'_>, faults: &mut Faults) -> Option<Input> {
+    let kind = match InputKind::of(document) {
+        Ok(kind) => kind,
+        Err(fault) => {
+            faults.push(fault);
+            return None;
+        }
+    };
+    Some(match kind {
+        InputKind::Cnf => decode_cnf(document, resolver, faults),
+        InputKind::Vnf => vnf_input::decode(document, resolver, faults),
+        InputKind::Nexus => nexus_input::decode(document, resolver, faults),
+        InputKind::Nsd => nsd_input::decode(document, resolver, faults),
+    })
 }
 
 fn decode_cnf(document: &Document, resolver: Resolver<'_>, faults: &mut Faults) -> Input {
@@ -78,9 +94,7 @@ fn decode_cnf(document: &Document, resolver: Resolver<'_>, faults: &mut Faults) 
         version,
         image_sources: image_sources(&root, faults),
         packages: charts::from_input(&root, resolver, faults),
-        artifacts: Vec::new(),
-        vhds: Vec::new(),
-        vhd_lost: false,
+        ..Input::empty()
     }
 }
 

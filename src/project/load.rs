@@ -139,7 +139,7 @@ impl Loading<'_> {
                     super::check::shorten(&written.value)
                 ))
                 .at_opt(written.place.clone())
-                .hint("name the input file of the Azure CLI extension: `cnf-input.jsonc` or `vnf-input.jsonc`"),
+                .hint("name the input file of the Azure CLI extension: `cnf-input.jsonc`, `vnf-input.jsonc` or `nsd-input.jsonc`"),
             );
             return Named::Broken;
         }
@@ -161,7 +161,16 @@ impl Loading<'_> {
         let faults = if whole { &mut self.faults } else { &mut unheard };
         let mut settings = settings.unwrap_or_else(Settings::empty);
         let mut input = input.unwrap_or_else(Input::empty);
+        if settings
+            .image_sources
+            .as_ref()
+            .is_some_and(|list| !list.entries.is_empty())
+        {
+            // Whoever says where to look means all images.
+            input.images.iter_mut().for_each(|image| image.only_from = None);
+        }
         let image_sources = join_sources(settings.image_sources.take(), input.image_sources.take(), faults);
+        settings.images = settings::join_images(std::mem::take(&mut input.images), settings.images, faults);
         let version = join_version(settings.version.take(), input.version.take(), faults);
         let packages = charts::join(input.packages, settings.charts, faults);
         settings.artifacts = artifacts::join(input.artifacts, settings.artifacts, faults);
@@ -181,13 +190,14 @@ impl Loading<'_> {
             chosen,
         };
         let project_stores = store_drafts::complete(settings.stores, &around, faults);
-        if self.must_name_something
-            && packages.is_empty()
+        let names_nothing = packages.is_empty()
             && settings.images.is_empty()
             && settings.artifacts.is_empty()
             && disks.is_empty()
-            && !faults.has_errors()
-        {
+            && !faults.has_errors();
+        if let (true, Some(generated)) = (self.must_name_something, &input.generated) {
+            generated.tell(&settings.artifacts, names_nothing, faults);
+        } else if self.must_name_something && names_nothing {
             faults.push(
                 Fault::invalid("the project names no chart, no image, no artifact and no disk image")
                     .at_opt(self.files.first().map(Place::file_only))
@@ -264,11 +274,13 @@ fn join_sources(
     faults: &mut Faults,
 ) -> Vec<Spanned<ImageSource>> {
     match (ours, theirs) {
+        (Some(ours), Some(theirs)) if ours.entries.is_empty() && theirs.place.is_none() => theirs.entries,
         (Some(ours), Some(theirs)) if !theirs.entries.is_empty() => {
             let values = |list: &SourceList| -> Vec<ImageSource> {
                 list.entries.iter().map(|entry| entry.value.clone()).collect()
             };
-            if values(&ours) != values(&theirs) {
+            // A list that nobody wrote follows from something else, and gives way.
+            if theirs.place.is_some() && values(&ours) != values(&theirs) {
                 let fault = Fault::invalid("image-sources: the two files differ")
                     .hint("keep the list in one of the two files, or write the same list in the same order");
                 faults.push(with_first(fault, ours.place.clone(), theirs.place, "the other list"));
@@ -303,10 +315,14 @@ fn join_version(
 /// By file and place, each once: checks run in passes, people read from top to bottom.
 fn in_order(faults: Faults, files: &[Utf8PathBuf]) -> Faults {
     let mut list: Vec<Fault> = faults.into_iter().collect();
+    // By the first place in a file of the project: a fault of another file belongs where that is named.
     let key = |fault: &Fault| {
-        let place = fault.labels().first().map(|label| &label.place);
-        let file = place.and_then(|place| files.iter().position(|file| file == place.path()));
-        (file.unwrap_or(usize::MAX), place.map_or(0, |place| place.span().start))
+        let mut places = fault.labels().iter().map(|label| &label.place);
+        let found = places.find_map(|place| {
+            let file = files.iter().position(|file| file == place.path())?;
+            Some((file, place.span().start))
+        });
+        found.unwrap_or((usize::MAX, 0))
     };
     list.sort_by_key(key);
     let mut unique: Vec<Fault> = Vec::new();
@@ -339,22 +355,6 @@ impl Settings {
             policy: super::policy::Policy::default(),
             network: super::model::Network::default(),
             render_limits: super::model::RenderLimits::default(),
-        }
-    }
-}
-
-impl Input {
-    /// What a project without an input file has.
-    fn empty() -> Self {
-        Self {
-            publication: None,
-            name: None,
-            version: None,
-            image_sources: None,
-            packages: Vec::new(),
-            artifacts: Vec::new(),
-            vhds: Vec::new(),
-            vhd_lost: false,
         }
     }
 }

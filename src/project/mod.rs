@@ -1,5 +1,5 @@
-//! Project files: `aosm.toml` and the Azure CLI extension's `cnf-input.jsonc` and `vnf-input.jsonc`, read into one [`Project`] in which every
-//! value keeps its place.
+//! Project files: `aosm.toml` and the Azure CLI extension's `cnf-input.jsonc`, `vnf-input.jsonc` and `nsd-input.jsonc`, read into one
+//! [`Project`] in which every value keeps its place.
 //!
 //! Both formats become one spanned tree ([`node`]); one description of keys ([`keys`]) drives the checks, the hints, the
 //! schemas and the reference in the documentation; decoders then only deal with meaning. Nothing here talks to a
@@ -33,7 +33,12 @@ mod manifests;
 mod mask;
 mod model;
 mod names;
+mod nexus_input;
+mod nexus_input_keys;
 mod node;
+mod nsd_generated;
+mod nsd_input;
+mod nsd_input_keys;
 mod paths;
 mod policy;
 mod propose;
@@ -56,7 +61,7 @@ mod vnf_input;
 mod vnf_input_keys;
 
 pub use aosm_store::{AosmStore, CopyMode, PrivateLink};
-pub use arm_template::{is_bicep, judge_template};
+pub use arm_template::{MAX_TEMPLATE, is_bicep, judge_template};
 pub use artifact_model::*;
 pub use find::is_there;
 pub use input_kind::InputKind;

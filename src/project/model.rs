@@ -6,7 +6,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 
 use super::aosm_store::AosmStore;
-use super::artifact_model::{ArtifactConfig, AttachmentConfig, Referrers};
+use super::artifact_model::{ArtifactConfig, ArtifactType, AttachmentConfig, Referrers};
 use super::policy::Policy;
 use super::publication::Publication;
 use super::vhd_model::{StorageAccount, VhdConfig};
@@ -270,11 +270,17 @@ impl std::fmt::Debug for ChartPackage {
     }
 }
 
-/// `[[images]]`: an image named by hand.
+/// An image named one by one: by `[[images]]`, or by `images` of an input file.
 #[derive(Debug, Clone)]
 pub struct ExtraImage {
     /// The reference as written.
     pub reference: Spanned<String>,
+    /// What AOSM calls it: a container image, or the image of a virtual machine.
+    pub kind: ArtifactType,
+    /// The one source it is taken from; `None`: all are searched in their order.
+    pub only_from: Option<ImageSource>,
+    /// The list that names it, for messages: `[[images]]` or `images`.
+    pub named_in: &'static str,
     /// The tag it gets in the store, when the reference has only a digest.
     pub version: Option<Spanned<String>>,
     /// The store that gets it, where one is named.

@@ -7,8 +7,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::depth::Format;
 use super::document::Document;
 use super::find::{INPUT_FILES, PROJECT_FILE};
-use super::input;
+use super::input::{self, Input};
+use super::input_kind::InputKind;
 use super::names;
+use super::nsd_generated::Generated;
 use super::paths::Resolver;
 use crate::fault::{Fault, Faults, Place};
 
@@ -102,14 +104,24 @@ fn from_input(folder: &Utf8Path, name: &str) -> (String, Vec<String>) {
     let _ = writeln!(
         body,
         "[project]\n# {} come from here; this file adds to it.\ninput = {}\n",
-        match &read {
-            Some(input) if !input.vhds.is_empty() => "The disk image and the templates",
+        match read
+            .as_ref()
+            .and_then(|input| input.publication.as_ref())
+            .map(|publication| publication.kind)
+        {
+            Some(InputKind::Vnf) => "The disk image and the templates",
+            Some(InputKind::Nexus) => "The images and the templates",
+            Some(InputKind::Nsd) => "The templates",
             _ => "Charts, their values and the image sources",
         },
         quote(name)
     );
     body.push_str(STORES);
-    let (packages, vhds) = read.map(|input| (input.packages, input.vhds)).unwrap_or_default();
+    let input = read.unwrap_or_else(Input::empty);
+    if let Some(generated) = &input.generated {
+        body.push_str(&generated_artifact(folder, generated, &mut notes));
+    }
+    let (packages, vhds) = (input.packages, input.vhds);
     if !vhds.is_empty() {
         body.push_str(DISKS);
         notes.push(
@@ -132,6 +144,24 @@ fn from_input(folder: &Utf8Path, name: &str) -> (String, Vec<String>) {
         );
     }
     (body, notes)
+}
+
+/// The artifact of the network functions of a service design: in force where its file is there, else to be filled in.
+fn generated_artifact(folder: &Utf8Path, generated: &Generated, notes: &mut Vec<String>) -> String {
+    let file = generated.file();
+    let is_there = folder.join(&file).is_file();
+    let mut text =
+        String::from("\n# What the Azure CLI extension generates for the network functions of the service design.\n");
+    let mark = if is_there { "" } else { "# " };
+    if !is_there {
+        text.push_str("# Once `az aosm nsd build` has written the file, take out the marks.\n");
+        notes.push(format!("{file} is needed and not there: `az aosm nsd build` writes it"));
+    }
+    let _ = writeln!(text, "{mark}[[artifacts]]");
+    for (key, value) in generated.entry() {
+        let _ = writeln!(text, "{mark}{key} = {value}");
+    }
+    text
 }
 
 fn from_charts(folder: &Utf8Path) -> Result<(String, Vec<String>), Fault> {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{Choice, Key, Shape, Standing};
-use super::{input_keys, toml_keys, vnf_input_keys};
+use super::{input_keys, nexus_input_keys, nsd_input_keys, toml_keys, vnf_input_keys};
 
 /// All schemas: file name and text.
 pub fn schemas() -> Vec<(&'static str, String)> {
@@ -23,8 +23,20 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         (
             "vnf-input.schema.json",
             "vnf-input.jsonc",
-            "The input file of the Azure CLI extension `aosm` for virtualised network functions, in all its forms.",
+            "The input file of the Azure CLI extension `aosm` for virtualised network functions with a VHD, in all its forms.",
             vnf_input_keys::ROOT,
+        ),
+        (
+            "vnf-nexus-input.schema.json",
+            "vnf-input.jsonc",
+            "The input file of the Azure CLI extension `aosm` for virtualised network functions on Azure Operator Nexus, in all its forms.",
+            nexus_input_keys::ROOT,
+        ),
+        (
+            "nsd-input.schema.json",
+            "nsd-input.jsonc",
+            "The input file of the Azure CLI extension `aosm` for network service designs, in all its forms.",
+            nsd_input_keys::ROOT,
         ),
     ]
     .into_iter()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::artifact_model::{ArtifactConfig, AttachmentConfig};
+use super::artifact_model::{ArtifactConfig, ArtifactType, AttachmentConfig};
 use super::charts::{self, Partial};
 use super::document::Document;
 use super::model::{CopyOptions, Discovery, ExtraImage, Network, RenderLimits, SourceConfig, Spanned};
@@ -120,6 +120,9 @@ fn images(root: &View<'_>, faults: &mut Faults) -> Vec<ExtraImage> {
             reference,
             version: view.text("version"),
             store: view.text("store"),
+            kind: ArtifactType::OciArtifact,
+            only_from: None,
+            named_in: "[[images]]",
         };
         if let Err(why) = ImageReference::parse(&image.reference.value) {
             faults.push(
@@ -158,6 +161,27 @@ fn images(root: &View<'_>, faults: &mut Faults) -> Vec<ExtraImage> {
         }
     }
     images
+}
+
+/// Those of an input file, then those of `aosm.toml`; an image that both name is told with both places.
+pub(crate) fn join_images(input: Vec<ExtraImage>, settings: Vec<ExtraImage>, faults: &mut Faults) -> Vec<ExtraImage> {
+    let mut joined = input;
+    for image in settings {
+        match joined
+            .iter()
+            .find(|other| other.named_in != image.named_in && other.reference.value == image.reference.value)
+        {
+            Some(first) => {
+                let reference = check::shorten(&image.reference.value);
+                let fault = Fault::invalid(format!("image {reference}: named in both files"))
+                    .hint("leave it out here: the input file has it");
+                let (at, first) = (image.reference.place.clone(), first.reference.place.clone());
+                faults.push(with_first(fault, at, first, "the other"));
+            }
+            None => joined.push(image),
+        }
+    }
+    joined
 }
 
 fn network(root: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> Network {

@@ -12,14 +12,18 @@ use super::*;
 use crate::fault::{Fault, Faults, Severity};
 
 mod aosm_stores;
+mod arm_templates;
 mod artifacts;
 mod both_files;
 mod damage;
 mod example;
 mod input_file;
+mod nexus_input;
+mod nsd_input;
 mod paths;
 mod policy;
 mod proposal;
+mod publication;
 mod schemas;
 mod settings_errors;
 mod settings_file;
@@ -134,3 +138,7 @@ fn jsonc(text: &str) -> Folder {
 const APP: &str = "[[charts]]\nname = \"app\"\npath = \"app\"\n";
 
 const PACKAGE: &str = r#""helm_packages": [{"name": "app", "path_to_chart": "app"}]"#;
+
+/// A template that Azure Resource Manager could deploy.
+const TEMPLATE: &str = r#"{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+"contentVersion": "1.0.0.0", "resources": [{"type": "Microsoft.Compute/virtualMachines"}]}"#;

@@ -77,13 +77,13 @@ const PROJECT: &[Key] = &[
         Shape::Text,
         "The input file of the Azure CLI `aosm` extension that this file adds to.",
     )
-    .default("`cnf-input.jsonc`, else `vnf-input.jsonc`, where it stands beside this file"),
+    .default("`cnf-input.jsonc`, else `vnf-input.jsonc`, else `nsd-input.jsonc`, where it stands beside this file"),
     key(
         "image-sources",
         Shape::Texts,
         "Where images are searched, in this order: a registry and, perhaps, a namespace in it; or the name of a `[sources]` entry.",
     )
-    .default("the input's `image_sources`"),
+    .default("the input's `image_sources`, or the registries of its `images`"),
     key("render-timeout", Shape::Integer(1, 86_400), "Seconds that one `helm template` may take.").default("120"),
     key(
         "render-output-limit",
@@ -413,7 +413,10 @@ const RULE: &[Key] = &[
 
 const ARTIFACT_KINDS: &[Choice] = &[
     choice("oci-artifact", "any files"),
-    choice("arm-template", "one JSON template, in the form that AOSM takes"),
+    choice(
+        "arm-template",
+        "one template, JSON or Bicep, in the form that AOSM takes",
+    ),
     choice("image-file", "the disk image of a virtual machine"),
 ];
 

@@ -43,8 +43,7 @@ pub(crate) fn decode(document: &Document, resolver: Resolver<'_>, faults: &mut F
         vhds,
         name,
         version,
-        image_sources: None,
-        packages: Vec::new(),
+        ..Input::empty()
     }
 }
 

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-const TEMPLATE: &str = "{\n  \"$schema\": \"https://schema.management.azure.com/x\",\n  \"resources\": []\n}\n";
+const TEMPLATE: &str = "{\n  \"$schema\": \"https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#\",\n  \
+                        \"contentVersion\": \"1.0.0.0\",\n  \"resources\": []\n}\n";
 
 /// A project of one template and one artifact of a file and a folder; `head` says where it goes.
 fn project(head: &str) -> Project {
@@ -160,7 +161,7 @@ fn another_content_under_the_same_version_is_refused_by_a_registry_without_leave
         registry.host()
     ));
     project.run(&["apply"]).ok();
-    project.write("templates/vm.json", "{}");
+    project.write("templates/vm.json", TEMPLATE.replace("[]", "[ ]"));
     project
         .run(&["apply"])
         .expect(4)
@@ -170,7 +171,7 @@ fn another_content_under_the_same_version_is_refused_by_a_registry_without_leave
         .ok()
         .says("1 done, 1 fresh");
     let held = registry.client().pull(&format!("{store}/contoso-vm"), "1.0.0").unwrap();
-    assert_eq!(held.root().json()["layers"][0]["size"], 2);
+    assert_eq!(held.root().json()["layers"][0]["size"], TEMPLATE.len() + 1);
 }
 
 #[test]
@@ -182,9 +183,12 @@ fn check_finds_what_is_wrong_with_a_template_and_its_line() {
         .run(&["check"])
         .expect(4)
         .says("templates/vm.json:3:1")
-        .says("the template is no JSON");
+        .says("template vm.json: is not JSON");
     project.write("templates/vm.json", "[]");
-    project.run(&["plan"]).expect(4).says("the template is no JSON object");
+    project
+        .run(&["plan"])
+        .expect(4)
+        .says("template vm.json: is no template: expected an object, found a list");
     project.edit("aosm.toml", "\"1.0.0\"", "\"1.0\"");
     project.run(&["check"]).expect(4).says("three numbers joined by dots");
 }

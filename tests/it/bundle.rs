@@ -37,7 +37,10 @@ impl Scene {
         let project = Project::new();
         charts::write(&project, "chart", "contoso", "1.0.0", &["x.example/release/a:1.0.0"]);
         project.write("report.txt", "fine");
-        project.write("vm.json", "{}");
+        project.write(
+            "vm.json",
+            r#"{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#", "contentVersion": "1.0.0.0", "resources": []}"#,
+        );
         project.write(
             "aosm.toml",
             format!(

@@ -5,8 +5,7 @@ use crate::support::refusal::refused;
 use crate::support::vhd::{MIB, Vhd, write_bad};
 use crate::support::*;
 
-const TEMPLATE: &str =
-    r#"{"contentVersion": "1.0.0.0", "resources": [{"type": "Microsoft.Compute/virtualMachines", "name": "vm"}]}"#;
+const TEMPLATE: &str = r#"{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#", "contentVersion": "1.0.0.0", "resources": [{"type": "Microsoft.Compute/virtualMachines", "name": "vm"}]}"#;
 
 const HEAD: &str = r#""location": "uksouth", "publisher_name": "p", "publisher_resource_group_name": "g",
   "acr_artifact_store_name": "a", "blob_artifact_store_name": "b", "nf_name": "ubuntu-vm", "version": "1.0.0",
@@ -140,25 +139,6 @@ fn a_signature_in_the_file_is_seen_nowhere() {
         let found = bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
         assert!(!found || path.ends_with("vnf-input.jsonc"), "{} has it", path.display());
     }
-}
-
-#[test]
-fn files_for_nexus_and_for_service_designs_are_recognised() {
-    let project = project("\"file_path\": \"disk.vhd\"", NOWHERE);
-    project.write(
-        "vnf-input.jsonc",
-        format!("{{\n  {HEAD},\n  \"images\": [\"acr.azurecr.io/image:1.0.0\"]\n}}\n"),
-    );
-    refused(&project, &["plan"], 4)
-        .one()
-        .says("input files for Azure Operator Nexus (`images`) are not read by this version yet");
-    project.write(
-        "nsd-input.jsonc",
-        "{\"nsd_name\": \"n\", \"resource_element_templates\": []}",
-    );
-    refused(&project, &["--project", "nsd-input.jsonc", "plan"], 4)
-        .one()
-        .says("input files of network service designs are not read by this version yet");
 }
 
 #[test]

@@ -214,6 +214,7 @@ fn wanted(text: &str) -> Wanted {
     Wanted {
         reference: ImageReference::parse(text).unwrap(),
         version,
+        only_from: None,
         place: None,
     }
 }

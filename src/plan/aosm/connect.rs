@@ -56,7 +56,10 @@ async fn asked(site: &mut AosmSite, reached: &Reached, wanted: &StoreType, job: 
         ArtifactManifest::get(&reached.arm, &reached.id, job),
         reached.credential.get(job),
     );
-    site.record = readable(record, job)?;
+    site.record = match record {
+        Err(error) if error.kind == ArmErrorKind::Absent => return Err(not_there(site, error)),
+        record => readable(record, job)?,
+    };
     if let Some(record) = &site.record {
         fits(site, record, wanted)?;
     }
@@ -109,25 +112,36 @@ fn fits(site: &AosmSite, record: &ArtifactStore, wanted: &StoreType) -> Result<(
     )))
 }
 
+/// An artifact store that is not there, or below something that is not.
+fn not_there(site: &AosmSite, error: ArmError) -> Fault {
+    Fault::from(error).hint(format!(
+        "check `subscription`, `resource-group`, `publisher` and `artifact-store` of [stores.{}], and what the input file says of them",
+        site.name
+    ))
+}
+
 /// A manifest that is not there: which ones are helps to see a slip.
 async fn absent(site: &AosmSite, reached: &Reached, error: ArmError, job: &Job) -> Fault {
     let name = site.manifest_name();
-    let others = ArtifactManifest::list(&reached.arm, &reached.id.store, job).await;
-    let others = others.unwrap_or_default();
-    let names: Vec<&str> = others.iter().map(|manifest| manifest.name.as_str()).collect();
-    let there = if names.is_empty() {
-        "it has none".to_owned()
-    } else {
-        format!("it has {}", some_of(&names))
-    };
-    Fault::from(error)
-        .because(format!("the artifact store {}: {there}", site.config.artifact_store.value))
-        .hint(format!(
-            "make the artifact manifest {name}: aosm-build artifact-manifest create --store {store} (or deploy the \
-             artifactManifest/deploy.bicep that the Azure CLI extension writes); or name another one: `artifact-manifest` in \
-             [stores.{store}]",
-            store = site.name
-        ))
+    let mut fault = Fault::from(error);
+    if let Ok(others) = ArtifactManifest::list(&reached.arm, &reached.id.store, job).await {
+        let names: Vec<&str> = others.iter().map(|manifest| manifest.name.as_str()).collect();
+        let there = if names.is_empty() {
+            "it has none".to_owned()
+        } else {
+            format!("it has {}", some_of(&names))
+        };
+        fault = fault.because(format!(
+            "the artifact store {}: {there}",
+            site.config.artifact_store.value
+        ));
+    }
+    fault.hint(format!(
+        "make the artifact manifest {name}: aosm-build artifact-manifest create --store {store} (or deploy the \
+         artifactManifest/deploy.bicep that the Azure CLI extension writes); or name another one: `artifact-manifest` in \
+         [stores.{store}]",
+        store = site.name
+    ))
 }
 
 /// The problem of a store, with its name.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use camino::Utf8PathBuf;
+
 use super::tree::{self, Found};
 use crate::artifact::{Annotations, FileSpec, PackSpec};
 use crate::cache::KeyDocument;
@@ -24,6 +26,8 @@ pub struct PackInput {
     pub artifact_type: Option<String>,
     /// Its files, in order.
     pub files: Vec<ArtifactFile>,
+    /// The Bicep source that its file was built from, where that is so: the file itself lies in the cache.
+    pub built_from: Option<Utf8PathBuf>,
     /// Annotations of its manifest.
     pub annotations: BTreeMap<String, String>,
     /// What it is attached to.
@@ -40,6 +44,7 @@ impl PackInput {
             kind: config.kind,
             artifact_type: config.artifact_type.clone(),
             files: config.files.clone(),
+            built_from: None,
             annotations: config.annotations.clone(),
             subject: None,
             place: config.name.place.clone(),
@@ -53,6 +58,7 @@ impl PackInput {
             kind: ArtifactType::OciArtifact,
             artifact_type: Some(config.artifact_type.clone()),
             files: config.files.clone(),
+            built_from: None,
             annotations: config.annotations.clone(),
             subject: Some(subject),
             place: config.subject.place.clone(),

@@ -101,7 +101,8 @@ fn cached(cache: &Cache, key: &KeyDocument) -> Option<PackOutput> {
 
 fn now(session: &Session, input: &PackInput) -> Result<Packed, Faults> {
     if let (ArtifactType::ArmTemplate, Some(file)) = (input.kind, input.files.first()) {
-        template::check(&file.path.value).map_err(|fault| input.here(fault))?;
+        template::check(&file.path.value)
+            .map_err(|faults| faults.into_iter().map(|fault| input.here(fault)).collect::<Faults>())?;
     }
     let packed = pack(&input.spec(), &session.project.root, &*session.stats);
     packed.map_err(|faults| faults.into_iter().map(|fault| input.here(fault)).collect())

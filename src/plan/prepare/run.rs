@@ -12,7 +12,7 @@ use crate::event::{Event, Phase};
 use crate::fault::{Fault, Faults};
 use crate::graph::{Step, StepId, StepKind};
 use crate::plan::Session;
-use crate::plan::packs::{PackInput, PackStep, packed};
+use crate::plan::packs::{self, PackInput, PackStep, packed};
 
 /// What the local steps of all packages gave.
 #[derive(Debug)]
@@ -153,7 +153,10 @@ pub async fn prepare(session: &Arc<Session>, steps: Steps) -> Result<Prepared, F
     let mut packs = Vec::new();
     for artifact in artifacts {
         match artifact {
-            Ok(artifact) => packs.push(artifact),
+            Ok((artifact, warnings)) => {
+                faults.extend(warnings);
+                packs.push(artifact);
+            }
             Err(found) => faults.extend(found),
         }
     }
@@ -173,10 +176,14 @@ pub async fn prepare(session: &Arc<Session>, steps: Steps) -> Result<Prepared, F
 /// Artifacts packed at a time: each packs several files at a time itself.
 const PACKS_AT_ONCE: usize = 4;
 
-/// Packs the project's artifacts; the results in their order.
-async fn pack_all(session: &Arc<Session>) -> Vec<Result<PackStep, Faults>> {
-    let inputs = session.project.artifacts.iter().map(PackInput::artifact);
-    futures_util::stream::iter(inputs.map(|input| packed(session, input)).collect::<Vec<_>>())
+/// Packs the project's artifacts, each with its warnings; the results in their order.
+async fn pack_all(session: &Arc<Session>) -> Vec<Result<(PackStep, Faults), Faults>> {
+    let inputs = packs::inputs(session).await.into_iter();
+    let pack = |input: Result<(PackInput, Faults), Faults>| async move {
+        let (input, warnings) = input?;
+        Ok((packed(session, input).await?, warnings))
+    };
+    futures_util::stream::iter(inputs.map(pack).collect::<Vec<_>>())
         .buffered(PACKS_AT_ONCE)
         .collect()
         .await

@@ -4,7 +4,7 @@ use super::*;
 
 fn with(text: &str) -> Folder {
     toml(text)
-        .with("vm.json", "{}")
+        .with("vm.json", TEMPLATE)
         .with("vm.bicep", "param x string")
         .with("docs/readme.md", "hello")
         .with("docs/folder/a.txt", "a")
@@ -138,10 +138,6 @@ fn one_wrong_thing_in_an_artifact_gives_one_error_with_its_place_and_a_hint() {
         (
             format!("{good}store = \"nowhere\"\n{file}"),
             "store nowhere: the project has none of this name",
-        ),
-        (
-            format!("{good}kind = \"arm-template\"\nfiles = [{{ path = \"vm.bicep\" }}]\n"),
-            "template vm.bicep: AOSM takes JSON only",
         ),
         (
             format!("{good}kind = \"arm-template\"\nfiles = [{{ path = \"docs\" }}]\n"),

@@ -15,7 +15,7 @@ fn with_files() -> Folder {
         .with_chart("charts/contoso")
         .with("values/lab.yaml", "")
         .with("rendered/a.yaml", "")
-        .with("templates/vm.json", "{}")
+        .with("templates/vm.json", TEMPLATE)
         .with("images/ubuntu.vhd", "")
         .with("docs/readme.md", "")
         .with("docs/sbom.spdx.json", "{}")

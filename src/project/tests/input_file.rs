@@ -207,8 +207,8 @@ fn one_wrong_thing_gives_one_error_with_its_place_and_a_hint() {
             "cnf-input.jsonc:1:2 vhd: has no place in this file",
         ),
         (
-            r#"{"resource_element_templates": [], P}"#,
-            "cnf-input.jsonc:1:2 resource_element_templates: not supported by this version yet",
+            r#"{"resource_element_templates": [{}], P}"#,
+            "cnf-input.jsonc:1:2 resource_element_templates: has no place in this file / it belongs in an `nsd-input.jsonc`",
         ),
         (
             r#"{"images": ["x.io/a:1.0.0"], P}"#,

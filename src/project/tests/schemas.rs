@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::project::keys::Key;
-use crate::project::{input_keys, schema, toml_keys, vnf_input_keys};
+use crate::project::{input_keys, nexus_input_keys, nsd_input_keys, schema, toml_keys, vnf_input_keys};
 
 /// A file of the repository; rewritten when `AOSM_BLESS=1`.
 fn matches_file(name: &str, expected: &str) {
@@ -34,6 +34,8 @@ fn the_reference_in_the_documentation_is_up_to_date() {
         ("aosm.toml", toml_keys::ROOT),
         ("cnf-input.jsonc", input_keys::ROOT),
         ("vnf-input.jsonc", vnf_input_keys::ROOT),
+        ("vnf-input.jsonc for Azure Operator Nexus", nexus_input_keys::ROOT),
+        ("nsd-input.jsonc", nsd_input_keys::ROOT),
     ] {
         let (start, end) = (
             format!("<!-- keys of {file} -->\n"),
@@ -103,6 +105,13 @@ fn every_key_says_what_it_means_and_stands_once() {
             walk(key.inner(), &format!("{path}{}.", key.name));
         }
     }
-    walk(toml_keys::ROOT, "");
-    walk(input_keys::ROOT, "");
+    let inputs = [
+        input_keys::ROOT,
+        vnf_input_keys::ROOT,
+        nexus_input_keys::ROOT,
+        nsd_input_keys::ROOT,
+    ];
+    for keys in inputs.into_iter().chain([toml_keys::ROOT]) {
+        walk(keys, "");
+    }
 }
