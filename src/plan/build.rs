@@ -195,7 +195,7 @@ pub(super) async fn finish(
     blocked(&mut steps);
     faults.extend(transfer_sizes(session, &targets, &mut steps, &world, &locations).await?);
     let completeness = if options.only.is_empty() {
-        completeness::tables(&session.project, &world, &targets, &seen)
+        completeness::tables(&session.project, &wanted, &world, &targets, &seen)
     } else {
         Vec::new()
     };

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::aosm::AosmSite;
-use super::{Desired, DiskSeen, Planned, Seen, Session, Target, World};
+use super::{Desired, DiskSeen, Planned, Seen, Session, Target, Wanted, World};
 use crate::azure::completeness::{Completeness, CompletenessTable, Held, ManifestSide, WantedArtifact, join};
 use crate::azure::{ArtifactManifest, ArtifactType, ManifestId};
 use crate::digest::Digest;
@@ -92,15 +92,27 @@ impl StoreCompleteness {
 }
 
 /// The tables of all AOSM stores among `targets`, in the order of the project's stores.
-pub(super) fn tables(project: &Project, world: &World, targets: &[Target], seen: &[Seen]) -> Vec<StoreCompleteness> {
+pub(super) fn tables(
+    project: &Project,
+    wanted: &Wanted,
+    world: &World,
+    targets: &[Target],
+    seen: &[Seen],
+) -> Vec<StoreCompleteness> {
+    let kind = |target: &Target| artifact_type(project, wanted, target);
     world
         .sites
         .values()
-        .filter_map(|site| table(project, site, targets, seen))
+        .filter_map(|site| table(&kind, site, targets, seen))
         .collect()
 }
 
-fn table(project: &Project, site: &Arc<AosmSite>, targets: &[Target], seen: &[Seen]) -> Option<StoreCompleteness> {
+fn table(
+    kind: &dyn Fn(&Target) -> Option<ArtifactType>,
+    site: &Arc<AosmSite>,
+    targets: &[Target],
+    seen: &[Seen],
+) -> Option<StoreCompleteness> {
     let id = site.reached.as_ref()?.id.clone();
     let mut wanted = Vec::new();
     let mut held = BTreeMap::new();
@@ -109,11 +121,12 @@ fn table(project: &Project, site: &Arc<AosmSite>, targets: &[Target], seen: &[Se
         .zip(seen)
         .filter(|(target, _)| target.store == site.index)
     {
-        let Some(kind) = artifact_type(project, target) else {
+        let Some(kind) = kind(target) else {
             continue;
         };
         let (digest, why_unknown) = desired(&target.desired);
-        if digest.is_some() {
+        // Without a manifest nothing could be asked about the store, which is said once.
+        if digest.is_some() && !site.absent {
             let key = (target.name.repository.clone(), target.name.tag.clone());
             held.insert(key, held_of(seen));
         }
@@ -153,18 +166,18 @@ fn side<'a>(manifest: Option<&'a ArtifactManifest>, why_unknown: Option<&'a str>
 }
 
 /// What AOSM calls what a step puts into a store; `None` for what no manifest lists: attachments.
-pub fn artifact_type(project: &Project, target: &Target) -> Option<ArtifactType> {
+pub fn artifact_type(project: &Project, wanted: &Wanted, target: &Target) -> Option<ArtifactType> {
     match target.kind {
         StepKind::Upload => Some(ArtifactType::VhdImageFile),
-        StepKind::Copy => Some(ArtifactType::OciArtifact),
+        StepKind::Copy => {
+            let image = target.image.and_then(|at| wanted.images.get(at));
+            Some(image.map_or(ArtifactType::OciArtifact, |image| service_word(image.kind)))
+        }
         StepKind::Push if target.chart.is_some() => Some(ArtifactType::OciArtifact),
         StepKind::Push => {
             let named = |config: &&project::ArtifactConfig| config.name.value == target.name.repository;
-            Some(match project.artifacts.iter().find(named).map(|config| config.kind) {
-                Some(project::ArtifactType::ArmTemplate) => ArtifactType::ArmTemplate,
-                Some(project::ArtifactType::ImageFile) => ArtifactType::ImageFile,
-                Some(project::ArtifactType::OciArtifact) | None => ArtifactType::OciArtifact,
-            })
+            let config = project.artifacts.iter().find(named);
+            Some(config.map_or(ArtifactType::OciArtifact, |config| service_word(config.kind)))
         }
         _ => None,
     }
@@ -178,6 +191,14 @@ fn desired(desired: &Desired) -> (Option<Digest>, Option<String>) {
         Desired::NotAsked => (None, Some("nobody was asked where it is".to_owned())),
         Desired::Unfit(problems) => (None, Some(problems.join("; "))),
         Desired::Barred(_) => (None, None),
+    }
+}
+
+fn service_word(kind: project::ArtifactType) -> ArtifactType {
+    match kind {
+        project::ArtifactType::OciArtifact => ArtifactType::OciArtifact,
+        project::ArtifactType::ArmTemplate => ArtifactType::ArmTemplate,
+        project::ArtifactType::ImageFile => ArtifactType::ImageFile,
     }
 }
 

@@ -90,13 +90,21 @@ pub fn line(row: &Row, finding: &Finding) -> String {
     format!("{}:{}: {}", row.name, row.version, finding.words())
 }
 
-/// All that keeps a manifest from being sealed now, a line each: what is wrong, then what nobody could tell.
+/// All that keeps a manifest from being sealed now: each gap a line, then each reason why something is not known, once.
 pub fn obstacles(table: &Completeness) -> Vec<String> {
-    [Level::Gap, Level::Unknown]
-        .into_iter()
-        .flat_map(|level| table.findings(level))
+    let mut lines: Vec<String> = table
+        .findings(Level::Gap)
         .map(|(row, finding)| line(row, finding))
-        .collect()
+        .collect();
+    let mut unknown: BTreeMap<String, usize> = BTreeMap::new();
+    for (_, finding) in table.findings(Level::Unknown) {
+        *unknown.entry(finding.words()).or_default() += 1;
+    }
+    lines.extend(unknown.into_iter().map(|(why, times)| match times {
+        1 => format!("not known of 1 artifact: {why}"),
+        many => format!("not known of {many} artifacts: {why}"),
+    }));
+    lines
 }
 
 /// What to do about gaps: entries are made with a manifest and never change.
@@ -116,11 +124,10 @@ pub fn what_to_do(seen: &StoreCompleteness) -> String {
         None => format!("make another manifest: {create} NAME"),
     };
     if table.is_sealed() {
-        return format!("it is sealed, so {next}");
+        return format!("nothing in it changes any more: {next}");
     }
-    let again = format!("`create --recreate` makes {name} anew");
     format!(
-        "entries are made with a manifest and never change: {next}; or list what is missing in a second one ({}); or {again}",
+        "entries never change: {next}; or list what is missing in a second one ({}); or make this one anew (create --recreate)",
         manifest_name::second(name)
     )
 }
@@ -269,12 +276,8 @@ fn refusal(step: &PlanStep, seen: &StoreCompleteness, place: Option<Place>) -> O
 pub fn incomplete(seen: &StoreCompleteness, gaps: &[String]) -> Fault {
     /// Lines that an error has at most; the table has them all.
     const LINES: usize = 20;
-    let number = match gaps.len() {
-        1 => "1 gap".to_owned(),
-        many => format!("{many} gaps"),
-    };
     let mut fault = Fault::invalid(format!(
-        "artifact manifest {}: it cannot be sealed: {number}",
+        "artifact manifest {}: it cannot be sealed as it is",
         seen.id.manifest
     ));
     for gap in gaps.iter().take(LINES) {

@@ -313,8 +313,10 @@ impl Sink for Screen {
                         super::bytes(bytes_moved),
                         super::bytes(bytes_mounted)
                     )
-                } else {
+                } else if bytes_moved > 0 {
                     format!(" ({})", super::bytes(bytes_moved))
+                } else {
+                    String::new()
                 };
                 match outcome {
                     Outcome::Done => self.say(&format!(

@@ -154,7 +154,10 @@ fn draw(text: &mut String, step: &PlanStep, style: TreeStyle, column: usize, sai
     // What the line above says already needs no second one, nor does what was said about an earlier step; what is wrong with
     // a disk image is an error of its own.
     let new = |reason: &&Reason| match reason {
-        Reason::Absent { .. } | Reason::DigestDiffers { .. } | Reason::Unfit { .. } => false,
+        // The lines about the manifests have their gaps, one each.
+        Reason::Absent { .. } | Reason::DigestDiffers { .. } | Reason::Unfit { .. } | Reason::ManifestGaps { .. } => {
+            false
+        }
         Reason::OtherContent { old, hint, .. } => old.is_none() || hint.is_some(),
         _ => true,
     };

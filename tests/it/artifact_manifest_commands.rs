@@ -132,6 +132,37 @@ fn a_difference_in_type_alone_is_a_warning() {
 }
 
 #[test]
+fn an_input_file_names_store_and_manifest() {
+    let publisher = Publisher::bare();
+    publisher.project.write(
+        "cnf-input.jsonc",
+        json!({
+            "location": "westeurope", "publisher_name": PUBLISHER, "publisher_resource_group_name": GROUP,
+            "acr_artifact_store_name": STORE, "nf_name": "contoso", "version": "1.0.0",
+            "image_sources": ["source.example"],
+            "helm_packages": [{"name": "small", "path_to_chart": "charts/small"}],
+        })
+        .to_string(),
+    );
+    publisher
+        .project
+        .edit("aosm.toml", "[project]\n", "[project]\ninput = \"cnf-input.jsonc\"\n");
+    let run = |arguments: &[&str]| {
+        publisher
+            .aosm(&[arguments, &["--store", "aosm"]].concat())
+            .env("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION)
+            .run()
+    };
+    run(&CREATE).ok().says("is there already");
+    run(&CHECK).expect(4).says("(store aosm)");
+    run(&["apply", "--seal"])
+        .ok()
+        .says(&format!("done seal:aosm/{MANIFEST}"));
+    run(&CHECK).ok().says("Uploaded (sealed)");
+    publisher.aosm(&CHECK).run().expect(4).says("--store aosm");
+}
+
+#[test]
 fn making_a_manifest_says_what_stands_in_the_way() {
     let publisher = without_manifest();
     publisher.arm.edit_store(STORE, |value| {
@@ -307,8 +338,14 @@ fn a_manifest_that_is_not_there_is_an_error_and_everything_is_missing() {
         .run()
         .expect(4)
         .says("missing in the manifest")
-        .says(&format!("it has {MANIFEST}"));
-    publisher.aosm(&SEAL).run().expect(4);
+        .says(&format!("it has {MANIFEST}"))
+        .says("artifact-manifest create --store images");
+    let refused = publisher.aosm(&SEAL).run().expect(4);
+    assert_eq!(
+        refused.stderr.matches("error: ").count(),
+        1,
+        "one cause is told once: {refused}"
+    );
 }
 
 #[test]
@@ -318,7 +355,7 @@ fn a_complete_manifest_is_sealed_by_hand_and_a_second_time_is_fine() {
         .aosm(&SEAL)
         .run()
         .expect(4)
-        .says("it cannot be sealed: 3 gaps")
+        .says("it cannot be sealed as it is")
         .says("small:1.0.0: not in the store")
         .says("apply --seal");
     publisher.aosm(&["apply"]).run().ok();

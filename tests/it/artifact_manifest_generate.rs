@@ -113,6 +113,26 @@ fn disk_images_go_into_a_manifest_of_their_own_and_a_project_needs_no_store_of_a
 }
 
 #[test]
+fn images_of_virtual_machines_are_listed_as_such() {
+    let project = Project::fixture("contoso-nexus");
+    let json = project.run(&[&GENERATE[..], &["--json"]].concat()).ok().json();
+    let types: Vec<(&str, &str)> = json["manifests"][0]["artifacts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| (entry["name"].as_str().unwrap(), entry["type"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        types,
+        [
+            ("contoso-vm", "ImageFile"),
+            ("contoso-vm-template", "ArmTemplate"),
+            ("routers/contoso-router", "ImageFile"),
+        ]
+    );
+}
+
+#[test]
 fn the_version_of_a_chart_is_listed_as_its_tag_will_be() {
     let publisher = Publisher::new();
     publisher

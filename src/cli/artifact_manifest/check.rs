@@ -15,10 +15,11 @@ use crate::report::completeness;
 #[command(after_help = "Examples:
   aosm-build artifact-manifest check
   aosm-build artifact-manifest check --store images --artifact-manifest contoso-acr-manifest-1-0-1
-  aosm-build artifact-manifest check --json | jq '.manifests[].artifacts[] | select(.findings != [])'
+  aosm-build artifact-manifest check --json | jq '.manifests[].summary'
 
-Exit 4 where something is missing, extra, listed in a wrong form, not in the store, or not what the lock says. A login
-that may only read is enough: what it may not ask is shown as unknown.")]
+Exit 4 where something is missing, extra, listed in a wrong form, not in the store, or not what
+the lock says. A login that may only read is enough: what it may not ask is shown as unknown.
+Without --store all stores of the project that have an artifact manifest are looked at.")]
 pub struct CheckArgs {
     /// Which store and manifest.
     #[command(flatten)]

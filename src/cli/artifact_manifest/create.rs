@@ -24,9 +24,11 @@ use crate::report::azure::{entries_list, manifest_created};
 #[command(after_help = "Examples:
   aosm-build artifact-manifest create
   aosm-build artifact-manifest create --store images --artifact-manifest contoso-acr-manifest-1-0-1
-  aosm-build artifact-manifest create --recreate --yes   # entries never change: deleted and made anew
+  aosm-build artifact-manifest create --recreate --yes
 
-A manifest that is there and lists the same is left alone; one that lists something else is an error that says what.")]
+A manifest that is there and lists the same is left alone; one that lists something else is an
+error that says what. Entries never change, so --recreate deletes it first. --store says which
+store of the project, where it has several.")]
 pub struct CreateArgs {
     /// Which store and manifest.
     #[command(flatten)]

@@ -17,11 +17,12 @@ use crate::report::count;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   aosm-build artifact-manifest delete --artifact-manifest contoso-acr-manifest-1-0-0
-  aosm-build artifact-manifest delete -g contoso-rg --publisher contoso --artifact-store contoso-acr \\
-    --artifact-manifest contoso-acr-manifest-1-0-0
+  aosm-build artifact-manifest delete -g contoso-rg --publisher contoso \\
+    --artifact-store contoso-acr --artifact-manifest contoso-acr-manifest-1-0-0
 
-It is asked twice: whether, and for the name. What the manifest lists loses its tags from API version 2025-03-30 on. A
-manifest that a network function definition refers to is not deleted by the service.")]
+It is asked twice: whether, and for the name. What the manifest lists loses its tags from API
+version 2025-03-30 on. A manifest that a network function definition refers to is not deleted by
+the service.")]
 pub struct DeleteArgs {
     /// Which manifest.
     #[command(flatten)]

@@ -28,11 +28,13 @@ pub enum ManifestFormat {
 #[command(after_help = "Examples:
   aosm-build artifact-manifest generate > deploy.bicep
   aosm-build artifact-manifest generate --format arm > deploy.json
-  az deployment group create -g contoso-rg --template-file deploy.bicep --parameters location=westeurope \\
-    publisherName=contoso acrArtifactStoreName=contoso-acr acrManifestName=contoso-acr-manifest-1-0-0
+  az deployment group create -g contoso-rg --template-file deploy.bicep \\
+    --parameters location=westeurope publisherName=contoso \\
+    --parameters acrArtifactStoreName=contoso-acr acrManifestName=contoso-acr-manifest-1-0-0
 
-Charts, images and templates go into the manifest of a registry, disk images into that of a storage account. The same
-project gives the same bytes. No store is asked, and neither is Resource Manager.")]
+Charts, images and templates go into the manifest of a registry, disk images into that of a
+storage account; --store leaves those of other stores out. The same project gives the same
+bytes. No store is asked, and neither is Resource Manager.")]
 pub struct GenerateArgs {
     /// The form
     #[arg(long, value_enum, value_name = "FORM", default_value = "bicep")]

@@ -25,8 +25,9 @@ use crate::report::{completeness, count};
   aosm-build artifact-manifest check && aosm-build artifact-manifest seal
   aosm-build apply --seal                 # fills the stores first
 
-Every digest is read from the store again; any gap is refused (exit 4). Nothing in a sealed manifest can be changed. A run
-that was stopped while the service validates is followed by the next one. Manifests of storage accounts are never sealed.")]
+Every digest is read from the store again; any gap is refused (exit 4). Nothing in a sealed
+manifest can be changed. A run that was stopped while the service validates is followed by the
+next one. Manifests of storage accounts are never sealed.")]
 pub struct SealArgs {
     /// Which store and manifest.
     #[command(flatten)]
@@ -78,7 +79,8 @@ async fn sealed(
         }
         let mut faults = problems(planned, &[seal.seen.store]);
         let gaps = whole.table.findings(Level::Gap).next().is_some();
-        if gaps || !faults.has_errors() {
+        // Where the manifest is not there at all that is the one thing to say.
+        if !faults.has_errors() || gaps && whole.table.exists == Some(true) {
             let fault = incomplete(&whole, &obstacles(&whole.table));
             // What nobody may ask is no input to correct.
             faults.push(if gaps {

@@ -16,7 +16,7 @@ pub fn entries(
     let mut faults = Faults::new();
     let mut entries = Vec::new();
     for target in planned.targets.iter().filter(|target| of(target)) {
-        let Some(kind) = artifact_type(project, target) else {
+        let Some(kind) = artifact_type(project, &planned.wanted, target) else {
             continue;
         };
         match &target.desired {
