@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::{bytes, count, manifest_lines};
+use crate::graph::StepKind;
 use crate::lock::ChangeKind;
 use crate::plan::{Action, Effect, Plan, PlanStep, Reason, Transfer};
 
@@ -189,7 +190,9 @@ fn of_size(step: &PlanStep) -> String {
 fn summary(plan: &Plan) -> String {
     let s = &plan.summary;
     if s.run + s.invalid + s.unknown + s.blocked == 0 {
-        return format!("nothing to do: {} up to date", count(s.fresh, "artifact"));
+        let seals = plan.steps.iter().filter(|step| step.kind == StepKind::Seal).count() as u64;
+        let artifacts = count(s.fresh.saturating_sub(seals), "artifact");
+        return format!("nothing to do: {artifacts} up to date");
     }
     let mut parts = Vec::new();
     if s.run > 0 {
@@ -207,11 +210,12 @@ fn summary(plan: &Plan) -> String {
             Some(streamed) => format!(" ({} of it through this machine)", bytes(streamed)),
             None => String::new(),
         };
-        parts.push(format!(
-            "{} to run{replacing}, at most {} to move{streamed}",
-            s.run,
-            bytes(s.bytes)
-        ));
+        let moving = if s.bytes > 0 {
+            format!(", at most {} to move{streamed}", bytes(s.bytes))
+        } else {
+            String::new()
+        };
+        parts.push(format!("{} to run{replacing}{moving}", s.run));
     }
     for (number, word) in [
         (s.fresh, "fresh"),

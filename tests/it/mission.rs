@@ -35,7 +35,7 @@ impl Mission {
     fn make_manifests(&self) {
         for (store, manifest) in [("images", ACR_MANIFEST), ("disks", ACCOUNT_MANIFEST)] {
             let create = ["artifact-manifest", "create", "--store", store];
-            self.run(&create).ok().says(&format!("made ")).says(manifest);
+            self.run(&create).ok().says("made ").says(manifest);
             self.run(&create).ok().says("is there already and lists what is needed");
         }
     }
