@@ -173,7 +173,7 @@ fn is_resource_id(text: &str) -> bool {
 
 /// The login of a store: Resource Manager takes an Entra identity and nothing else.
 pub(crate) fn check_auth(label: &str, written: Option<&Spanned<String>>, auth: Auth, faults: &mut Faults) {
-    let Some(written) = written.filter(|_| !matches!(auth, Auth::Auto | Auth::AzureCli)) else {
+    let Some(written) = written.filter(|_| !matches!(auth, Auth::Auto | Auth::Environment | Auth::AzureCli)) else {
         return;
     };
     faults.push(
@@ -182,7 +182,10 @@ pub(crate) fn check_auth(label: &str, written: Option<&Spanned<String>>, auth: A
             super::check::shorten(&written.value)
         ))
         .at_opt(written.place.clone())
-        .hint("write `auth = \"auto\"` (AOSM_ARM_TOKEN, else an Entra identity) or `auth = \"azure-cli\"`"),
+        .hint(
+            "write `auth = \"auto\"` (AOSM_ARM_TOKEN, else an Entra identity), `\"environment\"` (only identities that variables \
+             name) or `\"azure-cli\"`",
+        ),
     );
 }
 

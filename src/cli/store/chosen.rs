@@ -268,7 +268,7 @@ fn settings(args: &AzureArgs, config: Option<&AosmStore>) -> ArmSettings {
     let tenant = config.and_then(|config| Some(config.tenant.as_ref()?.value.clone()));
     let which = match (args.auth, config.map(|config| config.auth)) {
         (Some(ArmAuth::AzureCli), _) | (None, Some(Auth::AzureCli)) => Which::AzureCli,
-        (Some(ArmAuth::Environment), _) => Which::Environment,
+        (Some(ArmAuth::Environment), _) | (None, Some(Auth::Environment)) => Which::Environment,
         (Some(ArmAuth::Auto) | None, _) => Which::Any,
     };
     ArmSettings {

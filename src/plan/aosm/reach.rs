@@ -99,6 +99,7 @@ impl Reach {
             endpoint: key.endpoint.clone().or_else(|| by_variables.endpoint.clone()),
             which: match key.auth {
                 Auth::AzureCli => Which::AzureCli,
+                Auth::Environment => Which::Environment,
                 _ => Which::Any,
             },
             tenant: key.tenant.clone(),

@@ -331,8 +331,8 @@ fn one_wrong_thing_in_a_store_gives_one_error() {
             "stores.a.emulator: an artifact store of AOSM is no emulator",
         ),
         (
-            format!("{disks}auth = \"environment\""),
-            "stores.a.auth: `environment` logs in to registries only",
+            format!("{disks}auth = \"anonymous\""),
+            "stores.a.auth: `anonymous` logs in to registries only",
         ),
         (
             format!("{acr}[stores.b]\nkind = \"acr\"\n{}", NAMED.replace("\"s\"", "\"S\"")),
