@@ -6,7 +6,6 @@ use crate::support::arm::TOKEN;
 use crate::support::entra::TENANT_A;
 use crate::support::publisher::{MANIFEST, Publisher, STORE};
 use crate::support::registry::PASSWORD;
-use crate::support::*;
 
 /// The check of this kind whose subject begins so.
 fn check<'a>(document: &'a Value, kind: &str, subject: &str) -> &'a Value {
