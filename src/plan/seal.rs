@@ -288,3 +288,73 @@ pub fn incomplete(seen: &StoreCompleteness, gaps: &[String]) -> Fault {
     }
     fault.hint(what_to_do(seen))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::azure::ArtifactManifest;
+    use crate::azure::completeness::{ManifestSide, join};
+
+    fn table(state: &str, entries: usize) -> Completeness {
+        let artifacts = (0..entries)
+            .map(|number| crate::azure::ManifestEntry {
+                name: format!("extra-{number}"),
+                artifact_type: "OCIArtifact".to_owned(),
+                version: "1.0.0".to_owned(),
+            })
+            .collect();
+        let manifest = ArtifactManifest {
+            id: "/m".to_owned(),
+            name: "m".to_owned(),
+            location: "westeurope".to_owned(),
+            state: Some(ManifestState::read(state)),
+            provisioning_state: None,
+            artifacts,
+        };
+        join(&[], ManifestSide::Read(&manifest), &BTreeMap::new())
+    }
+
+    #[test]
+    fn every_standing_of_a_manifest_has_its_decision() {
+        let facts = SealFacts {
+            for_disks: false,
+            problem: None,
+            begun: false,
+        };
+        let troubled = SealFacts {
+            problem: Some("no right"),
+            ..facts
+        };
+        let disks = SealFacts {
+            for_disks: true,
+            ..troubled
+        };
+        let unknown = join(&[], ManifestSide::Unknown("down"), &BTreeMap::new());
+        let rows = [
+            (table("Uploading", 0), facts, Action::Run, Effect::Seal),
+            (table("ValidationFailed", 0), facts, Action::Run, Effect::Seal),
+            (table("Validating", 0), facts, Action::Run, Effect::Seal),
+            (table("Uploaded", 0), facts, Action::Fresh, Effect::None),
+            // Nothing has to be asked of one that is closed.
+            (table("Uploaded", 0), troubled, Action::Fresh, Effect::None),
+            (table("Uploading", 0), troubled, Action::Unknown, Effect::None),
+            (table("Uploading", 1), facts, Action::Invalid, Effect::None),
+            (table("Uploaded", 1), facts, Action::Invalid, Effect::None),
+            (unknown, facts, Action::Unknown, Effect::None),
+            (table("Uploading", 1), disks, Action::Fresh, Effect::None),
+        ];
+        for (table, facts, action, effect) in rows {
+            let decision = decide_seal(&table, facts);
+            assert_eq!(
+                (decision.action, decision.effect),
+                (action, effect),
+                "{table:?} {facts:?}"
+            );
+        }
+        let begun = SealFacts { begun: true, ..facts };
+        for (state, facts) in [("Validating", facts), ("Uploading", begun)] {
+            let decision = decide_seal(&table(state, 0), facts);
+            assert!(decision.reasons.contains(&Reason::SealUnderWay), "{decision:?}");
+        }
+    }
+}
