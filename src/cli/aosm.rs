@@ -8,7 +8,7 @@ use crate::azure::credential::{Grant, ManifestLogin, ScopedCredential};
 use crate::fault::{Fault, Faults};
 use crate::oci::Job;
 use crate::oci::registry::{Client, Registries};
-use crate::plan::aosm::{Reach, Sought, find};
+use crate::plan::aosm::{FoundManifest, Reach, Sought, find};
 use crate::project::AosmStore;
 
 /// How stores of AOSM are opened for one command.
@@ -44,13 +44,26 @@ impl OneOff {
         config: &AosmStore,
         sought: Option<Sought<'_>>,
     ) -> Result<(Arc<ScopedCredential>, ApiVersion), Faults> {
-        let reached = find(&self.reach, config, sought, self.manifest.as_deref(), &self.job).await?;
+        let reached = self.found(config, sought).await?.reached;
         Ok((reached.credential, reached.arm.api()))
     }
 
-    /// The registry behind a store, for an artifact.
-    pub async fn granted(&self, config: &AosmStore, sought: Option<Sought<'_>>) -> Result<Granted, Faults> {
-        let (credential, api) = self.credential(config, sought).await?;
+    async fn found(&self, config: &AosmStore, sought: Option<Sought<'_>>) -> Result<FoundManifest, Faults> {
+        find(&self.reach, config, sought, self.manifest.as_deref(), &self.job).await
+    }
+
+    /// The registry behind a store, for an artifact. `changes`: what is there will be changed, which a sealed manifest forbids.
+    pub async fn granted(
+        &self,
+        config: &AosmStore,
+        sought: Option<Sought<'_>>,
+        changes: bool,
+    ) -> Result<Granted, Faults> {
+        let found = self.found(config, sought).await?;
+        if changes {
+            found.expect_open(&self.job).await?;
+        }
+        let (credential, api) = (found.reached.credential, found.reached.arm.api());
         let granted = credential.get(&self.job).await.map_err(Fault::from)?;
         let id = credential.manifest().clone();
         let registry = granted.grant.registry(&id.manifest).map_err(Fault::from)?;

@@ -7,8 +7,9 @@ use super::args::Looking;
 use super::context::Context;
 use crate::apply::{self, ApplySummary};
 use crate::fault::Kind;
-use crate::plan::Plan;
+use crate::graph::StepKind;
 use crate::plan::aosm::let_in;
+use crate::plan::{Plan, PlanStep};
 use crate::report::{bytes, count, plan_tree};
 
 pub async fn run(context: &Context, looking: &Looking, jobs: Option<NonZeroUsize>) -> Ended {
@@ -29,6 +30,8 @@ pub async fn run(context: &Context, looking: &Looking, jobs: Option<NonZeroUsize
     }
     let jobs = jobs.map_or(session.project.copy.concurrency, NonZeroUsize::get);
     let lock_changes = planned.plan.lock_changes.len() as u64;
+    let is_seal = |step: &&PlanStep| step.kind == StepKind::Seal;
+    let seals = planned.plan.steps.iter().filter(is_seal).count() as u64;
     let applied = apply::apply(&session, planned, jobs).await?;
     context.screen.finish();
     context.screen.faults(&applied.faults);
@@ -36,9 +39,13 @@ pub async fn run(context: &Context, looking: &Looking, jobs: Option<NonZeroUsize
     if context.screen.json() {
         context.screen.json_result(&applied.document);
     } else {
-        context
-            .screen
-            .result(&words(&summary, idle, (lock_name, lock_changes), applied.interrupted));
+        context.screen.result(&words(
+            &summary,
+            idle,
+            seals,
+            (lock_name, lock_changes),
+            applied.interrupted,
+        ));
     }
     if applied.interrupted {
         return Ok(Kind::Interrupted.exit_code());
@@ -51,13 +58,14 @@ fn idle(plan: &Plan) -> bool {
     summary.run + summary.blocked + summary.invalid + summary.unknown == 0
 }
 
-fn words(summary: &ApplySummary, idle: bool, lock: (&str, u64), interrupted: bool) -> String {
+fn words(summary: &ApplySummary, idle: bool, seals: u64, lock: (&str, u64), interrupted: bool) -> String {
     if idle {
         let lock = match lock {
             (_, 0) => String::new(),
             (name, n) => format!("; wrote {name} ({})", count(n, "change")),
         };
-        return format!("nothing to do: {} up to date{lock}", count(summary.fresh, "artifact"));
+        let artifacts = count(summary.fresh.saturating_sub(seals), "artifact");
+        return format!("nothing to do: {artifacts} up to date{lock}");
     }
     let mut parts = vec![format!("{} done", summary.done)];
     for (number, word) in [

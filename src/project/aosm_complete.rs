@@ -119,7 +119,7 @@ impl Told {
             },
             artifact_manifest: Default {
                 value: if for_disks {
-                    value(Publication::disk_manifest)
+                    value(Publication::disk_manifest_by_rule)
                 } else {
                     value(Publication::registry_manifest)
                 },

@@ -93,9 +93,14 @@ impl Publication {
         self.named_registry_manifest.clone().or_else(|| self.manifest(word))
     }
 
-    /// The artifact manifest of the disk images' store: `NAME-sa-manifest-1-0-0`, also where the store itself is named by
-    /// the project. A network service design has none.
+    /// The artifact manifest of the disk images' store, where the file has such a store: `NAME-sa-manifest-1-0-0`.
     pub fn disk_manifest(&self) -> Option<Spanned<String>> {
+        self.disk_store.as_ref()?;
+        self.named_disk_manifest.clone().or_else(|| self.manifest("sa"))
+    }
+
+    /// The same by the same rule where the project names the store that the file has not. A network service design has none.
+    pub fn disk_manifest_by_rule(&self) -> Option<Spanned<String>> {
         match self.kind {
             InputKind::Nsd => None,
             InputKind::Cnf | InputKind::Vnf | InputKind::Nexus => {

@@ -193,3 +193,41 @@ fn which_store_is_meant_must_be_clear() {
         .expect(64)
         .says("--resource-group, --publisher, --artifact-store, --artifact-manifest missing");
 }
+
+#[test]
+fn nothing_in_a_sealed_manifest_is_pushed_replaced_or_deleted() {
+    let publisher = Publisher::new();
+    publisher.aosm(&["apply", "--seal"]).run().ok();
+    publisher.project.write("small.txt", "another image");
+    let (mark, name) = (publisher.registry.mark(), "images:release/small-1:1.0.0");
+    for command in [
+        &["artifact", "push", name, "small.txt", "--replace"][..],
+        &[
+            "artifact",
+            "push",
+            name,
+            "small.txt",
+            "--replace",
+            "--artifact-manifest",
+            MANIFEST,
+        ],
+        &["artifact", "copy", "images:release/small-2:1.0.0", name, "--replace"],
+        &["artifact", "delete", "--yes", name],
+    ] {
+        publisher
+            .aosm(command)
+            .run()
+            .expect(4)
+            .says(&format!(
+                "the artifact manifest {MANIFEST} is sealed (Uploaded): nothing in it changes any more"
+            ))
+            .says("such as contoso-acr-manifest-1-0-1");
+    }
+    let traffic = publisher.registry.since(mark);
+    let writes = traffic
+        .0
+        .iter()
+        .filter(|entry| !matches!(entry.method.as_str(), "GET" | "HEAD"));
+    assert_eq!(writes.count(), 0, "{:#?}", traffic.0);
+    publisher.aosm(&["artifact", "show", name]).run().ok();
+}

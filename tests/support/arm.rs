@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Value, json};
 
-use super::arm_import::{self, Importing, Outcome};
+use super::arm_import::{Importing, Outcome};
+use super::arm_operations::Operation;
 pub use super::arm_shapes::{container_tokens, error, in_seconds, registry_token};
 use super::arm_shapes::{decoded, denied, json_answer, not_found, paged, refused_login, store_id, store_id_of};
 use super::http::Response;
@@ -62,9 +63,9 @@ pub(super) struct State {
     pub(super) stores: BTreeMap<String, Value>,
     /// What grants for manifests that nothing of their own was given to.
     backed: BTreeMap<String, Backing>,
-    manifests: BTreeMap<(String, String), Manifest>,
+    pub(super) manifests: BTreeMap<(String, String), Manifest>,
     artifacts: BTreeMap<String, BTreeMap<String, BTreeMap<String, Value>>>,
-    operations: BTreeMap<usize, Operation>,
+    pub(super) operations: BTreeMap<usize, Operation>,
     /// Registries that can import, by resource id in lower case.
     pub(super) importing: BTreeMap<String, Importing>,
     page: usize,
@@ -78,23 +79,17 @@ pub(super) struct State {
     tenant: Option<String>,
     answering: Vec<Answering>,
     seen: Vec<String>,
-    made: usize,
+    pub(super) made: usize,
 }
 
-struct Manifest {
-    value: Value,
+pub(super) struct Manifest {
+    pub(super) value: Value,
     /// What `updateState` leads to.
-    sealed_as: &'static str,
+    pub(super) sealed_as: &'static str,
     granting: Option<Granting>,
     granted: usize,
     /// Once sealing was asked for: it is shown as under way so many times.
     validates: Option<usize>,
-}
-
-struct Operation {
-    left: usize,
-    by_status: bool,
-    effect: Option<Effect>,
 }
 
 #[derive(Clone)]
@@ -318,7 +313,7 @@ impl Arm {
 }
 
 impl State {
-    fn held(&mut self, store: &str, name: &str) -> &mut Manifest {
+    pub(super) fn held(&mut self, store: &str, name: &str) -> &mut Manifest {
         self.manifests
             .get_mut(&(store.to_owned(), name.to_owned()))
             .expect("a manifest")
@@ -560,94 +555,6 @@ impl State {
                 self.accepted(Effect::Sealed(key.0, key.1), 200, &Value::Null, host)
             }
             _ => not_found(path),
-        }
-    }
-
-    /// At once, or as an operation.
-    pub(super) fn accepted(&mut self, effect: Effect, at_once: u16, value: &Value, host: &str) -> Response {
-        let (left, by_status) = match self.slow {
-            Slow::No => {
-                self.take(&effect);
-                let body = if value.is_null() {
-                    String::new()
-                } else {
-                    value.to_string()
-                };
-                return Response::new(at_once, body).with("Content-Type", "application/json; charset=utf-8");
-            }
-            Slow::Location(left) => (left, false),
-            Slow::Status(left) => (left, true),
-        };
-        self.made += 1;
-        let number = self.made;
-        self.operations.insert(
-            number,
-            Operation {
-                left,
-                by_status,
-                effect: Some(effect),
-            },
-        );
-        let place = format!("http://{host}/operations/{number}?api-version=2020-01-01&s=planted-signature");
-        let status = if at_once == 201 { 201 } else { 202 };
-        let answer = Response::new(
-            status,
-            if status == 201 {
-                value.to_string()
-            } else {
-                String::new()
-            },
-        );
-        let answer = answer.with("Retry-After", "0");
-        if by_status || status == 201 {
-            self.operations.get_mut(&number).expect("just made").by_status = true;
-            answer.with("Azure-AsyncOperation", &place)
-        } else {
-            answer.with("Location", &place)
-        }
-    }
-
-    fn operation(&mut self, number: usize, host: &str) -> Response {
-        let Some(operation) = self.operations.get_mut(&number) else {
-            return error(404, "NotFound", "No such operation.");
-        };
-        let by_status = operation.by_status;
-        if operation.left > 0 {
-            operation.left -= 1;
-            return if by_status {
-                json_answer(200, &json!({"status": "InProgress"})).with("Retry-After", "0")
-            } else {
-                let place = format!("http://{host}/operations/{number}?api-version=2020-01-01&s=planted-signature");
-                Response::new(202, "").with("Location", &place).with("Retry-After", "0")
-            };
-        }
-        if let Some(Effect::Imported(outcome)) = &operation.effect {
-            let place = format!("http://{host}/operations/{number}?api-version=2020-01-01&s=planted-signature");
-            return arm_import::progress(outcome, by_status, &place);
-        }
-        if let Some(effect) = operation.effect.take() {
-            self.take(&effect);
-        }
-        if by_status {
-            json_answer(200, &json!({"status": "Succeeded"}))
-        } else {
-            Response::new(200, "")
-        }
-    }
-
-    fn take(&mut self, effect: &Effect) {
-        match effect {
-            Effect::Ready(store, name) => {
-                self.held(store, name).value["properties"]["provisioningState"] = "Succeeded".into();
-            }
-            Effect::Gone(store, name) => {
-                self.manifests.remove(&(store.clone(), name.clone()));
-            }
-            Effect::Sealed(store, name) => {
-                let manifest = self.held(store, name);
-                manifest.value["properties"]["artifactManifestState"] = manifest.sealed_as.into();
-            }
-            Effect::Imported(_) | Effect::Nothing => {}
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod acr_records;
 pub mod aosm;
 pub mod arm;
 pub mod arm_import;
+pub mod arm_operations;
 pub mod arm_shapes;
 pub mod azurite;
 pub mod blob_server;

@@ -49,7 +49,7 @@ pub async fn run(context: &Context, args: &DeleteArgs) -> Ended {
                 .into(),
         );
     }
-    let opened = open(context, &args.registry, &args.reference, Purpose::Read).await?;
+    let opened = open(context, &args.registry, &args.reference, Purpose::Delete).await?;
     let job = job(context, "delete");
     let selector = opened.named()?;
     if args.tag_only {

@@ -26,8 +26,10 @@ use crate::store::{ArtifactStore as _, LocalStore};
 /// What a reference is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// It is read (and perhaps deleted): a layout must be there, and there is one tag at most.
+    /// It is read: a layout must be there, and there is one tag at most.
     Read,
+    /// It is deleted: the same.
+    Delete,
     /// It is written: a layout is made, several tags may be given, a digest may not.
     Write,
     /// A whole repository is listed: neither tag nor digest.
@@ -174,7 +176,7 @@ pub async fn open_registry(context: &Context, args: &RegistryArgs, text: &str) -
         && let Some(config) = world.aosm(&location)
     {
         world.may_ask(name, &login)?;
-        return Ok(OpenedRegistry::Granted(world.aosm.granted(&config, None).await?));
+        return Ok(OpenedRegistry::Granted(world.aosm.granted(&config, None, false).await?));
     }
     Ok(match world.find(&location, Purpose::Read)? {
         Found::Registry { host, prefix, auth } => OpenedRegistry::Registry {
@@ -298,7 +300,7 @@ impl Opening {
                 .hint("leave the tag or digest away")
             })?;
         }
-        if purpose == Purpose::Read && !typed.more_tags.is_empty() {
+        if matches!(purpose, Purpose::Read | Purpose::Delete) && !typed.more_tags.is_empty() {
             return Err(
                 Fault::new(Kind::Usage, format!("{name}: several tags where one is read"))
                     .hint("give one tag")
@@ -396,6 +398,7 @@ impl Opening {
                     name: repository,
                     version,
                 }),
+                matches!(purpose, Purpose::Write | Purpose::Delete),
             )
             .await?;
         Ok(Found::Granted {

@@ -3,6 +3,7 @@
 
 use super::{Reach, Reached};
 use crate::azure::arm::ArmErrorKind;
+use crate::azure::manifest_name::next_version;
 use crate::azure::{ArtifactManifest, ManifestState};
 use crate::event::Event;
 use crate::fault::{Fault, Faults, Kind, some_of};
@@ -27,6 +28,41 @@ impl std::fmt::Display for Sought<'_> {
     }
 }
 
+/// The manifest that was found for an artifact.
+pub struct FoundManifest {
+    /// How it is asked.
+    pub reached: Reached,
+    /// Its state; `None` where it was not read.
+    pub state: Option<ManifestState>,
+}
+
+impl FoundManifest {
+    fn unread(reached: Reached) -> Self {
+        Self { reached, state: None }
+    }
+
+    /// Fails where nothing in the manifest changes any more. Whoever may not read it is not kept from trying.
+    pub async fn expect_open(&self, job: &Job) -> Result<(), Fault> {
+        let state = match &self.state {
+            Some(state) => Some(state.clone()),
+            None => match ArtifactManifest::get(&self.reached.arm, &self.reached.id, job).await {
+                Ok(manifest) => manifest.state,
+                Err(error) if error.kind == ArmErrorKind::Denied => None,
+                Err(error) => return Err(error.into()),
+            },
+        };
+        let name = &self.reached.id.manifest;
+        let Some(state) = state.filter(ManifestState::is_sealed) else {
+            return Ok(());
+        };
+        let next = next_version(name).map_or_else(String::new, |next| format!(", such as {next}"));
+        Err(Fault::invalid(format!(
+            "the artifact manifest {name} is sealed ({state}): nothing in it changes any more"
+        ))
+        .hint(format!("go on with the next version: a new artifact manifest{next}")))
+    }
+}
+
 /// Reaches a store for one artifact. `given`: the manifest that the command line names. Without it the store's own is taken where
 /// it lists the artifact, else the one of the artifact store that does.
 pub async fn find(
@@ -35,7 +71,7 @@ pub async fn find(
     sought: Option<Sought<'_>>,
     given: Option<&str>,
     job: &Job,
-) -> Result<Reached, Faults> {
+) -> Result<FoundManifest, Faults> {
     let with = |manifest: &str| {
         reach.reach(&AosmStore {
             artifact_manifest: Spanned::default_value(manifest.to_owned()),
@@ -43,16 +79,21 @@ pub async fn find(
         })
     };
     if let Some(given) = given {
-        return with(given);
+        return with(given).map(FoundManifest::unread);
     }
     let own = reach.reach(config)?;
     let Some(sought) = sought else {
-        return Ok(own);
+        return Ok(FoundManifest::unread(own));
     };
     match ArtifactManifest::get(&own.arm, &own.id, job).await {
-        Ok(manifest) if lists(&manifest, &sought) => return Ok(own),
+        Ok(manifest) if lists(&manifest, &sought) => {
+            return Ok(FoundManifest {
+                reached: own,
+                state: manifest.state,
+            });
+        }
         // Whoever may not read it may well have its credential.
-        Err(error) if error.kind == ArmErrorKind::Denied => return Ok(own),
+        Err(error) if error.kind == ArmErrorKind::Denied => return Ok(FoundManifest::unread(own)),
         Ok(_) => {}
         Err(error) if error.kind == ArmErrorKind::Absent => {}
         Err(error) => return Err(Fault::from(error).into()),
@@ -65,7 +106,10 @@ pub async fn find(
         "{sought}: through the artifact manifest {}, which lists it",
         chosen.name
     )));
-    with(&chosen.name)
+    Ok(FoundManifest {
+        reached: with(&chosen.name)?,
+        state: chosen.state.clone(),
+    })
 }
 
 fn lists(manifest: &ArtifactManifest, sought: &Sought<'_>) -> bool {

@@ -13,7 +13,7 @@ mod site;
 mod split;
 mod store;
 
-pub use find::{Sought, find};
+pub use find::{FoundManifest, Sought, find};
 pub use private_link::{PrivateLinkStep, let_in};
 pub use reach::Reach;
 pub use site::{AosmSite, Reached};
