@@ -41,11 +41,7 @@ fn every_input_file_names_its_stores_and_manifests_by_its_own_rules() {
             "cnf-input.jsonc",
             format!("{{{HEAD}, {nf}, {PACKAGE}}}"),
             InputKind::Cnf,
-            (
-                "contoso-nf-acr-manifest-1-2-3",
-                None,
-                Some("contoso-nf-sa-manifest-1-2-3"),
-            ),
+            ("contoso-nf-acr-manifest-1-2-3", None, None),
         ),
         (
             "vnf-input.jsonc",
@@ -71,11 +67,7 @@ fn every_input_file_names_its_stores_and_manifests_by_its_own_rules() {
             "vnf-input.jsonc",
             format!(r#"{{{HEAD}, {nf}, "arm_templates": [{template}], "images": ["a.azurecr.io/i:1.0.0"]}}"#),
             InputKind::Nexus,
-            (
-                "contoso-nf-acr-manifest-1-2-3",
-                None,
-                Some("contoso-nf-sa-manifest-1-2-3"),
-            ),
+            ("contoso-nf-acr-manifest-1-2-3", None, None),
         ),
         (
             "nsd-input.jsonc",
