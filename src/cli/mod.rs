@@ -86,7 +86,7 @@ fn screen(global: &Global) -> Screen {
         Color::Always => Some(true),
         Color::Never => Some(false),
     };
-    Screen::new(verbosity, color, global.json)
+    Screen::new(verbosity, color, global.json, global.environment.clone())
 }
 
 async fn run(cli: Cli, screen: &Screen) -> u8 {

@@ -156,10 +156,7 @@ pub fn manifest_lines(tables: &[CompletenessTable]) -> String {
             .any(|finding| matches!(finding, Finding::ManifestUnknown { .. }));
         let (name, store) = (word(&table.artifact_manifest), word(&table.store));
         if is_absent(table) && !unknown {
-            let _ = writeln!(
-                text,
-                "manifest {name} (store {store}): is not there; to make it: aosm-build artifact-manifest create --store {store}"
-            );
+            let _ = writeln!(text, "manifest {name} (store {store}): is not there");
             continue;
         }
         let standing = match (gaps, unknown) {

@@ -11,6 +11,7 @@ mod human;
 mod images;
 mod live;
 mod screen;
+mod suggestion;
 mod tree;
 mod values_paths;
 pub mod vhd;

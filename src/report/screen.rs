@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use anstyle::{AnsiColor, Style};
 
-use super::diagnostic;
 use super::live::Live;
 use super::tree::TreeStyle;
+use super::{diagnostic, suggestion};
 use crate::event::{Event, Events, Outcome, Phase, Sink};
 use crate::fault::{Fault, Faults};
 
@@ -39,6 +39,8 @@ struct Shared {
     live: Option<Live>,
     /// The current folder with a `/`: paths below it are shown from there.
     here: String,
+    /// The project's environment that was chosen: suggested commands stay in it.
+    environment: Option<String>,
     /// A result could not be written.
     lost: AtomicBool,
     /// Lines of different threads must not mix.
@@ -57,7 +59,7 @@ const WIDTH: usize = 100;
 
 impl Screen {
     /// A screen for this process's streams. `color` forces or forbids; `None` looks at the terminal and `NO_COLOR`.
-    pub fn new(verbosity: Verbosity, color: Option<bool>, json: bool) -> Self {
+    pub fn new(verbosity: Verbosity, color: Option<bool>, json: bool, environment: Option<String>) -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let terminal = std::io::stderr().is_terminal();
@@ -74,6 +76,7 @@ impl Screen {
                 json,
                 live,
                 here: here(),
+                environment,
                 lost: AtomicBool::new(false),
                 lock: Mutex::default(),
             }),
@@ -204,7 +207,11 @@ impl Screen {
             unicode: !cfg!(windows) || self.shared.err_color,
             width: self.shared.width.unwrap_or(WIDTH),
         };
-        let fault = fault.clone().rewritten(|text| self.seen_from_here(text));
+        let mut fault = fault.clone().rewritten(|text| self.seen_from_here(text));
+        if let (Some(environment), Some(hint)) = (&self.shared.environment, fault.hint_text()) {
+            let hint = suggestion::in_environment(hint, environment);
+            fault = fault.hint(hint);
+        }
         let drawn = diagnostic::render(&fault, style);
         self.print(drawn.trim_end(), true);
     }

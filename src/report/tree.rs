@@ -140,7 +140,11 @@ fn draw(text: &mut String, step: &PlanStep, style: TreeStyle, column: usize, sai
         text.push_str(&rest);
     }
     if !step.from.is_empty() {
-        let from = format!("from {}", step.from);
+        let word = match (step.action, step.transfer) {
+            (Action::Run, Some(Transfer::ServerSide)) => "imported from",
+            _ => "from",
+        };
+        let from = format!("{word} {}", step.from);
         let fits = style.width.is_none_or(|width| used + 2 + from.chars().count() <= width);
         text.push_str(if fits { "  " } else { "\n      " });
         text.push_str(&paint(DIM, &from, color));
@@ -163,10 +167,24 @@ fn draw(text: &mut String, step: &PlanStep, style: TreeStyle, column: usize, sai
         _ => true,
     };
     for reason in step.reasons.iter().filter(new) {
-        let words = super::diagnostic::printable(&reason.words());
+        let mut words = super::diagnostic::printable(&reason.words());
+        if step.action == Action::Unknown {
+            // Told in full as an error of its own.
+            words = shortened(&words);
+        }
         if said.insert(words.clone()) {
             let _ = writeln!(text, "      {words}");
         }
+    }
+}
+
+/// At most so many characters of why a store could not be asked.
+const SHORT: usize = 160;
+
+fn shortened(words: &str) -> String {
+    match words.char_indices().nth(SHORT) {
+        Some((end, _)) => format!("{}…", words.get(..end).unwrap_or(words).trim_end()),
+        None => words.to_owned(),
     }
 }
 
