@@ -7,23 +7,6 @@ use crate::oci::recursive::Along;
 use crate::oci::{Content, Descriptor, OciError, Place};
 pub use crate::oci::{Filled, Guard, Job};
 
-/// What sort of artifact; stores differ in which they can hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ArtifactKind {
-    /// A container image, index or single manifest.
-    Image,
-    /// A Helm chart.
-    Chart,
-    /// Any files, packed as an OCI artifact.
-    OciArtifact,
-    /// An Azure Resource Manager template.
-    ArmTemplate,
-    /// The disk image of a virtual machine, as an OCI artifact.
-    ImageFile,
-    /// Something that refers to another artifact.
-    Referrer,
-}
-
 /// A name in a store: repository path and tag.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ArtifactName {
@@ -73,9 +56,6 @@ pub trait ArtifactStore: Send + Sync {
 
     /// Where it really is.
     fn identity(&self) -> &StoreIdentity;
-
-    /// Can it hold this kind?
-    fn holds(&self, kind: ArtifactKind) -> bool;
 
     /// Does asking it take the network?
     fn is_remote(&self) -> bool {

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::relist::list_again;
-use super::{ArtifactKind, ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity};
+use super::{ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity};
 use crate::digest::FileDigests;
 use crate::oci::recursive::{Along, copy_with_referrers};
 use crate::oci::{Content, CopyOptions, Descriptor, ErrorKind, OciError, Place, TagAs, copy_graph};
@@ -118,10 +118,6 @@ impl ArtifactStore for LocalStore {
 
     fn identity(&self) -> &StoreIdentity {
         &self.identity
-    }
-
-    fn holds(&self, _kind: ArtifactKind) -> bool {
-        true
     }
 
     fn is_remote(&self) -> bool {

@@ -5,6 +5,6 @@ pub mod local;
 mod registry;
 mod relist;
 
-pub use artifact_store::{ArtifactKind, ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity};
+pub use artifact_store::{ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, StoreIdentity};
 pub use local::{LocalPlace, LocalStore};
 pub use registry::RegistryStore;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::artifact_store::{ArtifactKind, ArtifactName, ArtifactStore, Observed, StoreIdentity};
+use super::artifact_store::{ArtifactName, ArtifactStore, Observed, StoreIdentity};
 use super::relist::list_again;
 use crate::oci::copy::find_missing;
 use crate::oci::recursive::{Along, copy_with_referrers};
@@ -78,17 +78,6 @@ impl ArtifactStore for RegistryStore {
 
     fn identity(&self) -> &StoreIdentity {
         &self.identity
-    }
-
-    fn holds(&self, kind: ArtifactKind) -> bool {
-        match kind {
-            ArtifactKind::Image
-            | ArtifactKind::Chart
-            | ArtifactKind::OciArtifact
-            | ArtifactKind::ArmTemplate
-            | ArtifactKind::ImageFile
-            | ArtifactKind::Referrer => true,
-        }
     }
 
     async fn observe(&self, name: &ArtifactName, thorough: bool, job: &Job) -> Result<Observed, OciError> {

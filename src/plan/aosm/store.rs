@@ -6,9 +6,7 @@ use std::sync::Arc;
 use super::{AosmSite, closed_hint};
 use crate::oci::recursive::Along;
 use crate::oci::{Content, Descriptor, ErrorKind, OciError, Place};
-use crate::store::{
-    ArtifactKind, ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, RegistryStore, StoreIdentity,
-};
+use crate::store::{ArtifactName, ArtifactStore, Filled, Guard, Job, Observed, RegistryStore, StoreIdentity};
 
 /// An artifact store of AOSM, usable. Steps and plans have the plain names; in the registry an artifact may be below the name
 /// of its manifest.
@@ -68,10 +66,6 @@ impl ArtifactStore for GrantedStore {
 
     fn identity(&self) -> &StoreIdentity {
         &self.identity
-    }
-
-    fn holds(&self, kind: ArtifactKind) -> bool {
-        self.registry.holds(kind)
     }
 
     async fn observe(&self, name: &ArtifactName, thorough: bool, job: &Job) -> Result<Observed, OciError> {
@@ -158,10 +152,6 @@ impl ArtifactStore for ClosedStore {
 
     fn identity(&self) -> &StoreIdentity {
         &self.identity
-    }
-
-    fn holds(&self, _kind: ArtifactKind) -> bool {
-        true
     }
 
     async fn observe(&self, _name: &ArtifactName, _thorough: bool, _job: &Job) -> Result<Observed, OciError> {
