@@ -12,6 +12,7 @@ pub mod entra;
 mod environment;
 mod given;
 mod helper;
+pub mod jwt;
 mod keeping;
 mod login;
 mod secret;

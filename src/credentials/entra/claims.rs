@@ -3,12 +3,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-/// Longer tokens are not looked into.
-const LENGTH_LIMIT: usize = 256 * 1024;
+use crate::credentials::jwt::claims_of;
 
 /// Claims of Entra's tokens, and of ACR's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -27,12 +24,7 @@ pub struct Claims {
 impl Claims {
     /// Those of a JWT; none of anything else.
     pub fn of(token: &str) -> Self {
-        let read = || {
-            let payload = token.split('.').nth(1).filter(|part| part.len() <= LENGTH_LIMIT)?;
-            let bytes = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-            serde_json::from_slice::<Self>(&bytes).ok()
-        };
-        let claims = read().unwrap_or_default();
+        let claims: Self = claims_of(token).unwrap_or_default();
         // Ids become part of messages and requests: only such as are ids.
         let id = |text: Option<String>| {
             text.filter(|text| text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
@@ -65,7 +57,11 @@ impl Claims {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
+    use crate::credentials::jwt::LENGTH_LIMIT;
 
     fn token(payload: &str) -> String {
         format!("x.{}.y", URL_SAFE_NO_PAD.encode(payload))

@@ -6,8 +6,6 @@
 
 use std::time::SystemTime;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use reqwest::header::{DATE, HeaderMap};
 use serde::Deserialize;
@@ -17,10 +15,8 @@ use super::scopes::Scopes;
 use super::transport::{Body, Request};
 use super::wire::Caller;
 use crate::credentials::Obtained;
+use crate::credentials::jwt::claims_of;
 use crate::oci::{ErrorKind, OciError};
-
-/// Longer tokens are not looked into.
-const TOKEN_LIMIT: usize = 256 * 1024;
 
 /// How a registry answered to who logs in.
 #[derive(Debug, Clone)]
@@ -64,7 +60,7 @@ impl Client {
         }
     }
 
-    async fn enter(&self, caller: &Caller) -> Result<(Option<Obtained>, HeaderMap), OciError> {
+    pub(super) async fn enter(&self, caller: &Caller) -> Result<(Option<Obtained>, HeaderMap), OciError> {
         let ask = Ask {
             operation: "log in to",
             subject: self.host.name.clone(),
@@ -141,10 +137,7 @@ struct Access {
 /// What a token says that it is good for in a repository; `None` where it is no JWT or has no such claim. Read to be shown,
 /// never believed for more: nothing here checks a signature.
 fn actions(token: &str, repository: &str) -> Option<Vec<String>> {
-    let payload = token.split('.').nth(1).filter(|part| part.len() <= TOKEN_LIMIT)?;
-    let bytes = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    let claims: Claims = serde_json::from_slice(&bytes).ok()?;
-    let of_repository = claims
+    let of_repository = claims_of::<Claims>(token)?
         .access?
         .into_iter()
         .filter(|access| access.kind == "repository" && access.name == repository);
@@ -154,6 +147,9 @@ fn actions(token: &str, repository: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     use super::*;
 
