@@ -11,7 +11,7 @@ use jsonc_parser::ast;
 use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions, parse_to_ast};
 
-use crate::fault::{Fault, Faults, Place, SourceFile};
+use crate::fault::{Fault, Faults, Place, SourceFile, offset_of};
 
 /// The annotation that names a file (image-spec, annotations.md).
 pub const TITLE: &str = "org.opencontainers.image.title";
@@ -165,20 +165,6 @@ impl Reader<'_> {
         }
         map
     }
-}
-
-/// The byte offset of a line and column, both from 1 (a column of 0 is the line's start).
-fn offset_of(text: &str, line: usize, column: usize) -> usize {
-    let start: usize = text
-        .split_inclusive('\n')
-        .take(line.saturating_sub(1))
-        .map(str::len)
-        .sum();
-    let mut at = (start + column.saturating_sub(1)).min(text.len().saturating_sub(1));
-    while at > 0 && !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ mod kind;
 mod place;
 
 pub use kind::Kind;
-pub use place::{Place, SourceFile, Span};
+pub use place::{Place, SourceFile, Span, offset_of};
 
 /// How many names a message lists.
 const SHOWN: usize = 5;

@@ -39,6 +39,20 @@ fn below_current_folder(path: &Utf8Path) -> Option<Utf8PathBuf> {
     })
 }
 
+/// The byte offset of a line and column, both from 1 and in bytes, as parsers of JSON count (a column of 0 is the line's start).
+pub fn offset_of(text: &str, line: usize, column: usize) -> usize {
+    let start: usize = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
+    let mut at = (start + column.saturating_sub(1)).min(text.len().saturating_sub(1));
+    while at > 0 && !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
 /// One place: a span of a source text. Clones share the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {

@@ -9,7 +9,7 @@ use std::io::Read as _;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::arm_template_shape::{Finding, findings};
-use super::document::Document;
+use super::document::{Document, broken_line};
 use super::mask;
 use super::model::Spanned;
 use super::node::{Node, Value};
@@ -100,14 +100,7 @@ fn read(path: &Utf8Path) -> Result<String, (String, &'static str)> {
         ));
     }
     String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let line = error
-            .as_bytes()
-            .iter()
-            .take(good)
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
+        let line = broken_line(&error);
         (format!("line {line} is not UTF-8"), "save it as UTF-8")
     })
 }

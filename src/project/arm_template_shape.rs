@@ -9,7 +9,7 @@ use super::arm_template_resources;
 use super::depth::{self, Format};
 use super::jsonc_tree;
 use super::node::{Node, Table, Value};
-use crate::fault::Span;
+use crate::fault::{Span, offset_of};
 
 /// One thing that is to be said about a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +99,7 @@ fn no_json(text: &str) -> Option<Finding> {
         ));
     }
     let error = serde_json::from_str::<IgnoredAny>(text).err()?;
-    let at = offset(text, error.line(), error.column());
+    let at = offset_of(text, error.line(), error.column());
     Some(Finding::error(
         at..(at + 1).min(text.len()),
         format!("is not JSON: {}", cause(&error)),
@@ -114,20 +114,6 @@ fn cause(error: &serde_json::Error) -> String {
         Some((words, _)) => words.to_owned(),
         None => text,
     }
-}
-
-/// The byte at a line and column, both from 1; the parser counts bytes.
-fn offset(text: &str, line: usize, column: usize) -> usize {
-    let start: usize = text
-        .split_inclusive('\n')
-        .take(line.saturating_sub(1))
-        .map(str::len)
-        .sum();
-    let mut at = (start + column.saturating_sub(1)).min(text.len().saturating_sub(1));
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
 }
 
 /// A template's own keys, then its resources; the same for the templates of nested deployments.

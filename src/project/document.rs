@@ -179,14 +179,7 @@ pub(super) fn read_text(path: &Utf8Path, shown: &Utf8Path) -> Result<String, Fau
             None => text,
         }),
         Err(error) => {
-            let good = error.utf8_error().valid_up_to();
-            let line = error
-                .as_bytes()
-                .iter()
-                .take(good)
-                .filter(|byte| **byte == b'\n')
-                .count()
-                + 1;
+            let line = broken_line(&error);
             let hint = match error.as_bytes() {
                 [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
                     "it looks like UTF-16, which PowerShell's `>` writes: save it as UTF-8"
@@ -198,4 +191,11 @@ pub(super) fn read_text(path: &Utf8Path, shown: &Utf8Path) -> Result<String, Fau
                 .hint(hint))
         }
     }
+}
+
+/// The first line, from 1, that is not UTF-8.
+pub(crate) fn broken_line(error: &std::string::FromUtf8Error) -> usize {
+    let good = error.utf8_error().valid_up_to();
+    let before = error.as_bytes().iter().take(good);
+    before.filter(|byte| **byte == b'\n').count() + 1
 }

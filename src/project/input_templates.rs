@@ -2,7 +2,7 @@
 
 use super::artifact_model::{ArtifactConfig, ArtifactFile, ArtifactType};
 use super::input_values::{filled, is_written, is_wrong, missing, whole_file};
-use super::keys::{Key, Shape, key};
+use super::keys::{Key, Shape, key, old};
 use super::model::Spanned;
 use super::paths::Resolver;
 use super::sources::with_first;
@@ -24,6 +24,33 @@ pub(crate) const ARM_TEMPLATE: &[Key] = &[
         "The template: a JSON file, or a `.bicep` file that is built into the cache.",
     ),
 ];
+
+/// `arm_templates`.
+pub(crate) const ARM_TEMPLATES: Key = key(
+    "arm_templates",
+    Shape::TableOrTables(ARM_TEMPLATE),
+    "The ARM templates, in order: pushed to the registry store. At least one is needed.",
+);
+
+/// `arm_template`.
+pub(crate) const OLDER_ARM_TEMPLATE: Key = key(
+    "arm_template",
+    Shape::TableOrTables(ARM_TEMPLATE),
+    "Older form of `arm_templates`: one template.",
+);
+
+/// `expose_all_parameters`.
+pub(crate) const EXPOSE_ALL: Key = key(
+    "expose_all_parameters",
+    Shape::Bool,
+    "Expose every parameter of the templates as a parameter of the network function.",
+);
+
+/// `image_name_parameter`.
+pub(crate) const IMAGE_NAME_PARAMETER: Key = old(
+    "image_name_parameter",
+    "newer versions of the Azure CLI extension refuse it; it never changed what a store holds",
+);
 
 /// `arm_templates` and the older `arm_template` of a network function: at least one.
 pub(crate) fn of_network_function(root: &View<'_>, resolver: Resolver<'_>, faults: &mut Faults) -> Vec<ArtifactConfig> {

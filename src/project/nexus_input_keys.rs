@@ -1,7 +1,7 @@
 //! All keys of `vnf-input.jsonc` for Azure Operator Nexus, in every form that the Azure CLI `aosm` extension has read.
 
 use super::input_head;
-use super::input_templates::ARM_TEMPLATE;
+use super::input_templates::{ARM_TEMPLATES, EXPOSE_ALL, IMAGE_NAME_PARAMETER, OLDER_ARM_TEMPLATE};
 use super::keys::{Key, Shape, elsewhere, key, old};
 
 /// The keys of the file's root.
@@ -16,31 +16,16 @@ pub(crate) const ROOT: &[Key] = &[
     input_head::FABRIC_CONTROLLERS,
     input_head::NF_NAME,
     input_head::NF_VERSION,
-    key(
-        "expose_all_parameters",
-        Shape::Bool,
-        "Expose every parameter of the templates as a parameter of the network function.",
-    ),
-    key(
-        "arm_templates",
-        Shape::TableOrTables(ARM_TEMPLATE),
-        "The ARM templates, in order: pushed to the registry store. At least one is needed.",
-    ),
-    key(
-        "arm_template",
-        Shape::TableOrTables(ARM_TEMPLATE),
-        "Older form of `arm_templates`: one template.",
-    ),
+    EXPOSE_ALL,
+    ARM_TEMPLATES,
+    OLDER_ARM_TEMPLATE,
     key(
         "images",
         Shape::Texts,
         "The images of the virtual machines, each with its registry and its version, three numbers with dots: \
          `sourceacr.azurecr.io/image:1.0.0`; namespaces are fine. At least one is needed.",
     ),
-    old(
-        "image_name_parameter",
-        "newer versions of the Azure CLI extension refuse it; it never changed what a store holds",
-    ),
+    IMAGE_NAME_PARAMETER,
     old(
         "blob_artifact_store_name",
         "it belongs to disk images, which this file has none of",

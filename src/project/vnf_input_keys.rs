@@ -2,8 +2,8 @@
 //! since 1.0.0b1.
 
 use super::input_head;
-use super::input_templates::ARM_TEMPLATE;
-use super::keys::{Key, Shape, elsewhere, key, old};
+use super::input_templates::{ARM_TEMPLATES, EXPOSE_ALL, IMAGE_NAME_PARAMETER, OLDER_ARM_TEMPLATE};
+use super::keys::{Key, Shape, elsewhere, key};
 
 /// The keys of the file's root.
 pub(crate) const ROOT: &[Key] = &[
@@ -23,30 +23,15 @@ pub(crate) const ROOT: &[Key] = &[
     input_head::FABRIC_CONTROLLERS,
     input_head::NF_NAME,
     input_head::NF_VERSION,
-    key(
-        "expose_all_parameters",
-        Shape::Bool,
-        "Expose every parameter of the templates as a parameter of the network function.",
-    ),
-    key(
-        "arm_templates",
-        Shape::TableOrTables(ARM_TEMPLATE),
-        "The ARM templates, in order: pushed to the registry store. At least one is needed.",
-    ),
-    key(
-        "arm_template",
-        Shape::TableOrTables(ARM_TEMPLATE),
-        "Older form of `arm_templates`: one template.",
-    ),
+    EXPOSE_ALL,
+    ARM_TEMPLATES,
+    OLDER_ARM_TEMPLATE,
     key(
         "vhd",
         Shape::TableOrTables(VHD),
         "The disk image of the virtual machine. Needed.",
     ),
-    old(
-        "image_name_parameter",
-        "newer versions of the Azure CLI extension refuse it; it never changed what a store holds",
-    ),
+    IMAGE_NAME_PARAMETER,
     elsewhere("helm_packages", "a `cnf-input.jsonc`"),
     elsewhere("image_sources", "a `cnf-input.jsonc`"),
     elsewhere("nsd_name", "an `nsd-input.jsonc`"),
