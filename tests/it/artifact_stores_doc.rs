@@ -4,10 +4,11 @@
 
 use std::fs;
 
-use crate::from_oras::{blocks, run_as, without_requests};
+use crate::from_oras::without_requests;
 use crate::support::cloud::{ACCOUNT, ACR};
 use crate::support::vhd::{MIB, Vhd};
 use crate::support::*;
+use crate::walkthrough::{blocks, run_as};
 
 /// What the document calls the registry and the storage account.
 const REGISTRY: &str = "contosocontosoacr3964e97abc.azurecr.io";
@@ -65,7 +66,7 @@ fn every_line_runs_and_prints_what_is_written() {
     let document = root().join("docs/artifact-stores.md");
     let text = fs::read_to_string(&document).unwrap();
     let (settings, rest) = project_of(&text);
-    let blocks = blocks(&rest);
+    let blocks = blocks(&rest, None);
     assert!(blocks.len() > 8, "the walk-throughs are there");
     let (cloud, project) = publisher();
     project.write("aosm.toml", settings);

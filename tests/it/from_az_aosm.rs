@@ -4,52 +4,18 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use crate::support::arm::{Arm, SUBSCRIPTION, TOKEN, in_seconds, registry_token};
 use crate::support::cli_output::{CNF_LIST, cnf_at};
 use crate::support::registry::{PASSWORD, USER};
 use crate::support::*;
+use crate::walkthrough::{Block, blocks, commands_with_flags, run_as};
 
 const STORE: &str = "contoso-acr";
 const MANIFEST: &str = "contoso-cnf-acr-manifest-1-0-0";
 
 fn document() -> PathBuf {
     root().join("docs/from-az-aosm.md")
-}
-
-struct Block {
-    commands: String,
-    prints: Option<std::ops::Range<usize>>,
-}
-
-/// The `sh` blocks, each with the place of the `text` block behind it.
-fn blocks(text: &str) -> Vec<Block> {
-    let mut blocks: Vec<Block> = Vec::new();
-    let mut at = 0;
-    while let Some(fence) = text[at..].find("```") {
-        let open = at + fence + 3;
-        let inside = open + text[open..].find('\n').expect("a line") + 1;
-        let close = inside + text[inside..].find("```").expect("the fence is closed");
-        match &text[open..inside - 1] {
-            "sh" => blocks.push(Block {
-                commands: text[inside..close].to_owned(),
-                prints: None,
-            }),
-            "text" => {
-                let block = blocks.last_mut().expect("commands come before what they print");
-                assert!(block.prints.is_none(), "two outputs of one block:\n{}", block.commands);
-                block.prints = Some(inside..close);
-            }
-            "bash" => {
-                let theirs = text[inside..close].lines().filter(|line| !line.starts_with(' '));
-                assert!(theirs.clone().count() > 0 && theirs.clone().all(|line| line.starts_with("az ")));
-            }
-            other => panic!("a block of {other:?} is neither run nor theirs"),
-        }
-        at = close + 3;
-    }
-    blocks
 }
 
 /// The publisher's world: two registries with the images, the artifact store's registry, Resource Manager.
@@ -102,62 +68,31 @@ impl World {
             .replace("ghcr.io", &self.second.host())
     }
 
-    fn there(&self, text: &str) -> String {
-        text.replace(&self.first.host(), "myregistry.azurecr.io")
-            .replace(&self.second.host(), "ghcr.io")
-            .replace(&self.target.host(), "contosoacr.azurecr.io")
+    /// A run that knows the subscription and Resource Manager.
+    fn aosm(&self, arguments: &[&str]) -> Aosm {
+        self.project
+            .aosm(arguments)
+            .env("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION)
+            .env("AOSM_ARM_ENDPOINT", self.arm.endpoint())
+            .env("AOSM_ARM_TOKEN", TOKEN)
     }
 
     /// Runs all blocks in one shell; what each printed on standard output.
     fn run(&self, blocks: &[Block]) -> Vec<String> {
-        let bin = self.project.home().join("bin");
-        fs::create_dir_all(&bin).unwrap();
-        std::os::unix::fs::symlink(aosm::BINARY, bin.join("aosm-build")).unwrap();
-        let mut script = String::from("set -eu\n");
-        for (number, block) in blocks.iter().enumerate() {
-            script += &format!("{}printf '\\n@@ %s\\n' {number}\n", block.commands);
-        }
-        fs::write(self.project.home().join("script"), script).unwrap();
-        let prepared = self.project.aosm(&[]).into_command();
-        let mut shell = Command::new("sh");
-        shell
-            .arg(self.project.home().join("script"))
-            .current_dir(self.project.folder())
-            .env_clear();
-        for (name, value) in prepared.get_envs() {
-            shell.env(name, value.unwrap_or_default());
-        }
-        let path = std::env::var("PATH").unwrap_or_default();
-        shell
-            .env("PATH", format!("{}:{path}", bin.display()))
-            .env("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION)
-            .env("AOSM_ARM_ENDPOINT", self.arm.endpoint())
-            .env("AOSM_ARM_TOKEN", TOKEN);
-        let output = shell.output().expect("a shell");
-        let stdout = String::from_utf8(output.stdout).expect("text");
-        assert!(
-            output.status.success(),
-            "after\n{stdout}\nit says\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        let mut rest = self.there(&stdout);
-        let mut printed = Vec::new();
-        for number in 0..blocks.len() {
-            let mark = format!("\n@@ {number}\n");
-            let (before, after) = rest
-                .split_once(&mark)
-                .unwrap_or_else(|| panic!("no {mark:?} in {stdout}"));
-            printed.push(before.to_owned());
-            rest = after.to_owned();
-        }
-        printed
+        let (first, second, target) = (self.first.host(), self.second.host(), self.target.host());
+        let names = [
+            ("myregistry.azurecr.io", first.as_str()),
+            ("ghcr.io", &second),
+            ("contosoacr.azurecr.io", &target),
+        ];
+        run_as(blocks, &self.project, self.aosm(&[]), &names)
     }
 }
 
 #[test]
 fn every_line_of_the_release_runs_and_prints_what_is_written() {
     let text = fs::read_to_string(document()).unwrap();
-    let blocks = blocks(&text);
+    let blocks = blocks(&text, Some("az "));
     assert!(blocks.len() >= 5, "the walk-through is there");
     let world = World::new();
     let before = world.project.read(CNF_LIST);
@@ -165,14 +100,14 @@ fn every_line_of_the_release_runs_and_prints_what_is_written() {
     if std::env::var_os("AOSM_BLESS").is_some() {
         let mut blessed = text.clone();
         for (block, printed) in blocks.iter().zip(&printed).rev() {
-            if let Some(place) = &block.prints {
-                blessed.replace_range(place.clone(), printed);
+            if block.prints.is_some() {
+                blessed.replace_range(block.place.clone(), printed);
             }
         }
         fs::write(document(), blessed).unwrap();
     } else {
         for (block, printed) in blocks.iter().zip(&printed) {
-            let written = block.prints.clone().map_or("", |place| &text[place]);
+            let written = block.prints.as_deref().unwrap_or_default();
             assert_eq!(printed, written, "prints something else:\n{}", block.commands);
         }
     }
@@ -185,11 +120,7 @@ fn every_line_of_the_release_runs_and_prints_what_is_written() {
     // The list that was written last says what the extension's own said, and does the same.
     assert_ne!(world.project.read(CNF_LIST), before);
     let again = world
-        .project
         .aosm(&["plan", "--from", "cnf-cli-output", "--store", "aosm", "--json"])
-        .env("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION)
-        .env("AOSM_ARM_ENDPOINT", world.arm.endpoint())
-        .env("AOSM_ARM_TOKEN", TOKEN)
         .run()
         .ok()
         .json();
@@ -199,29 +130,9 @@ fn every_line_of_the_release_runs_and_prints_what_is_written() {
 #[test]
 fn the_commands_of_the_table_are_there_with_their_flags() {
     let text = fs::read_to_string(document()).unwrap();
-    let project = Project::new();
-    let mut seen = 0;
-    for row in text
+    let rows = text
         .lines()
-        .filter(|line| line.starts_with("| ") && !line.starts_with("| `az aosm`"))
-    {
-        let here = row.split(" | ").nth(1).expect("two columns");
-        let mut command = Vec::new();
-        for part in here.split('`').skip(1).step_by(2) {
-            if let Some(words) = part.strip_prefix("aosm-build ") {
-                let known =
-                    |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-');
-                command = words.split(' ').take_while(known).collect();
-                let help = project.run(&[command.as_slice(), &["--help"]].concat()).ok();
-                for flag in words.split(' ').filter(|word| word.starts_with('-')) {
-                    assert!(help.stdout.contains(flag), "{words}: no {flag} in its help");
-                }
-                seen += 1;
-            } else if part.starts_with("--") && !command.is_empty() && part != "--skip" {
-                let help = project.run(&[command.as_slice(), &["--help"]].concat()).ok();
-                assert!(help.stdout.contains(part), "{command:?} has no {part}");
-            }
-        }
-    }
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| `az aosm`"));
+    let seen = commands_with_flags(rows, &["--skip"]);
     assert!(seen > 15, "{seen} commands");
 }

@@ -117,4 +117,5 @@ mod vhd_resume;
 mod vhd_upload;
 mod vnf_input;
 mod vnf_nexus;
+mod walkthrough;
 mod worked_example;
